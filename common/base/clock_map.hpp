@@ -1,0 +1,77 @@
+// ClockMap: the affine, slewable map from a node's raw time to cluster time.
+//
+//   cluster(raw) = max(floor, anchor_cluster + dt + dt * rate / 1e9 + s * min(|slew|, dt * slew_rate / 1e9))
+//   with dt = raw - anchor_raw, s the sign of slew
+//
+// *target* time is cluster time as it will be when all slewing is done: measurements and corrections are
+// made against it, so that a correction under way is never counted twice.
+//
+// Invariants: slew_rate <= kSlewRateMax and |rate| <= kRateMax, so the map rises with raw time, always.
+// Units: ns and ppb. Plain value; thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "base/int128.hpp"
+#include "base/time.hpp"
+
+namespace berkeley {
+
+/// Rates beyond +-20 % are no clocks any more.
+inline constexpr std::int64_t kRateMaxPpb = 200'000'000;
+inline constexpr std::int64_t kSlewRateMaxPpb = 100'000'000;
+
+struct ClockMap {
+    RawTime anchor_raw{};
+    ClusterTime anchor_cluster{};
+    std::int64_t rate_ppb = 0;       ///< cluster seconds gained per 1e9 raw seconds
+    Duration slew{0};                ///< what is still to be added, signed, as of anchor_raw
+    std::int64_t slew_rate_ppb = 0;  ///< speed of the slewing, >= 0
+    /// Cluster time never reads below this: keeps the clock monotonic where a new map takes over a little
+    /// after its anchor.
+    ClusterTime floor = ClusterTime::min();
+
+    /// What is still unslewed at the raw time, signed.
+    constexpr Duration slew_left(RawTime raw) const {
+        const Duration done = slewed(raw);
+        return slew - done;
+    }
+
+    constexpr ClusterTime cluster(RawTime raw) const {
+        return std::max(floor, unslewed(raw) + slewed(raw));
+    }
+
+    constexpr ClusterTime target(RawTime raw) const { return unslewed(raw) + slew; }
+
+    /// The same map anchored anew at the raw time.
+    constexpr ClockMap rebased(RawTime raw) const {
+        ClockMap result = *this;
+        result.anchor_raw = raw;
+        result.anchor_cluster = unslewed(raw) + slewed(raw);
+        result.slew = slew_left(raw);
+        return result;
+    }
+
+    friend constexpr bool operator==(const ClockMap&, const ClockMap&) = default;
+
+private:
+    static constexpr Duration scaled(Duration dt, std::int64_t ppb) {
+        return Duration{saturate(floor_div(Int128{dt.count()} * ppb, 1'000'000'000))};
+    }
+
+    constexpr ClusterTime unslewed(RawTime raw) const {
+        const Int128 dt = Int128{to_ns(raw)} - to_ns(anchor_raw);
+        return from_ns<ClusterTime>(
+            saturate(Int128{to_ns(anchor_cluster)} + dt + floor_div(dt * rate_ppb, 1'000'000'000)));
+    }
+
+    constexpr Duration slewed(RawTime raw) const {
+        if (raw <= anchor_raw || slew == Duration{0}) return Duration{0};
+        const Duration reach = scaled(raw - anchor_raw, slew_rate_ppb);
+        return slew > Duration{0} ? std::min(slew, reach) : std::max(slew, -reach);
+    }
+};
+
+}  // namespace berkeley

@@ -1,0 +1,94 @@
+#include "discipline/discipline.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace berkeley {
+
+namespace {
+
+Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
+
+}  // namespace
+
+Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial,
+                       std::int64_t rate_ppb)
+    : options_(options), measured_at_(now), applied_at_(now) {
+    map_.anchor_raw = now;
+    map_.anchor_cluster = initial;
+    map_.rate_ppb = std::clamp(rate_ppb, -kRateMaxPpb, kRateMaxPpb);
+    map_.slew_rate_ppb = options_.max_slew_ppb;
+}
+
+AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
+    const Duration size = magnitude(adjustment.correction);
+    if (ever_synchronized_ && size > options_.max_correction) {
+        return {Applied::refused, "the correction exceeds --max-correction"};
+    }
+    ClockMap next = map_.rebased(now);
+    next.rate_ppb = std::clamp(next.rate_ppb + adjustment.freq_ppb, -kRateMaxPpb, kRateMaxPpb);
+    const bool large = size > options_.step_threshold;
+    const bool step = !ever_synchronized_ || large;
+    if (step) {
+        const ClusterTime stepped = next.target(now) + adjustment.correction;
+        if (!is_sane(stepped)) {
+            return {Applied::refused, "the corrected time would lie outside the years 1970 to 2116"};
+        }
+        next.anchor_cluster = stepped;
+        next.slew = Duration{0};
+        if (ever_synchronized_) ++disruptions_;
+    } else {
+        next.slew += adjustment.correction;
+    }
+    map_ = next;
+    bound_ = adjustment.bound;
+    measured_at_ = adjustment.measured_at;
+    applied_at_ = now;
+    // A step of a synchronised clock is a disruption: readers see the status leave SYNCHRONIZED, and the
+    // next small correction brings it back.
+    if (step && ever_synchronized_) {
+        status_ = ClockStatus::disrupted;
+    } else {
+        status_ = bound(now) <= options_.max_bound ? ClockStatus::synchronized : ClockStatus::unsynchronized;
+        ever_synchronized_ = ever_synchronized_ || status_ == ClockStatus::synchronized;
+    }
+    return {step ? Applied::step : Applied::slew, {}};
+}
+
+bool Discipline::tick(RawTime now) {
+    const ClockStatus before = status_;
+    if (status_ == ClockStatus::synchronized && now - applied_at_ > valid_for_) {
+        status_ = ClockStatus::holdover;
+    }
+    if (trusted() && bound(now) > options_.max_bound) status_ = ClockStatus::unsynchronized;
+    return status_ != before;
+}
+
+void Discipline::disrupt(RawTime) {
+    ++disruptions_;
+    status_ = ever_synchronized_ ? ClockStatus::disrupted : ClockStatus::unsynchronized;
+}
+
+Duration Discipline::bound(RawTime now) const {
+    if (bound_ >= kUnknownBound) return kUnknownBound;
+    const Duration total =
+        bound_ + magnitude(map_.slew_left(now)) + drift_since(measured_at_, now) + options_.granularity;
+    return std::min(total, kUnknownBound);
+}
+
+Duration Discipline::drift_since(RawTime then, RawTime now) const {
+    if (now <= then) return Duration{0};
+    return Duration{saturate(Int128{(now - then).count()} * options_.max_drift_ppb / 1'000'000'000 + 1)};
+}
+
+RawTime Discipline::next_deadline() const {
+    if (status_ == ClockStatus::synchronized) return applied_at_ + valid_for_ + Duration{1};
+    if (status_ != ClockStatus::holdover) return RawTime::max();
+    // Where rho is 0 the bound never grows past its limit by age.
+    if (options_.max_drift_ppb == 0) return RawTime::max();
+    const Duration room = std::max(Duration{0}, options_.max_bound - bound_);
+    return measured_at_ + Duration{saturate(Int128{room.count()} * 1'000'000'000 / options_.max_drift_ppb)} +
+           std::chrono::milliseconds{1};
+}
+
+}  // namespace berkeley

@@ -1,0 +1,95 @@
+// Discipline: one node's virtual clock and the policy that corrects it.
+//
+// A correction is slewed at a limited rate while the frequency correction takes effect at once, so time never
+// runs backward. A step happens only before the first synchronisation, or beyond the step threshold: then the
+// status leaves SYNCHRONIZED first and the disruption counter rises. Corrections beyond max_correction are
+// refused once the clock has been synchronised. Without corrections the clock goes to HOLDOVER on its last
+// frequency, and to UNSYNCHRONIZED when its error bound exceeds max_bound.
+//
+//   bound(now) = bound of the measurement + |unslewed| + max_drift * age + granularity
+//
+// Pure; not thread-safe. Raw times must not decrease from call to call.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/clock_map.hpp"
+#include "base/time.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/events.hpp"
+
+namespace berkeley {
+
+struct DisciplineOptions {
+    std::int64_t max_slew_ppb = 500'000;
+    Duration step_threshold = std::chrono::seconds{1};
+    Duration max_correction = std::chrono::seconds{1000};
+    Duration max_bound = std::chrono::milliseconds{100};
+    std::int64_t max_drift_ppb = 50'000;
+    Duration granularity{100};  ///< grain of reading the clock and of integer arithmetic
+};
+
+/// The bound of a clock that knows nothing: about 36 years.
+inline constexpr Duration kUnknownBound{std::int64_t{1} << 60};
+
+struct Adjustment {
+    Duration correction{0};
+    std::int64_t freq_ppb = 0;  ///< added to the rate
+    Duration bound{0};          ///< of the measurement, at measured_at
+    RawTime measured_at{};      ///< own raw time
+};
+
+struct AdjustResult {
+    Applied applied = Applied::slew;
+    std::string reason;  ///< where refused
+};
+
+class Discipline {
+public:
+    /// The clock starts at `initial` with the rate of an earlier run, UNSYNCHRONIZED.
+    Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial, std::int64_t rate_ppb);
+
+    AdjustResult apply(const Adjustment& adjustment, RawTime now);
+
+    /// How long a correction keeps the status SYNCHRONIZED; follows from the round's interval.
+    void set_valid_for(Duration valid_for) { valid_for_ = valid_for; }
+
+    /// Lets time pass; true where the status changed.
+    bool tick(RawTime now);
+
+    /// The machine slept or the process was moved: the map cannot be trusted until the next correction.
+    void disrupt(RawTime now);
+
+    /// The reach of this clock's error: kUnknownBound where it was never synchronised.
+    Duration bound(RawTime now) const;
+
+    const ClockMap& map() const { return map_; }
+    ClockStatus status() const { return status_; }
+    bool ever_synchronized() const { return ever_synchronized_; }
+    /// Whether others may count this clock as one that knows the time.
+    bool trusted() const {
+        return status_ == ClockStatus::synchronized || status_ == ClockStatus::holdover;
+    }
+    std::uint64_t disruptions() const { return disruptions_; }
+    Duration valid_for() const { return valid_for_; }
+    RawTime measured_at() const { return measured_at_; }
+    /// When tick() is next worth a call.
+    RawTime next_deadline() const;
+    const DisciplineOptions& options() const { return options_; }
+
+private:
+    Duration drift_since(RawTime then, RawTime now) const;
+
+    DisciplineOptions options_;
+    ClockMap map_;
+    ClockStatus status_ = ClockStatus::unsynchronized;
+    bool ever_synchronized_ = false;
+    std::uint64_t disruptions_ = 0;
+    Duration bound_{kUnknownBound};
+    RawTime measured_at_{};
+    RawTime applied_at_{};
+    Duration valid_for_ = std::chrono::seconds{5};
+};
+
+}  // namespace berkeley

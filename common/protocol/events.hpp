@@ -1,0 +1,79 @@
+// What the cores tell the user. io/event_log prints each as one JSON line (--json) and, where it is worth
+// one, as a line in plain words. Names and fields are a contract with scripts: append-only. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/messages.hpp"
+
+namespace berkeley {
+
+struct MemberEvent {
+    NodeId id;
+    bool joined = false;  ///< or left
+    std::string reason;   ///< for people: "restarted", "silent for 3 rounds", "said goodbye"
+};
+
+struct RoleEvent {
+    Role role = Role::listen;
+    std::string reason;
+};
+
+struct PeerResult {
+    NodeId id;
+    Duration offset{0};  ///< as measured before this round's correction, slave minus master
+    Duration delay{0};
+    Duration bound{0};
+    Duration correction{0};
+    std::int64_t freq_ppb = 0;  ///< of the peer's oscillator relative to the master's
+    bool outlier = false;
+};
+
+struct RoundEvent {
+    Round round = 0;
+    RoundState state = RoundState::gathering;
+    std::uint32_t members = 0;
+    std::uint32_t replied = 0;
+    Duration average{0};
+    Duration duration{0};
+    std::vector<PeerResult> peers;  ///< those that replied
+};
+
+enum class Applied : std::uint8_t { step, slew, refused };
+
+struct CorrectionEvent {
+    Round round = 0;
+    Duration correction{0};
+    std::int64_t freq_ppb = 0;
+    Applied applied = Applied::slew;
+    Duration bound{0};
+    ClockStatus status = ClockStatus::unsynchronized;
+    std::string reason;  ///< where refused
+};
+
+struct StatusEvent {
+    ClockStatus status = ClockStatus::unsynchronized;
+    std::string reason;
+};
+
+/// Malformed, hostile or late input, counted by reason; the log prints each reason once a second at most.
+struct DroppedEvent {
+    std::string_view reason;  ///< a literal
+    std::uint64_t count = 1;
+};
+
+enum class Severity : std::uint8_t { debug, info, warning, error };
+
+/// For people only.
+struct NoteEvent {
+    Severity severity = Severity::info;
+    std::string text;
+};
+
+using Event =
+    std::variant<MemberEvent, RoleEvent, RoundEvent, CorrectionEvent, StatusEvent, DroppedEvent, NoteEvent>;
+
+}  // namespace berkeley

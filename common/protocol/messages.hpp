@@ -1,0 +1,241 @@
+// The messages of Berkeley as plain structs: what travels, without how (wire/codec does that).
+//
+// Every message has the header (cluster, sender, term). Times are raw times of the node named in the
+// comment; corrections are always relative, no message carries a time of day to be set. All strings and
+// lists are bounded by the constants below; a decoder rejects what exceeds them. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/bounded_string.hpp"
+#include "base/clock_map.hpp"
+#include "base/time.hpp"
+
+namespace berkeley {
+
+using Term = std::uint64_t;        ///< number of a leadership; 0: none yet
+using Round = std::uint64_t;       ///< number of a Berkeley cycle within a term, from 1
+using Generation = std::uint64_t;  ///< drawn at random when a process starts; names its clock
+using Incarnation = std::uint64_t; ///< random, kept in the state directory; names its persistent state
+
+inline constexpr std::uint8_t kWireVersion = 1;
+inline constexpr std::size_t kMaxMembers = 16384;
+inline constexpr std::size_t kMaxCandidates = 8;
+inline constexpr std::size_t kMaxCommittee = 9;
+inline constexpr std::size_t kMaxStatusMembers = 32;  ///< members in one STATUS answer; the rest by paging
+inline constexpr std::size_t kMaxReason = 120;
+using Reason = BoundedString<kMaxReason>;
+
+enum class Role : std::uint8_t { slave, listen, standby, candidate, warmup, master };
+enum class ClockStatus : std::uint8_t { unsynchronized, synchronized, holdover, disrupted };
+
+/// Where a candidate can be reached. `priority`: the higher, the sooner it takes over.
+struct CandidateInfo {
+    NodeId id;
+    std::int32_t priority = 0;
+    Url poll;
+    Url publish;
+    Url heartbeat;
+    friend bool operator==(const CandidateInfo&, const CandidateInfo&) = default;
+};
+
+/// A voter is named by id and incarnation: one that lost its state is a new one.
+struct Voter {
+    NodeId id;
+    Incarnation incarnation = 0;
+    friend bool operator==(const Voter&, const Voter&) = default;
+};
+
+/// The voters, numbered (term, version).
+struct Committee {
+    Term term = 0;
+    std::uint64_t version = 0;
+    std::vector<Voter> voters;  ///< at most kMaxCommittee
+    friend bool operator==(const Committee&, const Committee&) = default;
+};
+
+struct Header {
+    ClusterName cluster;
+    NodeId sender;
+    Term term = 0;
+    friend bool operator==(const Header&, const Header&) = default;
+};
+
+/// Slave -> candidate, over the DEALER, until welcomed and again after silence.
+struct Hello {
+    Incarnation incarnation = 0;
+    Generation generation = 0;
+    std::int64_t freq_ppb = 0;  ///< the rate of the sender's clock map
+    NodeId leader;              ///< the master that the sender follows; empty: none
+    std::optional<CandidateInfo> candidate;  ///< where the sender is a candidate itself
+    friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+/// Candidate -> slave: welcome to the roster; sent again when the candidates change.
+struct Welcome {
+    Generation generation = 0;  ///< echo of the HELLO
+    Role role = Role::slave;    ///< of the sender
+    NodeId leader;              ///< empty: none known
+    Duration interval{0};
+    std::vector<CandidateInfo> candidates;  ///< the sender first; at most kMaxCandidates
+    friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+
+/// Master -> slave: one probe. The token is random: a reply to a probe that was not sent is seen.
+struct Poll {
+    Round round = 0;
+    std::uint32_t probe = 0;
+    std::uint64_t token = 0;
+    friend bool operator==(const Poll&, const Poll&) = default;
+};
+
+/// Slave -> master.
+struct Reply {
+    Round round = 0;
+    std::uint32_t probe = 0;
+    std::uint64_t token = 0;
+    Generation generation = 0;
+    RawTime t2{};  ///< slave's raw time right after the POLL was received
+    RawTime t3{};  ///< slave's raw time right before this is sent; stamped by the transport
+    ClockMap map;  ///< the slave's clock; its floor does not travel
+    Duration bound{0};  ///< what the slave claims its own error bound to be, at t3
+    ClockStatus status = ClockStatus::unsynchronized;
+    Term applied_term = 0;  ///< the last correction that was applied: (0, 0) for none
+    Round applied_round = 0;
+    friend bool operator==(const Reply&, const Reply&) = default;
+};
+
+enum class RoundState : std::uint8_t { gathering, cold_start, steady, degraded, split };
+
+/// Master -> all, over PUB: the round's outcome.
+struct RoundNotice {
+    Round round = 0;
+    RoundState state = RoundState::gathering;
+    std::uint32_t members = 0;
+    std::uint32_t replied = 0;
+    Duration average{0};  ///< A: the average of the offsets; > 0: the ensemble is ahead of the master
+    friend bool operator==(const RoundNotice&, const RoundNotice&) = default;
+};
+
+/// Master -> one slave, over PUB on the slave's topic.
+struct Correction {
+    Round round = 0;
+    NodeId target;
+    Generation generation = 0;  ///< of the slave's clock as it was measured
+    Term basis_term = 0;        ///< the last correction that the measured clock had applied
+    Round basis_round = 0;
+    RawTime measured_at{};      ///< slave's raw time to which the measurement belongs
+    Duration correction{0};     ///< to be added to the slave's clock
+    std::int64_t freq_ppb = 0;  ///< to be added to the slave's rate
+    Duration bound{0};          ///< half-width of the error at measured_at once slewed: e_i + a_master
+    friend bool operator==(const Correction&, const Correction&) = default;
+};
+
+/// Candidate -> candidates and voters, over the heartbeat PUB.
+struct Heartbeat {
+    std::uint64_t sequence = 0;
+    Role role = Role::listen;
+    std::int32_t priority = 0;
+    Round round = 0;
+    Duration lease_left{0};
+    Committee committee;
+    std::vector<CandidateInfo> candidates;
+    friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
+};
+
+/// Voter -> master, over the DEALER: this heartbeat was heard.
+struct Ack {
+    std::uint64_t sequence = 0;
+    Incarnation incarnation = 0;
+    Term committee_term = 0;
+    std::uint64_t committee_version = 0;
+    friend bool operator==(const Ack&, const Ack&) = default;
+};
+
+/// Candidate -> voter, over the ROUTER. The header's term is the term asked for (PREVOTE: would be).
+struct VoteRequest {
+    bool pre_vote = false;  ///< PREVOTE or VOTE
+    Incarnation incarnation = 0;
+    std::int32_t priority = 0;
+    Term committee_term = 0;
+    std::uint64_t committee_version = 0;
+    bool handover = false;  ///< a planned hand-over waives the voter's wait for silence
+    friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
+};
+
+/// Voter -> candidate: the vote is given.
+struct Grant {
+    bool pre_vote = false;
+    Incarnation incarnation = 0;
+    friend bool operator==(const Grant&, const Grant&) = default;
+};
+
+enum class RefuseKind : std::uint8_t { name_in_use, roster_full, old_term, vote, pre_vote, not_allowed };
+
+/// Any -> any: no, and why. The header's term is the sender's own.
+struct Refuse {
+    RefuseKind kind = RefuseKind::not_allowed;
+    Generation generation = 0;  ///< echo of what was refused, where it had one
+    Reason reason;
+    friend bool operator==(const Refuse&, const Refuse&) = default;
+};
+
+/// Master -> all, over both PUBs: I lead no longer.
+struct StepDown {
+    NodeId successor;  ///< empty: none named
+    friend bool operator==(const StepDown&, const StepDown&) = default;
+};
+
+/// berkeleyctl -> candidate. Members are asked for in pages.
+struct StatusRequest {
+    std::uint32_t first_member = 0;
+    friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
+};
+
+struct MemberStatus {
+    NodeId id;
+    ClockStatus status = ClockStatus::unsynchronized;
+    bool outlier = false;
+    Duration offset{0};  ///< as measured before the last correction, member minus master
+    Duration delay{0};
+    Duration bound{0};
+    std::int64_t freq_ppb = 0;  ///< of the member's oscillator relative to the master's
+    Duration last_seen{0};      ///< age
+    friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
+};
+
+struct StatusAnswer {
+    Role role = Role::listen;
+    NodeId leader;
+    Round round = 0;
+    RoundState state = RoundState::gathering;
+    ClockStatus status = ClockStatus::unsynchronized;
+    Duration bound{0};
+    ClusterTime cluster_time{};
+    std::uint64_t disruptions = 0;
+    std::vector<CandidateInfo> candidates;
+    std::uint32_t first_member = 0;
+    std::uint32_t members_total = 0;
+    std::vector<MemberStatus> members;  ///< at most kMaxStatusMembers, from first_member on
+    friend bool operator==(const StatusAnswer&, const StatusAnswer&) = default;
+};
+
+/// Any -> candidate: I leave.
+struct Bye {
+    Generation generation = 0;
+    friend bool operator==(const Bye&, const Bye&) = default;
+};
+
+using Body = std::variant<Hello, Welcome, Poll, Reply, RoundNotice, Correction, Heartbeat, Ack, VoteRequest,
+                          Grant, Refuse, StepDown, StatusRequest, StatusAnswer, Bye>;
+
+struct Message {
+    Header header;
+    Body body;
+    friend bool operator==(const Message&, const Message&) = default;
+};
+
+}  // namespace berkeley

@@ -1,0 +1,56 @@
+// The codec: protocol messages <-> msgpack arrays [version, type, cluster, sender, term, ...].
+//
+// The only place that knows msgpack. docs/PROTOCOL.md documents every byte of it. Decoding accepts hostile
+// input: it allocates no more than the bounds in protocol/messages.hpp allow, throws nothing, and names the
+// reason for what it rejects. Append-only: extra elements of an array are ignored, missing ones rejected.
+// Stateless; thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/messages.hpp"
+
+namespace berkeley {
+
+/// No message is longer. Sockets are told so too (ZMQ_MAXMSGSIZE).
+inline constexpr std::size_t kMaxMessageBytes = 32 * 1024;
+
+enum class DecodeError : std::uint8_t {
+    oversize,         ///< longer than kMaxMessageBytes
+    malformed,        ///< no msgpack array of the expected elements, or trailing bytes
+    version,          ///< another wire version
+    unknown_type,
+    foreign_cluster,  ///< well-formed, but of another cluster
+    out_of_range,     ///< a name, time, rate, enum or count outside its limits
+};
+std::string_view to_string(DecodeError error);
+
+/// Encoded bytes. `stamp_at` is the place of t3 in a REPLY, 8 bytes big-endian, for patch_stamp.
+struct Encoded {
+    std::vector<std::byte> bytes;
+    std::size_t stamp_at = 0;  ///< 0: no stamp in this message
+};
+
+/// Encodes into `out`, whose capacity is reused.
+/// Requires: the message keeps the bounds in protocol/messages.hpp (asserted).
+void encode(const Message& message, Encoded& out);
+
+/// Writes the transmit stamp into an encoded REPLY. Requires: out.stamp_at != 0.
+void patch_stamp(Encoded& out, RawTime stamp);
+
+/// Decodes into `out`, whose previous content is lost either way. `cluster`: only messages of this cluster
+/// are accepted. Returns nothing on success.
+[[nodiscard]] std::optional<DecodeError> decode(std::span<const std::byte> bytes, const ClusterName& cluster,
+                                                Message& out);
+
+/// Topics of the publish and heartbeat channels; each ends in a delimiter, so that "s1" never matches "s10".
+std::string correction_topic(const NodeId& target);
+inline constexpr std::string_view kRoundTopic = "round/";
+inline constexpr std::string_view kHeartbeatTopic = "heartbeat/";
+
+}  // namespace berkeley
