@@ -15,9 +15,8 @@
 #include <string>
 
 #include "base/clock_map.hpp"
+#include "base/clock_status.hpp"
 #include "base/time.hpp"
-#include "protocol/messages.hpp"
-#include "protocol/events.hpp"
 
 namespace berkeley {
 

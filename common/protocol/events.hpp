@@ -42,8 +42,6 @@ struct RoundEvent {
     std::vector<PeerResult> peers;  ///< those that replied
 };
 
-enum class Applied : std::uint8_t { step, slew, refused };
-
 struct CorrectionEvent {
     Round round = 0;
     Duration correction{0};

@@ -12,6 +12,7 @@
 
 #include "base/bounded_string.hpp"
 #include "base/clock_map.hpp"
+#include "base/clock_status.hpp"
 #include "base/time.hpp"
 
 namespace berkeley {
@@ -30,7 +31,6 @@ inline constexpr std::size_t kMaxReason = 120;
 using Reason = BoundedString<kMaxReason>;
 
 enum class Role : std::uint8_t { slave, listen, standby, candidate, warmup, master };
-enum class ClockStatus : std::uint8_t { unsynchronized, synchronized, holdover, disrupted };
 
 /// Where a candidate can be reached. `priority`: the higher, the sooner it takes over.
 struct CandidateInfo {

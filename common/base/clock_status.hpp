@@ -1,0 +1,12 @@
+// The words for a clock's state and for what became of a correction. Numbers travel on the wire and stand in
+// the clock page: append-only.
+#pragma once
+
+#include <cstdint>
+
+namespace berkeley {
+
+enum class ClockStatus : std::uint8_t { unsynchronized, synchronized, holdover, disrupted };
+enum class Applied : std::uint8_t { step, slew, refused };
+
+}  // namespace berkeley

@@ -1,0 +1,363 @@
+#include "master/master_core.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace berkeley {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint32_t kMissedRounds = 3;
+constexpr std::size_t kWarmupProbes = 2;
+/// Bursts are no farther apart than this: waiting longer would only make the round's measurements older.
+constexpr Duration kPaceMax = milliseconds{5};
+/// A candidate that does not lead forgets members that have not greeted it for so long.
+constexpr Duration kGreetingAge = seconds{10};
+/// Intervals without a join after which a cold start may happen.
+constexpr int kSettleIntervals = 2;
+/// How well a joining clock's own rate tells its oscillator's frequency.
+constexpr double kFreqTrusted = 2'000;
+constexpr double kFreqRestored = 20'000;
+
+}  // namespace
+
+MasterCore::MasterCore(const MasterOptions& options, SlaveCore& self, Prng prng)
+    : options_(options), self_(self), prng_(prng), roster_(options.max_members) {
+    assert(options.burst >= 1 && options.burst <= kMaxBurst);
+}
+
+void MasterCore::start_term(RawTime now, Actions& out) {
+    running_ = true;
+    warm_ = false;
+    in_round_ = false;
+    round_ = 0;
+    state_ = RoundState::gathering;
+    round_at_ = now;
+    joined_at_ = now;
+    self_outlier_rounds_ = 0;
+    inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
+    self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
+    for (auto& [id, member] : roster_.members()) {
+        member->estimator.reset();
+        member->burst = {};
+        member->measurement.reset();
+        member->reply.reset();
+        member->replied_in_term = false;
+        member->falseticker = false;
+        member->missed = 0;
+        out.add(EmitEvent{MemberEvent{id, true, "known from before the takeover"}});
+    }
+}
+
+void MasterCore::stop_term() {
+    running_ = false;
+    in_round_ = false;
+    waiting_.clear();
+    bursting_.clear();
+}
+
+bool MasterCore::warm() const { return warm_; }
+
+Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& hello, RawTime now,
+                                   Actions& out) {
+    const std::uint64_t token = prng_.next() | 1;
+    const Member* before = roster_.by_id(id);
+    const bool replaced = before != nullptr && before->generation != hello.generation;
+    const auto claim = roster_.on_hello(id, route, hello, running_, token, now);
+    if (claim == Roster::Claim::joined) {
+        joined_at_ = now;
+        if (running_) out.add(EmitEvent{MemberEvent{id, true, replaced ? "restarted" : "said hello"}});
+    } else if (claim == Roster::Claim::pending) {
+        const Member& holder = *roster_.by_id(id);
+        out.add(SendToRoute{holder.route, self_.make(Poll{round_, 0, holder.challenge_token}), 0});
+    } else if (claim == Roster::Claim::name_in_use) {
+        Member& holder = *roster_.by_id(id);
+        drop("name-in-use", out);
+        if (holder.refused != hello.generation) {
+            holder.refused = hello.generation;
+            out.add(EmitEvent{NoteEvent{Severity::warning, "a second node claims the name " + id.str() +
+                                                               " while its holder answers: refused"}});
+        }
+    }
+    return claim;
+}
+
+void MasterCore::on_bye(Route route, const NodeId& sender, const Bye& bye, Actions& out) {
+    const Member* member = roster_.by_route(route);
+    if (member == nullptr || member->id != sender || member->generation != bye.generation) {
+        return drop("unknown-member", out);
+    }
+    leave(NodeId{sender}, "said goodbye", out);
+}
+
+void MasterCore::on_unreachable(Route route, Actions& out) {
+    if (const Member* member = roster_.by_route(route)) leave(NodeId{member->id}, "disconnected", out);
+}
+
+void MasterCore::leave(const NodeId& id, std::string reason, Actions& out) {
+    if (Member* member = roster_.by_id(id)) end_burst(*member);
+    std::erase(waiting_, id);
+    roster_.remove(id);
+    if (running_) out.add(EmitEvent{MemberEvent{id, false, std::move(reason)}});
+}
+
+Duration MasterCore::probe_patience() const {
+    return std::clamp<Duration>(options_.interval / 4, milliseconds{20}, milliseconds{250});
+}
+
+void MasterCore::on_timer(RawTime now, Actions& out) {
+    if (!running_) {
+        for (auto it = roster_.members().begin(); it != roster_.members().end();) {
+            const NodeId id = it->first;
+            const bool old = now - it->second->heard_at > kGreetingAge;
+            ++it;
+            if (old) roster_.remove(id);
+        }
+        return;
+    }
+    if (!in_round_ && now >= round_at_) begin_round(now);
+    if (!in_round_) return;
+    expire_probes(now);
+    start_due_bursts(now, out);
+    if (waiting_.empty() && bursting_.empty()) conclude(now, out);
+}
+
+RawTime MasterCore::next_deadline() const {
+    if (!running_) return RawTime::max();
+    if (!in_round_) return round_at_;
+    RawTime next = RawTime::max();
+    if (!waiting_.empty() && bursting_.size() < options_.window) next = burst_at_;
+    if (waiting_.empty() && bursting_.empty()) next = round_at_;
+    for (const NodeId& id : bursting_) {
+        const Member& member = *roster_.members().at(id);
+        next = std::min({next, member.burst.probe_deadline, member.burst.deadline});
+    }
+    return next;
+}
+
+void MasterCore::begin_round(RawTime now) {
+    ++round_;
+    in_round_ = true;
+    round_at_ = now;
+    burst_at_ = now;
+    waiting_.clear();
+    bursting_.clear();
+    for (auto& [id, member] : roster_.members()) {
+        member->measurement.reset();
+        member->in_round = true;
+        waiting_.push_back(id);
+    }
+    polled_ = static_cast<std::uint32_t>(waiting_.size());
+    pace_ = std::min(kPaceMax, options_.interval / (2 * std::max<std::int64_t>(1, polled_)));
+}
+
+void MasterCore::start_due_bursts(RawTime now, Actions& out) {
+    while (!waiting_.empty() && bursting_.size() < options_.window && now >= burst_at_) {
+        const NodeId id = waiting_.front();
+        waiting_.pop_front();
+        // Late by scheduling, the next ones still keep their distance from this one.
+        burst_at_ = std::max(burst_at_ + pace_, now);
+        if (Member* member = roster_.by_id(id)) start_burst(*member, now, out);
+    }
+}
+
+void MasterCore::start_burst(Member& member, RawTime now, Actions& out) {
+    member.burst = {};
+    member.burst.active = true;
+    member.burst.deadline = now + std::max<Duration>(options_.interval / 2, 2 * probe_patience());
+    bursting_.push_back(member.id);
+    probe(member, now, out);
+}
+
+void MasterCore::probe(Member& member, RawTime now, Actions& out) {
+    Burst& burst = member.burst;
+    burst.token = prng_.next() | 1;
+    burst.fate = ProbeFate::pending;
+    burst.t1 = now;
+    burst.probe_deadline = now + probe_patience();
+    out.add(SendToRoute{member.route, self_.make(Poll{round_, burst.probe, burst.token}), burst.token});
+}
+
+void MasterCore::on_sent(std::uint64_t token, RawTime t1) {
+    for (const NodeId& id : bursting_) {
+        Member& member = *roster_.by_id(id);
+        if (member.burst.token == token) member.burst.t1 = t1;
+    }
+}
+
+void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply, RawTime t4, Actions& out) {
+    Member* member = roster_.by_route(route);
+    if (member == nullptr) return drop("unknown-member", out);
+    if (member->id != sender) return drop("wrong-sender", out);
+    if (member->generation != reply.generation) return drop("generation", out);
+    if (member->challenge_token != 0 && reply.token == member->challenge_token) {
+        member->heard_at = t4;
+        return;
+    }
+    Burst& burst = member->burst;
+    if (reply.token != burst.token || reply.probe != burst.probe || burst.fate == ProbeFate::none) {
+        return drop("unexpected-reply", out);
+    }
+    if (burst.fate == ProbeFate::answered) return drop("duplicate-reply", out);
+    if (burst.fate == ProbeFate::expired || !burst.active) return drop("late-reply", out);
+    burst.fate = ProbeFate::answered;
+    member->heard_at = t4;
+    take_sample(*member, reply, t4, out);
+    if (burst.probe + 1 < options_.burst && t4 < burst.deadline) {
+        ++burst.probe;
+        probe(*member, t4, out);
+    } else {
+        end_burst(*member);
+    }
+    if (in_round_ && waiting_.empty() && bursting_.empty()) conclude(t4, out);
+}
+
+void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out) {
+    const auto sample = cristian({member.burst.t1, reply.t2, reply.t3, t4});
+    if (!sample) {
+        return drop(sample.error() == StampError::residence ? "impossible-residence" : "impossible-stamps", out);
+    }
+    member.burst.samples.push_back(*sample);
+    member.reply = reply;
+    member.replied_in_term = true;
+    member.missed = 0;
+}
+
+void MasterCore::end_burst(Member& member) {
+    if (!member.burst.active) return;
+    member.burst.active = false;
+    std::erase(bursting_, member.id);
+    member.measurement = combine_burst(member.burst.samples, kWarmupProbes);
+    if (!member.measurement) return;
+    if (!member.estimator.predict(member.measurement->at)) {
+        // The first measurement: the rate that the member's clock runs at tells its oscillator's frequency,
+        // as well as the member knows the time.
+        const ClockMap& theirs = member.reply->map;
+        const ClockMap& ours = self_.discipline().map();
+        const double freq = (1.0 + static_cast<double>(ours.rate_ppb) * 1e-9) /
+                                (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) - 1.0;
+        const bool knows = self_.discipline().trusted() && (member.reply->status == ClockStatus::synchronized ||
+                                                            member.reply->status == ClockStatus::holdover);
+        if (knows) {
+            member.estimator.set_prior_frequency(freq * 1e9, kFreqTrusted);
+        } else if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
+            member.estimator.set_prior_frequency(freq * 1e9, kFreqRestored);
+        }
+    }
+    member.estimator.update(*member.measurement);
+}
+
+void MasterCore::expire_probes(RawTime now) {
+    const std::vector<NodeId> bursting = bursting_;
+    for (const NodeId& id : bursting) {
+        Member& member = *roster_.by_id(id);
+        if (now < member.burst.probe_deadline && now < member.burst.deadline) continue;
+        // A burst may end short; what it has measured so far still counts.
+        member.burst.fate = ProbeFate::expired;
+        end_burst(member);
+    }
+}
+
+void MasterCore::count_warm() {
+    std::size_t replied = 0;
+    for (const auto& [id, member] : roster_.members()) replied += member->replied_in_term ? 1U : 0U;
+    warm_ = warm_ || 2 * replied >= roster_.size();
+}
+
+void MasterCore::conclude(RawTime now, Actions& out) {
+    in_round_ = false;
+    const RawTime began = round_at_;
+    round_at_ = std::max(began + options_.interval, now);
+    count_warm();
+    drop_silent(out);
+    if (!warm_) return;
+    VerdictOptions options;
+    options.interval = options_.interval;
+    options.inherited_bound = inherited_bound_;
+    options.gathering = now - joined_at_ < kSettleIntervals * options_.interval;
+    Verdict verdict = judge(roster_, self_.discipline(), options, now);
+    state_ = verdict.state;
+    self_outlier_rounds_ = verdict.self_outlier ? self_outlier_rounds_ + 1 : 0;
+    if (verdict.state == RoundState::gathering) {
+        out.add(EmitEvent{NoteEvent{
+            Severity::info, roster_.size() == 0
+                                ? "no slaves yet"
+                                : std::to_string(roster_.size()) + " slaves so far, waiting for the roster to settle"}});
+        return;
+    }
+    if (verdict.correct) correct(verdict, now, out);
+    for (auto& m : verdict.members) {
+        m.member->last = {m.member->id, m.offset, m.member->measurement->delay, m.bound, m.correction,
+                          static_cast<std::int64_t>(m.freq_ppb), m.outlier};
+    }
+    report(verdict, now - began, out);
+}
+
+void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
+    Discipline& clock = self_.discipline();
+    const AdjustResult own =
+        clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb, inherited_bound_, now}, now);
+    out.add(PublishClock{});
+    CorrectionEvent event;
+    event.round = round_;
+    event.correction = verdict.own_correction;
+    event.freq_ppb = verdict.own_freq_correction_ppb;
+    event.applied = own.applied;
+    event.bound = clock.bound(now);
+    event.status = clock.status();
+    event.reason = own.reason;
+    out.add(EmitEvent{std::move(event)});
+    self_.tell_status(own.applied == Applied::refused ? own.reason : "the round's average was applied", out);
+    // The others' corrections lead to the average too; without the master they would lead away from it.
+    if (own.applied == Applied::refused) return;
+    bool all_follow = true;
+    for (const MemberVerdict& m : verdict.members) {
+        const Member& member = *m.member;
+        const Reply& reply = *member.reply;
+        all_follow = all_follow && reply.applied_term == self_.term();
+        Correction correction;
+        correction.round = round_;
+        correction.target = member.id;
+        correction.generation = member.generation;
+        correction.basis_term = reply.applied_term;
+        correction.basis_round = reply.applied_round;
+        correction.measured_at = reply.t3;
+        correction.correction = m.correction;
+        correction.freq_ppb = m.freq_correction_ppb;
+        correction.bound = m.bound;
+        out.add(Publish{Channel::publish, self_.make(std::move(correction))});
+    }
+    if (all_follow) inherited_bound_ = Duration{0};
+}
+
+void MasterCore::report(const Verdict& verdict, Duration took, Actions& out) {
+    RoundEvent event;
+    event.round = round_;
+    event.state = verdict.state;
+    event.members = polled_;
+    event.replied = static_cast<std::uint32_t>(verdict.members.size());
+    event.average = verdict.average;
+    event.duration = took;
+    for (const MemberVerdict& m : verdict.members) event.peers.push_back(m.member->last);
+    RoundNotice notice{round_, verdict.state, polled_, event.replied, verdict.average};
+    out.add(Publish{Channel::publish, self_.make(notice)});
+    out.add(EmitEvent{std::move(event)});
+}
+
+void MasterCore::drop_silent(Actions& out) {
+    std::vector<NodeId> silent;
+    for (auto& [id, member] : roster_.members()) {
+        if (!member->in_round) continue;
+        member->in_round = false;
+        if (member->measurement) continue;
+        if (++member->missed >= kMissedRounds) silent.push_back(id);
+    }
+    for (const NodeId& id : silent) {
+        leave(id, "silent for " + std::to_string(kMissedRounds) + " rounds", out);
+    }
+}
+
+}  // namespace berkeley

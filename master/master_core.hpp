@@ -1,0 +1,93 @@
+// MasterCore: the rounds of Berkeley's algorithm: polls every member in a paced burst of probes, has the
+// results judged, and publishes each member's correction.
+//
+//   start_term --> [ bursts, at most `window` at once ] --> judge --> corrections --> wait --> next round
+//
+// A round ends when every burst has ended; each burst has a deadline, so a round does. It runs only while this
+// candidate leads; in between, the roster is kept from the HELLOs, so that a takeover needs no introductions.
+// Pure: events and `now` in, actions out. Not thread-safe. All times are this node's raw times.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <unordered_map>
+
+#include "base/prng.hpp"
+#include "master/roster.hpp"
+#include "master/verdict.hpp"
+#include "slave/slave_core.hpp"
+
+namespace berkeley {
+
+struct MasterOptions {
+    Duration interval = std::chrono::seconds{1};
+    std::uint32_t burst = 8;
+    std::uint32_t window = 32;
+    std::size_t max_members = kMaxMembers;
+};
+
+class MasterCore {
+public:
+    /// `self`: the node's own slave part, whose clock is the cluster's while this node leads; outlives this.
+    MasterCore(const MasterOptions& options, SlaveCore& self, Prng prng);
+
+    void start_term(RawTime now, Actions& out);
+    void stop_term();
+    bool running() const { return running_; }
+    /// A majority of the roster has replied in this term: corrections may be made.
+    bool warm() const;
+
+    Roster::Claim on_hello(Route route, const NodeId& id, const Hello& hello, RawTime now, Actions& out);
+    void on_reply(Route route, const NodeId& sender, const Reply& reply, RawTime t4, Actions& out);
+    void on_bye(Route route, const NodeId& sender, const Bye& bye, Actions& out);
+    /// The transmit stamp of a POLL that carried `token`.
+    void on_sent(std::uint64_t token, RawTime t1);
+    void on_unreachable(Route route, Actions& out);
+    void on_timer(RawTime now, Actions& out);
+    RawTime next_deadline() const;
+
+    Round round() const { return round_; }
+    RoundState state() const { return state_; }
+    const Roster& roster() const { return roster_; }
+    /// Rounds in a row in which this master's own clock was a falseticker.
+    std::uint32_t self_outlier_rounds() const { return self_outlier_rounds_; }
+    const MasterOptions& options() const { return options_; }
+
+private:
+    void begin_round(RawTime now);
+    void start_due_bursts(RawTime now, Actions& out);
+    void start_burst(Member& member, RawTime now, Actions& out);
+    void probe(Member& member, RawTime now, Actions& out);
+    void end_burst(Member& member);
+    void expire_probes(RawTime now);
+    void conclude(RawTime now, Actions& out);
+    void correct(const Verdict& verdict, RawTime now, Actions& out);
+    void report(const Verdict& verdict, Duration took, Actions& out);
+    void drop_silent(Actions& out);
+    void leave(const NodeId& id, std::string reason, Actions& out);
+    void count_warm();
+    void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
+    void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
+    Duration probe_patience() const;
+
+    MasterOptions options_;
+    SlaveCore& self_;
+    Prng prng_;
+    Roster roster_;
+    bool running_ = false;
+    Round round_ = 0;
+    RoundState state_ = RoundState::gathering;
+    RawTime round_at_{};
+    bool in_round_ = false;
+    std::deque<NodeId> waiting_;      ///< members whose burst has not begun in this round
+    std::vector<NodeId> bursting_;    ///< at most window
+    RawTime burst_at_{};              ///< when the next burst may begin
+    Duration pace_{0};
+    std::uint32_t polled_ = 0;        ///< members in this round
+    RawTime joined_at_{};             ///< the last join: a cold start waits for the roster to settle
+    Duration inherited_bound_{0};
+    bool warm_ = false;
+    std::uint32_t self_outlier_rounds_ = 0;
+};
+
+}  // namespace berkeley

@@ -1,0 +1,73 @@
+#include "master/roster.hpp"
+
+namespace berkeley {
+
+Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello, bool leads,
+                                 std::uint64_t new_token, RawTime now) {
+    Member* holder = by_id(id);
+    if (holder == nullptr) {
+        if (members_.size() >= max_members_) return Claim::full;
+        admit(id, route, hello, now);
+        return Claim::joined;
+    }
+    if (holder->generation == hello.generation) {
+        if (holder->route != route) {
+            // The same process over a new connection.
+            routes_.erase(holder->route);
+            holder->route = route;
+            routes_[route] = holder;
+        }
+        holder->heard_at = now;
+        holder->candidate = hello.candidate;
+        return Claim::known;
+    }
+    if (leads) {
+        if (holder->challenge_token == 0) {
+            holder->challenge_token = new_token;
+            holder->challenged_at = now;
+            return Claim::pending;
+        }
+        if (holder->heard_at > holder->challenged_at) {
+            holder->challenge_token = 0;
+            return Claim::name_in_use;
+        }
+        if (now - holder->challenged_at < kChallengePatience) return Claim::pending;
+    }
+    remove(id);
+    admit(id, route, hello, now);
+    return Claim::joined;
+}
+
+void Roster::admit(const NodeId& id, Route route, const Hello& hello, RawTime now) {
+    // One connection, one name: a peer that renames itself leaves its old name behind.
+    if (Member* other = by_route(route)) remove(NodeId{other->id});
+    auto member = std::make_unique<Member>();
+    member->id = id;
+    member->route = route;
+    member->generation = hello.generation;
+    member->incarnation = hello.incarnation;
+    member->candidate = hello.candidate;
+    member->heard_at = now;
+    routes_[route] = member.get();
+    members_[id] = std::move(member);
+}
+
+void Roster::remove(const NodeId& id) {
+    const auto found = members_.find(id);
+    if (found == members_.end()) return;
+    const auto route = routes_.find(found->second->route);
+    if (route != routes_.end() && route->second == found->second.get()) routes_.erase(route);
+    members_.erase(found);
+}
+
+Member* Roster::by_route(Route route) {
+    const auto found = routes_.find(route);
+    return found == routes_.end() ? nullptr : found->second;
+}
+
+Member* Roster::by_id(const NodeId& id) {
+    const auto found = members_.find(id);
+    return found == members_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace berkeley

@@ -1,0 +1,88 @@
+// Roster: who belongs to the cluster, by name and by the route on which its messages come.
+//
+// A name belongs to the first that claims it. A second claimant (another generation) starts a challenge: the
+// holder is polled at once, and if it answers, the newcomer is refused; if it is gone or stays silent for
+// kChallengePatience, the newcomer has the name (a slave that was restarted). While this candidate does not
+// lead it may not poll, and the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "estimate/estimator.hpp"
+#include "protocol/actions.hpp"
+
+namespace berkeley {
+
+inline constexpr Duration kChallengePatience = std::chrono::milliseconds{150};
+
+/// What one probe's token became; a reply that comes late or twice is told apart from a forged one.
+enum class ProbeFate : std::uint8_t { none, pending, answered, expired };
+
+struct Burst {
+    bool active = false;
+    std::uint32_t probe = 0;
+    std::uint64_t token = 0;
+    ProbeFate fate = ProbeFate::none;
+    RawTime t1{};
+    RawTime probe_deadline{};
+    RawTime deadline{};
+    std::vector<Sample> samples;  ///< at most kMaxBurst
+};
+
+struct Member {
+    NodeId id;
+    Route route = 0;
+    Generation generation = 0;
+    Incarnation incarnation = 0;
+    std::optional<CandidateInfo> candidate;
+    RawTime heard_at{};
+
+    OffsetEstimator estimator;
+    Burst burst;
+    std::optional<Measurement> measurement;  ///< of the present round
+    std::optional<Reply> reply;              ///< the newest
+    bool replied_in_term = false;
+    bool in_round = false;
+    std::uint32_t missed = 0;
+
+    bool falseticker = false;
+    std::uint32_t agreeing_rounds = 0;  ///< since it was a falseticker
+    PeerResult last;
+
+    std::uint64_t challenge_token = 0;  ///< 0: not challenged
+    RawTime challenged_at{};
+    Generation refused = 0;  ///< the newest claimant that was refused, to log it once
+};
+
+class Roster {
+public:
+    enum class Claim : std::uint8_t { joined, known, pending, name_in_use, full };
+
+    explicit Roster(std::size_t max_members) : max_members_(max_members) {}
+
+    /// Requires: is_valid_name(id). `leads`: whether this candidate polls. Where pending, the caller polls
+    /// the holder of the name with its challenge_token, which is set on the first claim.
+    Claim on_hello(const NodeId& id, Route route, const Hello& hello, bool leads, std::uint64_t new_token,
+                     RawTime now);
+    void remove(const NodeId& id);
+
+    Member* by_route(Route route);
+    Member* by_id(const NodeId& id);
+    std::size_t size() const { return members_.size(); }
+    /// In the order of names, so that a seed gives the same run everywhere.
+    auto& members() { return members_; }
+    const auto& members() const { return members_; }
+
+private:
+    void admit(const NodeId& id, Route route, const Hello& hello, RawTime now);
+
+    std::size_t max_members_;
+    std::map<NodeId, std::unique_ptr<Member>> members_;
+    std::unordered_map<Route, Member*> routes_;
+};
+
+}  // namespace berkeley

@@ -1,0 +1,46 @@
+// Verdict: what a finished round says about every clock: the average, and each member's correction.
+//
+// Pure function of the roster's measurements and the master's own clock; separate from the polling, so that
+// the arithmetic can be tested with tables. Signs: offset > 0, the member is ahead of the master;
+// correction = average - offset, what the member adds.
+#pragma once
+
+#include <vector>
+
+#include "discipline/discipline.hpp"
+#include "master/roster.hpp"
+
+namespace berkeley {
+
+struct VerdictOptions {
+    Duration interval = std::chrono::seconds{1};
+    Duration inherited_bound{0};  ///< after a takeover, until every member follows the new master
+    bool gathering = false;       ///< a cold start may not happen yet: the roster is still filling
+};
+
+struct MemberVerdict {
+    Member* member = nullptr;
+    Duration offset{0};     ///< of the target clocks at the instant of the verdict
+    Duration half_width{0}; ///< e_i
+    double freq_ppb = 0;    ///< oscillator relative to the master's
+    std::int64_t freq_correction_ppb = 0;
+    Duration correction{0};
+    Duration bound{0};      ///< to be handed down: e_i + a_master
+    bool outlier = false;
+};
+
+struct Verdict {
+    RoundState state = RoundState::gathering;
+    Duration average{0};
+    bool correct = false;  ///< corrections are to be made
+    bool self_outlier = false;
+    Duration own_correction{0};
+    std::int64_t own_freq_correction_ppb = 0;
+    std::vector<MemberVerdict> members;  ///< those with a measurement in this round
+};
+
+/// `now`: the master's raw time. Looks at each member's `measurement`, `reply` and estimator, and updates
+/// its falseticker hysteresis.
+Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& options, RawTime now);
+
+}  // namespace berkeley

@@ -1,0 +1,331 @@
+#include "slave/slave_core.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace berkeley {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kHelloFirst = milliseconds{100};
+constexpr Duration kHelloMax = seconds{1};
+/// A welcomed candidate that does not poll us is greeted this often, so that one that restarted learns of us.
+constexpr Duration kGreetAgain = seconds{1};
+/// libzmq gives up a connection for good after a protocol error; a link silent for so long is made anew.
+constexpr Duration kLinkSilence = seconds{5};
+constexpr int kMissedRounds = 3;
+/// A takeover takes about a second with the default timers; a clock stays SYNCHRONIZED through it.
+constexpr Duration kTakeoverAllowance = seconds{2};
+
+Duration valid_for(Duration interval) { return kMissedRounds * interval + kTakeoverAllowance; }
+
+}  // namespace
+
+SlaveCore::SlaveCore(const SlaveOptions& options, Prng prng, RawTime now, ClusterTime initial,
+                     std::int64_t rate_ppb)
+    : options_(options),
+      prng_(prng),
+      generation_(prng_.next() | 1),
+      discipline_(options.discipline, now, initial, rate_ppb),
+      polled_at_(now) {
+    discipline_.set_valid_for(valid_for(interval_));
+}
+
+void SlaveCore::start(RawTime now, Actions& out) {
+    for (const Url& url : options_.masters) add_candidate_url(url, now, out);
+    out.add(PublishClock{});
+}
+
+void SlaveCore::add_candidate_url(const Url& poll, RawTime now, Actions& out) {
+    const auto known = [&](const LinkState& link) { return link.used && link.poll == poll; };
+    if (std::any_of(links_.begin(), links_.end(), known)) return;
+    if (options_.candidate && options_.candidate->poll == poll) return;
+    LinkState state;
+    state.poll = poll;
+    connect(std::move(state), now, out);
+}
+
+void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& out) {
+    if (info.id == options_.id) return;
+    for (Link i = 0; i < links_.size(); ++i) {
+        LinkState& link = links_[i];
+        if (!link.used) continue;
+        if (link.info ? link.info->id != info.id : link.poll != info.poll) continue;
+        if (link.info && *link.info == info) return;
+        const bool moved = link.info && link.info->poll != info.poll;
+        link.info = info;
+        if (moved) {
+            link.poll = info.poll;
+            link.welcomed = false;
+            out.add(ConnectLink{i, info.poll});
+        }
+        out.add(SubscribeLink{i, info.publish, options_.want_heartbeats ? info.heartbeat : Url{}});
+        return;
+    }
+    LinkState state;
+    state.poll = info.poll;
+    state.info = info;
+    connect(std::move(state), now, out);
+}
+
+void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
+    const auto free = std::find_if(links_.begin(), links_.end(), [](const auto& l) { return !l.used; });
+    if (free == links_.end()) return drop("too-many-candidates", out);
+    state.used = true;
+    state.heard_at = now;
+    state.hello_at = now;
+    state.hello_backoff = kHelloFirst;
+    *free = std::move(state);
+    const auto link = static_cast<Link>(free - links_.begin());
+    out.add(ConnectLink{link, free->poll});
+    if (free->info) {
+        out.add(SubscribeLink{link, free->info->publish,
+                              options_.want_heartbeats ? free->info->heartbeat : Url{}});
+    }
+}
+
+void SlaveCore::greet(Link link, RawTime now, Actions& out) {
+    LinkState& state = links_[link];
+    Hello hello;
+    hello.incarnation = options_.incarnation;
+    hello.generation = generation_;
+    hello.freq_ppb = discipline_.map().rate_ppb;
+    hello.leader = leader_;
+    hello.candidate = options_.candidate;
+    out.add(SendToLink{link, make(std::move(hello))});
+    // A little noise, so that a thousand slaves started together do not greet together for ever.
+    const double jitter = prng_.uniform(0.9, 1.1);
+    const Duration wait = state.welcomed ? kGreetAgain : state.hello_backoff;
+    state.hello_at = now + Duration{static_cast<std::int64_t>(static_cast<double>(wait.count()) * jitter)};
+    state.hello_backoff = std::min(2 * state.hello_backoff, kHelloMax);
+}
+
+void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out) {
+    if (link >= links_.size() || !links_[link].used) return drop("unknown-link", out);
+    if (message.header.sender == options_.id) return drop("own-name", out);
+    links_[link].heard_at = received_at;
+    const bool dealer = via == Via::dealer;
+    if (const auto* poll = std::get_if<Poll>(&message.body); poll && dealer) {
+        on_poll(link, message, *poll, received_at, out);
+    } else if (const auto* c = std::get_if<Correction>(&message.body); c && via == Via::publish) {
+        on_correction(link, message, *c, received_at, out);
+    } else if (const auto* welcome = std::get_if<Welcome>(&message.body); welcome && dealer) {
+        on_welcome(link, message, *welcome, received_at, out);
+    } else if (const auto* refuse = std::get_if<Refuse>(&message.body); refuse && dealer) {
+        on_refuse(link, message, *refuse, received_at, out);
+    } else if (const auto* beat = std::get_if<Heartbeat>(&message.body); beat && via == Via::heartbeat) {
+        for (const CandidateInfo& info : beat->candidates) add_candidate(info, received_at, out);
+    } else if (std::holds_alternative<RoundNotice>(message.body) && via == Via::publish) {
+        // Rounds are told to people by the master; here they only show that the link lives.
+    } else if (std::holds_alternative<StepDown>(message.body) && !dealer) {
+        if (message.header.sender == leader_ && via == Via::publish) {
+            out.add(EmitEvent{NoteEvent{Severity::info, "the master " + leader_.str() + " stepped down"}});
+        }
+    } else {
+        drop("unexpected-type", out);
+    }
+}
+
+void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now,
+                           Actions& out) {
+    if (welcome.generation != generation_) return drop("generation", out);
+    if (welcome.candidates.empty() || welcome.candidates.front().id != message.header.sender) {
+        return drop("bad-welcome", out);
+    }
+    LinkState& state = links_[link];
+    const CandidateInfo& sender = welcome.candidates.front();
+    for (Link i = 0; i < links_.size(); ++i) {
+        // Two URLs of one candidate (a name and an address, say): the second link is of no use.
+        if (i != link && links_[i].used && links_[i].info && links_[i].info->id == sender.id) {
+            if (links_[i].welcomed) {
+                links_[link] = LinkState{};
+                if (leader_link_ == link) leader_link_.reset();
+                out.add(DropLink{link});
+                return;
+            }
+            links_[i] = LinkState{};
+            out.add(DropLink{i});
+        }
+    }
+    if (!state.welcomed) {
+        out.add(EmitEvent{NoteEvent{Severity::info, "welcomed by " + sender.id.str() + " at " + state.poll.str()}});
+    }
+    state.welcomed = true;
+    if (!state.info || *state.info != sender) {
+        out.add(SubscribeLink{link, sender.publish, options_.want_heartbeats ? sender.heartbeat : Url{}});
+        state.info = sender;
+    }
+    if (welcome.role == Role::master || welcome.role == Role::warmup) {
+        interval_ = std::clamp(welcome.interval, Duration{milliseconds{1}}, Duration{std::chrono::hours{1}});
+        discipline_.set_valid_for(valid_for(interval_));
+    }
+    for (const CandidateInfo& info : welcome.candidates) {
+        if (info.id != sender.id) add_candidate(info, now, out);
+    }
+}
+
+void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at,
+                        Actions& out) {
+    const Header& header = message.header;
+    if (header.term < term_) {
+        Refuse refuse;
+        refuse.kind = RefuseKind::old_term;
+        refuse.reason = *Reason::from("a newer term has begun");
+        out.add(SendToLink{link, make(std::move(refuse))});
+        return drop("old-term", out);
+    }
+    if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
+    if (header.term > term_ || leader_.empty()) {
+        follow(header.term, header.sender);
+        out.add(EmitEvent{NoteEvent{Severity::info, "following " + leader_.str() + " in term " +
+                                                        std::to_string(term_)}});
+    }
+    leader_link_ = link;
+    polled_at_ = received_at;
+    if (poll.round > answered_[0]) answered_ = {poll.round, answered_[0]};
+    Reply reply;
+    reply.round = poll.round;
+    reply.probe = poll.probe;
+    reply.token = poll.token;
+    reply.generation = generation_;
+    reply.t2 = received_at;
+    reply.t3 = received_at;
+    reply.map = discipline_.map();
+    reply.map.floor = ClusterTime::min();
+    reply.bound = discipline_.bound(received_at);
+    reply.status = discipline_.status();
+    reply.applied_term = applied_term_;
+    reply.applied_round = applied_round_;
+    out.add(SendToLink{link, make(std::move(reply))});
+}
+
+std::string_view SlaveCore::fence(Link link, const Message& message, const Correction& c, RawTime now) const {
+    const Header& header = message.header;
+    if (c.target != options_.id) return "wrong-target";
+    if (header.term < term_) return "old-term";
+    if (header.term > term_) return "unknown-term";
+    if (header.sender != leader_ || leader_link_ != link) return "not-leader";
+    if (c.generation != generation_) return "generation";
+    if (applied_term_ == term_ && c.round <= applied_round_) return "old-round";
+    if (c.round != answered_[0] && c.round != answered_[1]) return "round-not-answered";
+    if (c.basis_term != applied_term_ || c.basis_round != applied_round_) return "stale-basis";
+    if (c.measured_at > now) return "measured-in-future";
+    if (now - c.measured_at > 2 * interval_) return "late";
+    return {};
+}
+
+void SlaveCore::on_correction(Link link, const Message& message, const Correction& c, RawTime now,
+                              Actions& out) {
+    if (const std::string_view reason = fence(link, message, c, now); !reason.empty()) return drop(reason, out);
+    const AdjustResult result = discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at}, now);
+    if (result.applied != Applied::refused) {
+        applied_term_ = message.header.term;
+        applied_round_ = c.round;
+    }
+    CorrectionEvent event;
+    event.round = c.round;
+    event.correction = c.correction;
+    event.freq_ppb = c.freq_ppb;
+    event.applied = result.applied;
+    event.bound = discipline_.bound(now);
+    event.status = discipline_.status();
+    event.reason = result.reason;
+    out.add(PublishClock{});
+    out.add(EmitEvent{std::move(event)});
+    tell_status(result.reason.empty() ? "corrected by the master" : std::string_view{result.reason}, out);
+}
+
+void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now,
+                          Actions& out) {
+    LinkState& state = links_[link];
+    if (refuse.kind != RefuseKind::name_in_use && refuse.kind != RefuseKind::roster_full) {
+        return;  // votes and terms concern candidates, which look at this message themselves
+    }
+    if (refuse.generation != generation_) return drop("generation", out);
+    state.welcomed = false;
+    state.hello_backoff = kHelloMax;
+    state.hello_at = now + kHelloMax;
+    out.add(EmitEvent{NoteEvent{Severity::error, message.header.sender.str() + " refuses this node: " +
+                                                     refuse.reason.str()}});
+}
+
+void SlaveCore::on_timer(RawTime now, Actions& out) {
+    watch_links(now, out);
+    if (discipline_.tick(now)) {
+        out.add(PublishClock{});
+        tell_status(discipline_.status() == ClockStatus::holdover ? "no correction for too long"
+                                                                  : "the error bound exceeds --max-bound",
+                    out);
+    }
+}
+
+void SlaveCore::watch_links(RawTime now, Actions& out) {
+    for (Link i = 0; i < links_.size(); ++i) {
+        LinkState& state = links_[i];
+        if (!state.used) continue;
+        if (now - state.heard_at > kLinkSilence) {
+            state.heard_at = now;
+            state.welcomed = false;
+            state.hello_backoff = kHelloFirst;
+            out.add(ConnectLink{i, state.poll});
+            if (state.info) {
+                out.add(SubscribeLink{i, state.info->publish,
+                                      options_.want_heartbeats ? state.info->heartbeat : Url{}});
+            }
+        }
+        if (now < state.hello_at) continue;
+        const bool polled = leader_link_ == i && now - polled_at_ < kMissedRounds * interval_;
+        if (state.welcomed && polled) {
+            state.hello_at = now + kGreetAgain;
+        } else {
+            greet(i, now, out);
+        }
+    }
+}
+
+RawTime SlaveCore::next_deadline() const {
+    RawTime next = discipline_.next_deadline();
+    for (const LinkState& state : links_) {
+        if (state.used) next = std::min({next, state.hello_at, state.heard_at + kLinkSilence + Duration{1}});
+    }
+    return next;
+}
+
+void SlaveCore::follow(Term term, const NodeId& leader) {
+    assert(term >= term_);
+    if (term != term_) answered_ = {};
+    term_ = term;
+    leader_ = leader;
+    leader_link_.reset();
+}
+
+void SlaveCore::disrupt(RawTime now, std::string_view why, Actions& out) {
+    discipline_.disrupt(now);
+    out.add(PublishClock{});
+    tell_status(why, out);
+}
+
+void SlaveCore::tell_status(std::string_view reason, Actions& out) {
+    if (discipline_.status() == told_status_) return;
+    told_status_ = discipline_.status();
+    out.add(EmitEvent{StatusEvent{told_status_, std::string(reason)}});
+}
+
+void SlaveCore::stop(Actions& out) {
+    for (Link i = 0; i < links_.size(); ++i) {
+        if (links_[i].used) out.add(SendToLink{i, make(Bye{generation_})});
+    }
+}
+
+std::vector<CandidateInfo> SlaveCore::known_candidates() const {
+    std::vector<CandidateInfo> result;
+    for (const LinkState& state : links_) {
+        if (state.used && state.info) result.push_back(*state.info);
+    }
+    return result;
+}
+
+}  // namespace berkeley

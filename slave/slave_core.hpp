@@ -1,0 +1,112 @@
+// SlaveCore: one node's side of the protocol: it says HELLO to every candidate it knows, answers the polls of
+// the master it follows, and applies that master's corrections to its clock, each at most once.
+//
+//   candidate --WELCOME--> link: subscribe, learn the other candidates     --POLL--> answer, follow its term
+//   candidate --CORRECTION--> fence (term, socket, round, generation, basis, age) --> discipline
+//
+// A correction is relative, so applying one twice or late is an error that nothing undoes: `fence` lists every
+// condition, and each refusal is counted by its reason. Pure: events and `now` in, actions out. A candidate
+// contains one (a standby is disciplined like any slave). Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/prng.hpp"
+#include "discipline/discipline.hpp"
+#include "protocol/actions.hpp"
+
+namespace berkeley {
+
+struct SlaveOptions {
+    ClusterName cluster;
+    NodeId id;
+    std::vector<Url> masters;  ///< poll endpoints to start from, at most kMaxCandidates
+    DisciplineOptions discipline;
+    Incarnation incarnation = 0;
+    std::optional<CandidateInfo> candidate;  ///< set where this node is a candidate: told in HELLO
+    bool want_heartbeats = false;
+};
+
+/// Which socket of a link a message came from.
+enum class Via : std::uint8_t { dealer, publish, heartbeat };
+
+class SlaveCore {
+public:
+    /// `initial`: where the clock starts; `rate_ppb`: the rate saved by an earlier run.
+    SlaveCore(const SlaveOptions& options, Prng prng, RawTime now, ClusterTime initial, std::int64_t rate_ppb);
+
+    void start(RawTime now, Actions& out);
+    void on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out);
+    void on_timer(RawTime now, Actions& out);
+    RawTime next_deadline() const;
+    /// Says BYE on every link.
+    void stop(Actions& out);
+
+    /// A candidate heard of from elsewhere (a HELLO, a saved state): connects unless known.
+    void add_candidate(const CandidateInfo& info, RawTime now, Actions& out);
+    void add_candidate_url(const Url& poll, RawTime now, Actions& out);
+
+    /// This node follows `leader` (perhaps itself) in `term`. Requires: term >= this->term().
+    void follow(Term term, const NodeId& leader);
+    /// The machine slept or the process was stopped for long.
+    void disrupt(RawTime now, std::string_view why, Actions& out);
+
+    Term term() const { return term_; }
+    const NodeId& leader() const { return leader_; }
+    Term applied_term() const { return applied_term_; }
+    Round applied_round() const { return applied_round_; }
+    Generation generation() const { return generation_; }
+    const SlaveOptions& options() const { return options_; }
+    Discipline& discipline() { return discipline_; }
+    const Discipline& discipline() const { return discipline_; }
+    /// The candidates this node has been told of, itself not among them.
+    std::vector<CandidateInfo> known_candidates() const;
+
+    Message make(Body body) const { return {{options_.cluster, options_.id, term_}, std::move(body)}; }
+    /// Emits a status event and publishes the clock where the status differs from the last told one.
+    void tell_status(std::string_view reason, Actions& out);
+
+private:
+    struct LinkState {
+        bool used = false;
+        Url poll;
+        std::optional<CandidateInfo> info;  ///< since WELCOME or gossip
+        bool welcomed = false;
+        RawTime heard_at{};
+        RawTime hello_at{};
+        Duration hello_backoff{0};
+    };
+
+    void connect(LinkState info, RawTime now, Actions& out);
+    void greet(Link link, RawTime now, Actions& out);
+    void on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now, Actions& out);
+    void on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at, Actions& out);
+    void on_correction(Link link, const Message& message, const Correction& correction, RawTime now,
+                       Actions& out);
+    void on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now, Actions& out);
+    std::string_view fence(Link link, const Message& message, const Correction& correction, RawTime now) const;
+    void watch_links(RawTime now, Actions& out);
+    void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
+
+    SlaveOptions options_;
+    Prng prng_;
+    Generation generation_;
+    Discipline discipline_;
+    std::array<LinkState, kMaxCandidates> links_{};
+    Term term_ = 0;
+    NodeId leader_;
+    std::optional<Link> leader_link_;
+    Term applied_term_ = 0;
+    Round applied_round_ = 0;
+    /// The last two rounds answered: a correction may arrive after the next round's first poll, because
+    /// they travel on different sockets.
+    std::array<Round, 2> answered_{};
+    RawTime polled_at_{};
+    Duration interval_ = std::chrono::seconds{1};
+    ClockStatus told_status_ = ClockStatus::unsynchronized;
+};
+
+}  // namespace berkeley
