@@ -144,7 +144,8 @@ void CandidateCore::settle(RawTime now, Actions& out) {
     if (election_.leads() && !master_.running()) master_.start_term(now, out);
     if (!election_.leads() && master_.running()) master_.stop_term();
     if (election_.role() == Role::warmup && master_.warm()) election_.on_warm();
-    if (election_.role() != told_role_) {
+    const bool new_role = election_.role() != told_role_;
+    if (new_role) {
         told_role_ = election_.role();
         out.add(EmitEvent{RoleEvent{told_role_, election_.reason()}});
     }
@@ -153,6 +154,9 @@ void CandidateCore::settle(RawTime now, Actions& out) {
     if (new_candidates) {
         told_candidates_ = known.size();
         election_.set_peers(known);
+    }
+    if (new_candidates || new_role) {
+        // The members learn whom to follow to, and in which interval the master now leading polls.
         for (const auto& [id, member] : master_.roster().members()) {
             welcome(member->route, member->generation, out);
         }

@@ -14,8 +14,8 @@
 namespace berkeley {
 
 struct CandidateOptions {
-    SlaveOptions slave;  ///< Requires: `candidate` is set, and election.id == slave.id
-    MasterOptions master;
+    SlaveCoreOptions slave;  ///< Requires: `candidate` is set, and election.id == slave.id
+    MasterCoreOptions master;
     ElectionOptions election;
 };
 

@@ -24,7 +24,7 @@ constexpr double kFreqRestored = 20'000;
 
 }  // namespace
 
-MasterCore::MasterCore(const MasterOptions& options, SlaveCore& self, Prng prng)
+MasterCore::MasterCore(const MasterCoreOptions& options, SlaveCore& self, Prng prng)
     : options_(options), self_(self), prng_(prng), roster_(options.max_members) {
     assert(options.burst >= 1 && options.burst <= kMaxBurst);
 }

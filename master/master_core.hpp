@@ -19,7 +19,7 @@
 
 namespace berkeley {
 
-struct MasterOptions {
+struct MasterCoreOptions {
     Duration interval = std::chrono::seconds{1};
     std::uint32_t burst = 8;
     std::uint32_t window = 32;
@@ -29,7 +29,7 @@ struct MasterOptions {
 class MasterCore {
 public:
     /// `self`: the node's own slave part, whose clock is the cluster's while this node leads; outlives this.
-    MasterCore(const MasterOptions& options, SlaveCore& self, Prng prng);
+    MasterCore(const MasterCoreOptions& options, SlaveCore& self, Prng prng);
 
     void start_term(RawTime now, Actions& out);
     void stop_term();
@@ -51,7 +51,7 @@ public:
     const Roster& roster() const { return roster_; }
     /// Rounds in a row in which this master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds() const { return self_outlier_rounds_; }
-    const MasterOptions& options() const { return options_; }
+    const MasterCoreOptions& options() const { return options_; }
 
 private:
     void begin_round(RawTime now);
@@ -70,7 +70,7 @@ private:
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     Duration probe_patience() const;
 
-    MasterOptions options_;
+    MasterCoreOptions options_;
     SlaveCore& self_;
     Prng prng_;
     Roster roster_;

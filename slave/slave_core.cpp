@@ -24,7 +24,7 @@ Duration valid_for(Duration interval) { return kMissedRounds * interval + kTakeo
 
 }  // namespace
 
-SlaveCore::SlaveCore(const SlaveOptions& options, Prng prng, RawTime now, ClusterTime initial,
+SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial,
                      std::int64_t rate_ppb)
     : options_(options),
       prng_(prng),

@@ -20,7 +20,7 @@
 
 namespace berkeley {
 
-struct SlaveOptions {
+struct SlaveCoreOptions {
     ClusterName cluster;
     NodeId id;
     std::vector<Url> masters;  ///< poll endpoints to start from, at most kMaxCandidates
@@ -36,7 +36,7 @@ enum class Via : std::uint8_t { dealer, publish, heartbeat };
 class SlaveCore {
 public:
     /// `initial`: where the clock starts; `rate_ppb`: the rate saved by an earlier run.
-    SlaveCore(const SlaveOptions& options, Prng prng, RawTime now, ClusterTime initial, std::int64_t rate_ppb);
+    SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial, std::int64_t rate_ppb);
 
     void start(RawTime now, Actions& out);
     void on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out);
@@ -59,7 +59,7 @@ public:
     Term applied_term() const { return applied_term_; }
     Round applied_round() const { return applied_round_; }
     Generation generation() const { return generation_; }
-    const SlaveOptions& options() const { return options_; }
+    const SlaveCoreOptions& options() const { return options_; }
     Discipline& discipline() { return discipline_; }
     const Discipline& discipline() const { return discipline_; }
     /// The candidates this node has been told of, itself not among them.
@@ -91,7 +91,7 @@ private:
     void watch_links(RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
 
-    SlaveOptions options_;
+    SlaveCoreOptions options_;
     Prng prng_;
     Generation generation_;
     Discipline discipline_;

@@ -1,7 +1,10 @@
 // ClockMap: the affine, slewable map from a node's raw time to cluster time.
 //
 //   cluster(raw) = max(floor, anchor_cluster + dt + dt * rate / 1e9 + s * min(|slew|, dt * slew_rate / 1e9))
-//   with dt = raw - anchor_raw, s the sign of slew
+//   with dt = raw - anchor_raw, s the sign of slew, rounded down *once*
+//
+// Rounding the rate's term and the slew's apart would not do: where both fall they can lose a nanosecond each
+// while raw time gains one, and the clock would run backward.
 //
 // *target* time is cluster time as it will be when all slewing is done: measurements and corrections are
 // made against it, so that a correction under way is never counted twice.
@@ -34,22 +37,17 @@ struct ClockMap {
     ClusterTime floor = ClusterTime::min();
 
     /// What is still unslewed at the raw time, signed.
-    constexpr Duration slew_left(RawTime raw) const {
-        const Duration done = slewed(raw);
-        return slew - done;
-    }
+    constexpr Duration slew_left(RawTime raw) const { return target(raw) - running(raw); }
 
-    constexpr ClusterTime cluster(RawTime raw) const {
-        return std::max(floor, unslewed(raw) + slewed(raw));
-    }
+    constexpr ClusterTime cluster(RawTime raw) const { return std::max(floor, running(raw)); }
 
-    constexpr ClusterTime target(RawTime raw) const { return unslewed(raw) + slew; }
+    constexpr ClusterTime target(RawTime raw) const { return at(raw, rate_ppb, slew); }
 
     /// The same map anchored anew at the raw time.
     constexpr ClockMap rebased(RawTime raw) const {
         ClockMap result = *this;
         result.anchor_raw = raw;
-        result.anchor_cluster = unslewed(raw) + slewed(raw);
+        result.anchor_cluster = running(raw);
         result.slew = slew_left(raw);
         return result;
     }
@@ -57,20 +55,18 @@ struct ClockMap {
     friend constexpr bool operator==(const ClockMap&, const ClockMap&) = default;
 
 private:
-    static constexpr Duration scaled(Duration dt, std::int64_t ppb) {
-        return Duration{saturate(floor_div(Int128{dt.count()} * ppb, 1'000'000'000))};
-    }
-
-    constexpr ClusterTime unslewed(RawTime raw) const {
+    /// The line through the anchor at the given rate, `plus` above it.
+    constexpr ClusterTime at(RawTime raw, std::int64_t ppb, Duration plus) const {
         const Int128 dt = Int128{to_ns(raw)} - to_ns(anchor_raw);
-        return from_ns<ClusterTime>(
-            saturate(Int128{to_ns(anchor_cluster)} + dt + floor_div(dt * rate_ppb, 1'000'000'000)));
+        const Int128 gained = dt + floor_div(dt * ppb, 1'000'000'000) + plus.count();
+        return from_ns<ClusterTime>(saturate(Int128{to_ns(anchor_cluster)} + gained));
     }
 
-    constexpr Duration slewed(RawTime raw) const {
-        if (raw <= anchor_raw || slew == Duration{0}) return Duration{0};
-        const Duration reach = scaled(raw - anchor_raw, slew_rate_ppb);
-        return slew > Duration{0} ? std::min(slew, reach) : std::max(slew, -reach);
+    /// Cluster time without the floor: on the slewing line until that meets the target's.
+    constexpr ClusterTime running(RawTime raw) const {
+        if (raw <= anchor_raw) return at(raw, rate_ppb, Duration{0});
+        return slew > Duration{0} ? std::min(target(raw), at(raw, rate_ppb + slew_rate_ppb, Duration{0}))
+                                  : std::max(target(raw), at(raw, rate_ppb - slew_rate_ppb, Duration{0}));
     }
 };
 

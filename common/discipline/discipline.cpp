@@ -81,14 +81,17 @@ Duration Discipline::drift_since(RawTime then, RawTime now) const {
     return Duration{saturate(Int128{(now - then).count()} * options_.max_drift_ppb / 1'000'000'000 + 1)};
 }
 
+Duration Discipline::reach() const {
+    const Duration room = std::max(Duration{0}, options_.max_bound - measurement_bound());
+    if (options_.max_drift_ppb == 0) return Duration::max();
+    return Duration{saturate(Int128{room.count()} * 1'000'000'000 / options_.max_drift_ppb)};
+}
+
 RawTime Discipline::next_deadline() const {
     if (status_ == ClockStatus::synchronized) return applied_at_ + valid_for_ + Duration{1};
-    if (status_ != ClockStatus::holdover) return RawTime::max();
-    // Where rho is 0 the bound never grows past its limit by age.
-    if (options_.max_drift_ppb == 0) return RawTime::max();
-    const Duration room = std::max(Duration{0}, options_.max_bound - bound_);
-    return measured_at_ + Duration{saturate(Int128{room.count()} * 1'000'000'000 / options_.max_drift_ppb)} +
-           std::chrono::milliseconds{1};
+    const Duration left = reach();
+    if (status_ != ClockStatus::holdover || left == Duration::max()) return RawTime::max();
+    return measured_at_ + left + std::chrono::milliseconds{1};
 }
 
 }  // namespace berkeley

@@ -73,6 +73,10 @@ public:
     std::uint64_t disruptions() const { return disruptions_; }
     Duration valid_for() const { return valid_for_; }
     RawTime measured_at() const { return measured_at_; }
+    /// The bound at measured_at(), without what is unslewed.
+    Duration measurement_bound() const { return bound_ + options_.granularity; }
+    /// How long after measured_at() the bound, slewing aside, reaches max_bound; Duration::max() for never.
+    Duration reach() const;
     /// When tick() is next worth a call.
     RawTime next_deadline() const;
     const DisciplineOptions& options() const { return options_; }

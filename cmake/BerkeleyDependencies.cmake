@@ -1,0 +1,32 @@
+# Everything that the system's packages provide; scripts/test installs them on Debian.
+
+find_package(Threads REQUIRED)
+find_package(cppzmq REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(benchmark REQUIRED)
+
+# msgpack's C++ library has changed its package's name twice, and its C library is called msgpack too.
+find_package(msgpack-cxx CONFIG QUIET)
+if(NOT msgpack-cxx_FOUND)
+    find_package(msgpack CONFIG REQUIRED NAMES msgpackc-cxx msgpack)
+endif()
+add_library(berkeley_msgpack INTERFACE)
+target_compile_definitions(berkeley_msgpack INTERFACE MSGPACK_NO_BOOST)
+if(TARGET msgpackc-cxx)
+    target_link_libraries(berkeley_msgpack INTERFACE msgpackc-cxx)
+elseif(TARGET msgpack-cxx)
+    target_link_libraries(berkeley_msgpack INTERFACE msgpack-cxx)
+else()
+    message(FATAL_ERROR "found msgpack for C; Berkeley needs msgpack for C++ (Debian: libmsgpack-cxx-dev)")
+endif()
+
+if(BERKELEY_TESTS)
+    find_package(GTest REQUIRED)
+    find_package(rapidcheck REQUIRED)
+    include(GoogleTest)
+endif()

@@ -1,0 +1,99 @@
+# Layers, shells and programs, each from the sources of its folder.
+#
+# In slave/ and master/ a file's name says what it belongs to: *_main.cpp is a program, *_shell.cpp touches
+# sockets and clocks, all else is the pure core. *_test.cpp belongs to the tests.
+
+# Puts into `out` the .cpp files of a folder, or of its shells only.
+function(berkeley_sources out directory kind)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${directory}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "_(main|test)\\.cpp$")
+    if(kind STREQUAL "shell")
+        list(FILTER sources INCLUDE REGEX "_shell\\.cpp$")
+    else()
+        list(FILTER sources EXCLUDE REGEX "_shell\\.cpp$")
+    endif()
+    set(${out} ${sources} PARENT_SCOPE)
+endfunction()
+
+# berkeley_library(NAME SOURCES FILE... DEPENDS TARGET... PRIVATE_DEPENDS TARGET...): a static library, or an
+# interface where all is in headers.
+function(berkeley_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS")
+    if(arg_SOURCES)
+        add_library(${name} STATIC ${arg_SOURCES})
+        target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_DEPENDS})
+    else()
+        add_library(${name} INTERFACE)
+        target_link_libraries(${name} INTERFACE ${arg_DEPENDS})
+    endif()
+    berkeley_include(${name}
+        ${PROJECT_SOURCE_DIR}/common ${PROJECT_SOURCE_DIR}/common/include ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# Include folders of a library and of whoever links it.
+function(berkeley_include name)
+    get_target_property(type ${name} TYPE)
+    if(type STREQUAL "INTERFACE_LIBRARY")
+        target_include_directories(${name} INTERFACE ${ARGN})
+    else()
+        target_include_directories(${name} PUBLIC ${ARGN})
+    endif()
+endfunction()
+
+function(berkeley_add_layer name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY" "DEPENDS;PRIVATE_DEPENDS")
+    berkeley_sources(sources ${arg_DIRECTORY} core)
+    berkeley_library(${name} SOURCES ${sources} DEPENDS ${arg_DEPENDS} PRIVATE_DEPENDS ${arg_PRIVATE_DEPENDS})
+endfunction()
+
+function(berkeley_add_shell name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY" "DEPENDS")
+    berkeley_sources(sources ${arg_DIRECTORY} shell)
+    berkeley_library(${name} SOURCES ${sources} DEPENDS ${arg_DEPENDS})
+endfunction()
+
+# berkeley_add_program(NAME SOURCES PATTERN... DEPENDS TARGET...): an installed program.
+function(berkeley_add_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+    list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
+    file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
+    if(NOT sources)
+        message(STATUS "${name}: no sources, not built")
+        return()
+    endif()
+    add_executable(${name} ${sources})
+    target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
+    install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# Puts into `out` the targets that `target` links, directly or not.
+function(berkeley_linked_targets out target)
+    set(seen "")
+    set(queue ${target})
+    while(queue)
+        list(POP_FRONT queue next)
+        if(next IN_LIST seen OR NOT TARGET ${next})
+            continue()
+        endif()
+        list(APPEND seen ${next})
+        foreach(property LINK_LIBRARIES INTERFACE_LINK_LIBRARIES)
+            get_target_property(links ${next} ${property})
+            if(links)
+                # A static library links its private ones as $<LINK_ONLY:target>.
+                list(TRANSFORM links REPLACE "^\\$<[A-Z_]+:(.*)>$" "\\1")
+                list(APPEND queue ${links})
+            endif()
+        endforeach()
+    endwhile()
+    set(${out} ${seen} PARENT_SCOPE)
+endfunction()
+
+# Fails where `target` links `forbidden`: a plain slave carries no master code.
+function(berkeley_forbid_link target forbidden)
+    if(TARGET ${target})
+        berkeley_linked_targets(linked ${target})
+        if(forbidden IN_LIST linked)
+            message(FATAL_ERROR "${target} must not link ${forbidden}")
+        endif()
+    endif()
+endfunction()

@@ -1,0 +1,46 @@
+// The averages of Berkeley's algorithm over the offsets of all clocks against the master's.
+//
+// Cold start (Gusella and Zatti, "The accuracy of the clock synchronization achieved by TEMPO in Berkeley
+// UNIX 4.3BSD", 1989, made robust by the median absolute deviation): nobody knows the time, offsets may be
+// hours. Steady state: Schmid's fault-tolerant interval function with a clamped trimmed mean, see average.cpp.
+// Pure functions; thread-safe. Offsets in ns relative to the master, who contributes offset 0 like the rest.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace berkeley {
+
+struct Contribution {
+    Duration offset{0};      ///< member's clock minus master's
+    Duration half_width{0};  ///< h_i = e_i + capped a_i, >= 0
+};
+
+struct Average {
+    Duration value{0};          ///< A
+    bool split = false;         ///< no agreement: value is 0 and must not be applied
+    bool degraded = false;      ///< too few clocks for a vote
+    Duration low{0};            ///< the agreed interval [low, high], where not split
+    Duration high{0};
+    std::vector<bool> outlier;  ///< for each contribution: left out of A
+};
+
+/// Members within 3 * max(1.4826 * MAD, e) of the median are averaged; e = the largest half width.
+/// n = 0 gives A = 0, degraded; n = 1 and 2 are degraded too.
+Average cold_start_average(std::span<const Contribution> members);
+
+/// n >= 3: f = max(1, floor((n - 1) / 3)), trimmed and clamped; n = 2: the mean if the intervals overlap,
+/// else split, degraded either way; n = 1: that one's offset, degraded. Where lo > hi: a strict majority whose
+/// intervals share a point with each other and with `predicted` (the ensemble as predicted, where known),
+/// otherwise split. O(n log n).
+Average fault_tolerant_average(std::span<const Contribution> members,
+                               const std::optional<Contribution>& predicted = std::nullopt);
+
+/// Mean of the values without the f lowest and f highest, f = floor((n - 1) / 3). 0 for none.
+double trimmed_mean(std::vector<double> values);
+
+}  // namespace berkeley

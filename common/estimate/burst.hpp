@@ -1,0 +1,28 @@
+// A burst's probes become one measurement: the first ones, which only warm the path, are left out; of the
+// rest the median offset within the lowest quartile of delay is taken. The very fastest packet was often
+// lucky in one direction only, the median of the fast ones is not.
+// Not thread-safe.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "estimate/sample.hpp"
+
+namespace berkeley {
+
+inline constexpr std::size_t kMaxBurst = 64;
+
+struct Measurement {
+    RawTime at{};           ///< master's raw time of the kept sample
+    Duration offset{0};     ///< slave's raw clock minus master's
+    Duration delay{0};      ///< of the kept sample
+    Duration delay_min{0};  ///< of the whole burst, warm-up included
+    std::uint32_t samples = 0;
+};
+
+/// `samples`: in the order of the probes. At least one sample behind the warm-up ones gives a measurement;
+/// with fewer than warmup + 1 samples the last one alone serves. Empty: nothing.
+std::optional<Measurement> combine_burst(std::span<const Sample> samples, std::size_t warmup = 2);
+
+}  // namespace berkeley

@@ -1,0 +1,57 @@
+// OffsetEstimator: follows one slave's raw clock against the master's raw clock, offset and frequency.
+//
+// A Kalman filter with two states. Raw clocks are never corrected, so no correction disturbs the history.
+// Measurement variance R = (r0 + (delay - delay_floor) / 2)^2 with the floor over a sliding window; process
+// noise starts high and adapts to the innovations; an innovation beyond 5 sigma is rejected once and accepted
+// if it repeats. Offsets are kept as an int64 base and a double residual, because raw clocks may lie 1e18 ns
+// apart. Not thread-safe; one object a slave.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "estimate/burst.hpp"
+
+namespace berkeley {
+
+struct Estimate {
+    RawTime at{};               ///< master's raw time
+    Duration offset{0};         ///< slave's raw clock minus master's, at `at`
+    double freq_ppb = 0;        ///< the slave's oscillator relative to the master's
+    double offset_stddev_ns = 0;
+    double freq_stddev_ppb = 0;
+};
+
+struct EstimatorOptions {
+    Duration r0{2'000};               ///< deviation of an unqueued measurement
+    double freq_prior_stddev_ppb = 200'000;
+    std::size_t floor_window = 64;    ///< rounds over which the least delay is taken; <= kFloorWindowMax
+    double gate_sigma = 5;
+};
+inline constexpr std::size_t kFloorWindowMax = 64;
+
+class OffsetEstimator {
+public:
+    explicit OffsetEstimator(const EstimatorOptions& options = {});
+
+    /// Forgets everything (the slave's process, hence perhaps its machine, is another one).
+    void reset();
+
+    /// `freq_ppb`: a frequency known from before (the slave reports it), with its uncertainty.
+    void set_prior_frequency(double freq_ppb, double stddev_ppb);
+
+    /// Takes one measurement; false where the gate rejected it.
+    bool update(const Measurement& measurement);
+
+    /// The state carried to the master's raw time `at`; nothing before the first measurement.
+    std::optional<Estimate> predict(RawTime at) const;
+
+    /// The least delay of the window; 0 before the first measurement.
+    Duration delay_floor() const;
+
+private:
+    struct State;  // to be laid out by the implementer
+};
+
+}  // namespace berkeley

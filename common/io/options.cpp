@@ -1,0 +1,518 @@
+// Two passes. The first reads the command line only, to learn which options are given and where the file is;
+// the second reads the file's options, as if they stood on a command line, and the given ones after it. So
+// both come through the same checks, and there is one place that says what is allowed.
+
+#include "io/options.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <set>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "base/clock_map.hpp"
+#include "base/duration_text.hpp"
+#include "io/endpoint.hpp"
+#include "protocol/messages.hpp"
+
+#ifndef BERKELEY_VERSION
+#define BERKELEY_VERSION "1.0.0"
+#endif
+
+namespace berkeley {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kMinute = std::chrono::minutes{1};
+constexpr Duration kHour = std::chrono::hours{1};
+constexpr Duration kDay = std::chrono::hours{24};
+/// A timeout shorter than three heartbeats would make one lost packet an election.
+constexpr int kHeartbeatsPerTimeout = 3;
+
+[[noreturn]] void reject(const std::string& option, const std::string& why) {
+    throw CLI::ValidationError(option, why);
+}
+
+struct DurationRange {
+    Duration least;
+    Duration most;
+};
+
+void add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
+                  const std::string& help) {
+    app.add_option_function<std::string>(
+           name,
+           [&target, name, range](const std::string& text) {
+               const auto value = parse_duration(text);
+               if (!value) reject(name, value.error());
+               if (*value < range.least || *value > range.most) {
+                   reject(name, fmt::format("{} is not allowed: from {} to {}", text, duration_literal(range.least),
+                                            duration_literal(range.most)));
+               }
+               target = *value;
+           },
+           help)
+        ->type_name("TIME")
+        ->default_str(duration_literal(target));
+}
+
+template <class Integer>
+void add_integer(CLI::App& app, const std::string& name, Integer& target, std::int64_t least, std::int64_t most,
+                 const std::string& help) {
+    app.add_option_function<std::string>(
+           name,
+           [&target, name, least, most](const std::string& text) {
+               std::int64_t value = 0;
+               const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+               if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
+                   reject(name, fmt::format("'{}' is not allowed: a whole number from {} to {}", text, least, most));
+               }
+               target = static_cast<Integer>(value);
+           },
+           help)
+        ->type_name("N")
+        ->default_str(std::to_string(target));
+}
+
+/// A rate in ppm on the command line, in ppb inside.
+void add_rate(CLI::App& app, const std::string& name, std::int64_t& target_ppb, double least, double most,
+              const std::string& help) {
+    app.add_option_function<std::string>(
+           name,
+           [&target_ppb, name, least, most](const std::string& text) {
+               double ppm = 0;
+               const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ppm);
+               if (error != std::errc{} || end != text.data() + text.size() || !(ppm >= least && ppm <= most)) {
+                   reject(name, fmt::format("'{}' is not allowed: parts per million, from {} to {}", text, least,
+                                            most));
+               }
+               target_ppb = std::llround(ppm * 1000);
+           },
+           help)
+        ->type_name("PPM")
+        ->default_str(fmt::format("{}", static_cast<double>(target_ppb) / 1000));
+}
+
+template <class Name>
+void add_name(CLI::App& app, const std::string& name, std::optional<Name>& target, const std::string& help,
+              const std::string& default_text) {
+    app.add_option_function<std::string>(
+           name,
+           [&target, name](const std::string& text) {
+               if (!is_valid_name(text)) {
+                   reject(name, fmt::format("'{}' is not allowed: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with a dot",
+                                            text.substr(0, 80)));
+               }
+               target = Name::from(text);
+           },
+           help)
+        ->type_name("NAME")
+        ->default_str(default_text);
+}
+
+template <class Value>
+void add_choice(CLI::App& app, const std::string& name, Value& target,
+                std::vector<std::pair<std::string, Value>> choices, const std::string& help) {
+    std::string allowed;
+    std::string current;
+    for (const auto& [text, value] : choices) {
+        allowed += (allowed.empty() ? "" : ", ") + text;
+        if (value == target) current = text;
+    }
+    app.add_option_function<std::string>(
+           name,
+           [&target, name, choices, allowed](const std::string& text) {
+               const auto found = std::find_if(choices.begin(), choices.end(),
+                                               [&text](const auto& choice) { return choice.first == text; });
+               if (found == choices.end()) reject(name, fmt::format("'{}' is not allowed: one of {}", text, allowed));
+               target = found->second;
+           },
+           help + " (" + allowed + ")")
+        ->type_name("WORD")
+        ->default_str(current);
+}
+
+void add_bind(CLI::App& app, const std::string& name, std::string& target, const std::string& help) {
+    app.add_option_function<std::string>(
+           name,
+           [&target, name](const std::string& text) {
+               const auto endpoint = parse_endpoint(text, EndpointUse::bind);
+               if (!endpoint) reject(name, endpoint.error());
+               target = endpoint->url();
+           },
+           help)
+        ->type_name("URL")
+        ->default_str(target);
+}
+
+void add_connects(CLI::App& app, const std::string& name, std::vector<Url>& target, const std::string& help) {
+    app.add_option_function<std::vector<std::string>>(
+           name,
+           [&target, name](const std::vector<std::string>& texts) {
+               if (texts.size() > kMaxCandidates) {
+                   reject(name, fmt::format("given {} times: {} times at most", texts.size(), kMaxCandidates));
+               }
+               target.clear();
+               for (const std::string& text : texts) {
+                   const auto endpoint = parse_endpoint(text, EndpointUse::connect);
+                   if (!endpoint) reject(name, endpoint.error());
+                   const auto url = Url::from(endpoint->url());
+                   if (!url) reject(name, "is longer than 255 characters");
+                   if (std::find(target.begin(), target.end(), *url) == target.end()) target.push_back(*url);
+               }
+           },
+           help)
+        ->type_name("URL")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+/// Raw values that get their meaning only when all options are known.
+struct Unresolved {
+    std::optional<NodeId> id;
+    std::optional<ClusterName> cluster;
+    std::optional<std::string> clock_page;
+    std::optional<std::string> state_dir;
+    std::string config;
+};
+
+void add_path(CLI::App& app, const std::string& name, std::optional<std::string>& target, const std::string& type,
+              const std::string& help) {
+    app.add_option_function<std::string>(
+           name,
+           [&target, name](const std::string& text) {
+               if (text.empty()) reject(name, "is empty: a path is allowed");
+               target = text;
+           },
+           help)
+        ->type_name(type);
+}
+
+void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
+    app.option_defaults()->group("Identity");
+    add_name(app, "--id", raw.id, "Name of this node, unique in the cluster", default_id);
+    add_name(app, "--cluster", raw.cluster, "Name of the cluster; messages of others are ignored", "default");
+    add_path(app, "--state-dir", raw.state_dir, "DIR",
+             "Where votes and frequency are kept "
+             "[$STATE_DIRECTORY, else ~/.local/state/berkeley/CLUSTER/ID]");
+
+    app.option_defaults()->group("Clock");
+    add_choice<ClockKind>(app, "--clock", node.clock,
+                          {{"virtual", ClockKind::virtual_clock}, {"system", ClockKind::system_clock}},
+                          "What is disciplined: a clock of our own, or the machine's");
+    add_duration(app, "--clock-offset", node.clock_offset, {-3650 * kDay, 3650 * kDay},
+                 "Inject this error into the clock, for demonstrations and tests");
+    add_rate(app, "--clock-drift", node.clock_drift_ppb, -100'000, 100'000,
+             "Inject this drift into the clock, likewise");
+    add_rate(app, "--max-drift", node.max_drift_ppb, 0.1, 100'000,
+             "How wrong the rate of any oscillator here can be; error bounds grow by it");
+    add_rate(app, "--max-slew", node.max_slew_ppb, 1, static_cast<double>(kSlewRateMaxPpb) / 1000,
+             "Corrections are slewed at this rate at most");
+    add_duration(app, "--step-threshold", node.step_threshold, {1ms, kDay},
+                 "Corrections beyond this step the clock instead of slewing it");
+    add_duration(app, "--max-correction", node.max_correction, {1ms, 3650 * kDay},
+                 "Corrections beyond this are refused once the clock was synchronized");
+    add_duration(app, "--max-bound", node.max_bound, {1us, kHour},
+                 "A clock with a larger error bound is not called synchronized");
+    add_path(app, "--clock-page", raw.clock_page, "PATH",
+             "Shared page for applications, or none [/dev/shm/berkeley/CLUSTER/ID]");
+
+    app.option_defaults()->group("Takeover");
+    add_duration(app, "--heartbeat-interval", node.heartbeat_interval, {5ms, kMinute},
+                 "Time between two heartbeats; the same on all nodes");
+    add_duration(app, "--heartbeat-timeout", node.heartbeat_timeout, {15ms, kHour},
+                 "Silence after which a master counts as gone; at least 3 heartbeat intervals");
+
+    app.option_defaults()->group("Output and security");
+    app.add_flag("--json", node.json, "Print events as JSON lines on stdout");
+    add_choice<LogLevel>(app, "--log-level", node.log_level,
+                         {{"debug", LogLevel::debug},
+                          {"info", LogLevel::info},
+                          {"warning", LogLevel::warning},
+                          {"error", LogLevel::error},
+                          {"off", LogLevel::off}},
+                         "How much to say on stderr");
+    app.add_option("--config", raw.config, "TOML file with any of these options, e.g. interval = \"1s\"")
+        ->type_name("FILE");
+    app.add_flag("--insecure", node.insecure, "Allow to be reached from other machines without keys");
+}
+
+Result<std::filesystem::path> default_state_dir(const ClusterName& cluster, const NodeId& id) {
+    if (const char* given = std::getenv("STATE_DIRECTORY"); given != nullptr && *given != '\0') {
+        // systemd joins several with colons; the first is the unit's own.
+        const std::string_view all(given);
+        return std::filesystem::path(all.substr(0, all.find(':')));
+    }
+    const char* home = std::getenv("HOME");
+    if (home == nullptr || *home == '\0') {
+        const passwd* entry = ::getpwuid(::getuid());
+        home = entry != nullptr ? entry->pw_dir : nullptr;
+    }
+    if (home == nullptr) return failure("has no default without $STATE_DIRECTORY or $HOME: name a directory");
+    return std::filesystem::path(home) / ".local/state/berkeley" / cluster.view() / id.view();
+}
+
+/// Defaults that depend on other options, and what is allowed only together.
+void resolve(NodeOptions& node, const Unresolved& raw, const std::string& default_id) {
+    node.id = raw.id.value_or(node_id(default_id));
+    node.cluster = raw.cluster.value_or(ClusterName::from("default").value());
+    if (node.heartbeat_timeout < kHeartbeatsPerTimeout * node.heartbeat_interval) {
+        reject("--heartbeat-timeout",
+               fmt::format("{} is not allowed: at least {} times --heartbeat-interval ({})",
+                           duration_literal(node.heartbeat_timeout), kHeartbeatsPerTimeout,
+                           duration_literal(kHeartbeatsPerTimeout * node.heartbeat_interval)));
+    }
+    if (node.clock == ClockKind::system_clock && (node.clock_offset != 0ns || node.clock_drift_ppb != 0)) {
+        reject("--clock", "system does not go with --clock-offset or --clock-drift: they are for --clock virtual");
+    }
+    if (raw.clock_page.value_or("") != "none") {
+        node.clock_page = raw.clock_page ? std::filesystem::path(*raw.clock_page)
+                                         : std::filesystem::path("/dev/shm/berkeley") / node.cluster.view() /
+                                               node.id.view();
+    }
+    if (raw.state_dir) {
+        node.state_dir = *raw.state_dir;
+    } else {
+        auto directory = default_state_dir(node.cluster, node.id);
+        if (!directory) reject("--state-dir", directory.error());
+        node.state_dir = *std::move(directory);
+    }
+}
+
+void resolve_master(MasterOptions& options) {
+    const std::array<std::pair<const char*, const std::string*>, 3> binds{
+        {{"--poll", &options.poll}, {"--publish", &options.publish}, {"--heartbeat", &options.heartbeat}}};
+    std::set<std::string> seen;
+    for (const auto& [name, url] : binds) {
+        const auto endpoint = parse_endpoint(*url, EndpointUse::bind);
+        if (!endpoint) reject(name, endpoint.error());
+        if (!endpoint->is_local() && !options.node.insecure) {
+            reject(name, "'" + *url +
+                             "' can be reached from other machines and there are no keys: bind to 127.0.0.1 or ipc, "
+                             "or give --insecure");
+        }
+        const bool shareable = endpoint->scheme == Scheme::tcp ? endpoint->port == 0 : endpoint->path == "*";
+        if (!shareable && !seen.insert(*url).second) {
+            reject(name, "'" + *url + "' is taken by another option: --poll, --publish and --heartbeat must differ");
+        }
+    }
+}
+
+/// The file as command line arguments, without what is given there already. Throws CLI::Error.
+std::vector<std::string> read_config(const std::string& path, CLI::App& app) {
+    const auto bad = [&path](const std::string& why) { reject("--config", path + ": " + why); };
+    toml::table table;
+    try {
+        table = toml::parse_file(path);
+    } catch (const toml::parse_error& error) {
+        if (error.source().begin.line == 0) bad("cannot be read: a TOML file is allowed");
+        bad(fmt::format("line {}: {}", error.source().begin.line, error.description()));
+    }
+    std::vector<std::string> arguments;
+    for (const auto& [key, node] : table) {
+        const std::string name = "--" + std::string(key.str());
+        CLI::Option* option = app.get_option_no_throw(name);
+        if (option == nullptr || name == "--config" || name == "--help" || name == "--version") {
+            bad(fmt::format("unknown option '{}': the names of --help, without dashes, are allowed",
+                            std::string(key.str()).substr(0, 60)));
+        }
+        const bool is_flag = option->get_items_expected_max() == 0;
+        const auto text_of = [&](const toml::node& value) -> std::string {
+            if (const auto* text = value.as_string()) return text->get();
+            if (const auto* integer = value.as_integer()) return std::to_string(integer->get());
+            if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
+            bad(fmt::format("{}: a {} is allowed", key.str(), is_flag ? "true or false" : "text or a number"));
+            return {};
+        };
+        if (option->count() > 0) continue;
+        if (is_flag) {
+            if (!node.is_boolean()) bad(fmt::format("{}: true or false is allowed", key.str()));
+            if (node.as_boolean()->get()) arguments.push_back(name);
+        } else if (const auto* list = node.as_array()) {
+            if (option->get_multi_option_policy() != CLI::MultiOptionPolicy::TakeAll) {
+                bad(fmt::format("{}: one value is allowed, not a list", key.str()));
+            }
+            for (const auto& element : *list) arguments.push_back(name + "=" + text_of(element));
+        } else {
+            arguments.push_back(name + "=" + text_of(node));
+        }
+    }
+    return arguments;
+}
+
+std::string one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    return text;
+}
+
+/// A program's options: `describe` adds them to an app bound to (options, raw), `finish` completes them.
+template <class Options>
+struct Program {
+    std::string name;
+    std::string description;
+    std::string footer;
+    std::string default_id;
+    std::function<void(CLI::App&, Options&)> describe;
+    std::function<void(Options&)> finish;
+};
+
+template <class Options>
+struct Pass {
+    Options options;
+    Unresolved raw;
+    CLI::App app;
+
+    explicit Pass(const Program<Options>& program) : app(program.description, program.name) {
+        app.footer(program.footer);
+        app.set_version_flag("--version", program.name + " " BERKELEY_VERSION, "Print the version and exit");
+        app.get_formatter()->column_width(34);
+        program.describe(app, options);
+        add_node_options(app, options.node, raw, program.default_id);
+    }
+
+    void parse(std::vector<std::string> arguments) {
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+        app.parse(std::move(arguments));
+    }
+};
+
+template <class Options>
+Parsed<Options> parse(const Program<Options>& program, int argc, const char* const* argv) {
+    const std::vector<std::string> given(argv + std::min(argc, 1), argv + argc);
+    Pass<Options> first(program);
+    try {
+        first.parse(given);
+        Pass<Options> second(program);
+        std::vector<std::string> arguments;
+        if (!first.raw.config.empty()) arguments = read_config(first.raw.config, first.app);
+        arguments.insert(arguments.end(), given.begin(), given.end());
+        second.parse(std::move(arguments));
+        resolve(second.options.node, second.raw, program.default_id);
+        program.finish(second.options);
+        return std::move(second.options);
+    } catch (const CLI::CallForHelp&) {
+        return tl::unexpected<EarlyExit>({0, first.app.help(), {}});
+    } catch (const CLI::CallForVersion&) {
+        return tl::unexpected<EarlyExit>({0, program.name + " " BERKELEY_VERSION "\n", {}});
+    } catch (const CLI::ExtrasError& error) {
+        return tl::unexpected<EarlyExit>(
+            {2, {}, program.name + ": " + one_line(error.what()) + ": the options of --help are allowed\n"});
+    } catch (const std::exception& error) {
+        return tl::unexpected<EarlyExit>({2, {}, program.name + ": " + one_line(error.what()) + "\n"});
+    }
+}
+
+constexpr const char* kMasterFooter = R"(
+Times are written with a unit: 250ms, 1s, 2.5s, -10m, 1h.
+URLs are tcp://HOST:PORT (port 0 takes any free one), ipc://PATH or inproc://NAME.
+
+Examples:
+  A cluster on this machine; run berkeley-slave a few times beside it:
+    berkeley-master
+  A standby that takes over when the first master is gone:
+    berkeley-master --standby --id second --peer tcp://127.0.0.1:5250 \
+        --poll tcp://127.0.0.1:5350 --publish tcp://127.0.0.1:5351 --heartbeat tcp://127.0.0.1:5352
+  A clock that is 10 minutes behind, to watch the cluster agree:
+    berkeley-master --clock-offset -10m
+
+Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration.)";
+
+constexpr const char* kSlaveFooter = R"(
+Times are written with a unit: 250ms, 1s, 2.5s, -10m, 1h.
+
+Examples:
+  Follow the master on this machine:
+    berkeley-slave
+  A clock that is 25 minutes ahead and gains 30 us a second, to watch it being corrected:
+    berkeley-slave --id s1 --clock-offset 25m --clock-drift 30
+  Two candidates; one would do, the others are learned from it:
+    berkeley-slave --master tcp://10.0.0.1:5250 --master tcp://10.0.0.2:5250
+
+Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration.)";
+
+Program<MasterOptions> master_program() {
+    const auto describe = [](CLI::App& app, MasterOptions& options) {
+        app.option_defaults()->group("Master");
+        app.add_flag("--standby", options.standby, "Never start a cluster; wait to take over in an existing one");
+        add_bind(app, "--poll", options.poll, "Where slaves connect to");
+        add_bind(app, "--publish", options.publish, "Where corrections are broadcast");
+        add_bind(app, "--heartbeat", options.heartbeat, "Where heartbeats are broadcast");
+        add_connects(app, "--peer", options.peers, "Poll URL of another candidate; may be repeated");
+        app.add_option_function<std::string>(
+               "--advertise",
+               [&options](const std::string& host) {
+                   if (!is_valid_host(host)) {
+                       reject("--advertise", "'" + host.substr(0, 80) + "' is not allowed: a host name or address");
+                   }
+                   options.advertise = host;
+               },
+               "Host that others are told to connect to, where it is not the one bound")
+            ->type_name("HOST");
+        add_integer(app, "--priority", options.priority, -1'000'000, 1'000'000,
+                    "The candidate with the highest takes over first; distinct for each");
+        add_duration(app, "--interval", options.interval, {50ms, kHour}, "Time between two rounds");
+        add_integer(app, "--burst", options.burst, 3, 64, "Probes for each slave in a round; two warm up the path");
+        add_integer(app, "--window", options.window, 1, 1024, "Slaves that are probed at the same time");
+    };
+    return {"berkeley-master",
+            "Master of a Berkeley cluster: polls its slaves, averages all clocks fault-tolerantly, and tells "
+            "each clock its correction.",
+            kMasterFooter, host_name(), describe, resolve_master};
+}
+
+Program<SlaveOptions> slave_program() {
+    const auto describe = [](CLI::App& app, SlaveOptions& options) {
+        app.option_defaults()->group("Slave");
+        add_connects(app, "--master", options.masters,
+                     "Poll URL of a master or standby; may be repeated [tcp://127.0.0.1:5250]");
+    };
+    const auto finish = [](SlaveOptions& options) {
+        if (options.masters.empty()) options.masters.push_back(Url::from("tcp://127.0.0.1:5250").value());
+    };
+    // The process number makes several slaves on one machine work without an option.
+    const std::string suffix = "-" + std::to_string(::getpid());
+    return {"berkeley-slave", "Slave of a Berkeley cluster: keeps a clock that agrees with all others.",
+            kSlaveFooter, host_name().substr(0, NodeId::kCapacity - suffix.size()) + suffix, describe, finish};
+}
+
+}  // namespace
+
+std::string host_name() {
+    std::array<char, 256> buffer{};
+    if (::gethostname(buffer.data(), buffer.size() - 1) != 0) return "node";
+    std::string name(buffer.data());
+    name = name.substr(0, NodeId::kCapacity);
+    for (char& c : name) {
+        if (!is_valid_name(std::string_view(&c, 1)) && c != '.') c = '-';
+    }
+    return is_valid_name(name) ? name : "node";
+}
+
+Parsed<MasterOptions> parse_master_options(int argc, const char* const* argv) {
+    return parse(master_program(), argc, argv);
+}
+
+Parsed<SlaveOptions> parse_slave_options(int argc, const char* const* argv) {
+    return parse(slave_program(), argc, argv);
+}
+
+int report(const EarlyExit& early) {
+    std::fputs(early.output.c_str(), stdout);
+    std::fputs(early.error.c_str(), stderr);
+    return early.code;
+}
+
+}  // namespace berkeley

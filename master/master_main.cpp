@@ -1,0 +1,106 @@
+// berkeley-master: a candidate: the master of the cluster, or a standby that is ready to become it.
+
+#include <cstdio>
+
+#include "io/endpoint.hpp"
+#include "master/candidate_core.hpp"
+#include "slave/node_shell.hpp"
+
+namespace berkeley {
+namespace {
+
+class CandidateNode final : public Node {
+public:
+    CandidateNode(const CandidateOptions& options, const NodeShell& shell, std::vector<CandidateInfo> known)
+        : core_(options, {shell.saved().term, known}, shell.seeded(), shell.now(), shell.initial_time(),
+                shell.saved().freq_ppb),
+          known_(std::move(known)) {}
+
+    void start(RawTime now, Actions& out) override {
+        core_.start(now, out);
+        for (const CandidateInfo& info : known_) core_.slave().add_candidate(info, now, out);
+    }
+    void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {
+        core_.on_link_message(link, via, message, at, out);
+    }
+    void on_route_message(Route route, const Message& message, RawTime at, Actions& out) override {
+        core_.on_route_message(route, message, at, out);
+    }
+    void on_sent(std::uint64_t token, RawTime t1) override { core_.on_sent(token, t1); }
+    void on_unreachable(Route route, Actions& out) override { core_.on_unreachable(route, out); }
+    void on_timer(RawTime now, Actions& out) override { core_.on_timer(now, out); }
+    RawTime next_deadline() const override { return core_.next_deadline(); }
+    void stop(Actions& out) override { core_.stop(out); }
+    SlaveCore& slave() override { return core_.slave(); }
+    const SlaveCore& slave() const override { return core_.slave(); }
+    void remember(SavedState& state) const override {
+        const CandidateMemory memory = core_.memory();
+        state.term = memory.term;
+        state.candidates = memory.candidates;
+    }
+
+private:
+    CandidateCore core_;
+    std::vector<CandidateInfo> known_;
+};
+
+/// Binds the three sockets and says where others find them.
+Result<CandidateInfo> bind_all(const MasterOptions& options, NodeShell& shell, NamedEndpoints& endpoints) {
+    CandidateInfo info;
+    info.id = options.node.id;
+    info.priority = options.priority;
+    const auto settle = [&](std::string_view name, Result<Url> bound, Url& told) -> Result<void> {
+        if (!bound) return failure("--" + std::string(name) + ": " + bound.error());
+        const auto url = advertised_url(bound->view(), options.advertise, host_name());
+        if (!url) return failure("--advertise: " + url.error());
+        told = *url;
+        endpoints.emplace_back(name, bound->str());
+        return {};
+    };
+    Transport& transport = shell.transport();
+    if (auto r = settle("poll", transport.bind_poll(options.poll), info.poll); !r) return failure(r.error());
+    if (auto r = settle("publish", transport.bind_publish(Channel::publish, options.publish), info.publish); !r) {
+        return failure(r.error());
+    }
+    if (auto r = settle("heartbeat", transport.bind_publish(Channel::heartbeat, options.heartbeat), info.heartbeat);
+        !r) {
+        return failure(r.error());
+    }
+    return info;
+}
+
+int run(const MasterOptions& options) {
+    const auto fail = [](const std::string& line) {
+        std::fprintf(stderr, "berkeley-master: %s\n", line.c_str());
+        return 1;
+    };
+    auto shell = NodeShell::create(options.node);
+    if (!shell) return fail(shell.error());
+    NamedEndpoints endpoints;
+    const auto info = bind_all(options, **shell, endpoints);
+    if (!info) return fail(info.error());
+
+    CandidateOptions core;
+    core.slave = (*shell)->core_options();
+    core.slave.masters = options.peers;
+    core.slave.candidate = *info;
+    core.slave.want_heartbeats = true;
+    core.master.interval = options.interval;
+    core.master.burst = options.burst;
+    core.master.window = options.window;
+    core.election.id = options.node.id;
+    core.election.priority = options.priority;
+    core.election.standby = options.standby;
+    core.election.heartbeat_interval = options.node.heartbeat_interval;
+    core.election.heartbeat_timeout = options.node.heartbeat_timeout;
+    CandidateNode node(core, **shell, (*shell)->saved().candidates);
+    return (*shell)->run(node, endpoints);
+}
+
+}  // namespace
+}  // namespace berkeley
+
+int main(int argc, char** argv) {
+    const auto options = berkeley::parse_master_options(argc, argv);
+    return options ? berkeley::run(*options) : berkeley::report(options.error());
+}

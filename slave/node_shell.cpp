@@ -1,0 +1,249 @@
+#include "slave/node_shell.hpp"
+
+#include <sys/random.h>
+
+#include <csignal>
+#include <ctime>
+
+namespace berkeley {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kHousekeeping = seconds{1};
+constexpr Duration kSaveEvery = std::chrono::hours{1};
+/// Goodbyes have this long to leave; the whole end stays well below a second.
+constexpr Duration kLinger = milliseconds{200};
+
+std::uint64_t random_word() {
+    std::uint64_t word = 0;
+    // Up to 256 bytes getrandom never returns short once the system's pool is ready.
+    while (getrandom(&word, sizeof word, 0) != sizeof word) {
+    }
+    return word;
+}
+
+template <class... Ts>
+struct Overload : Ts... {
+    using Ts::operator()...;
+};
+
+}  // namespace
+
+NodeShell::NodeShell(const NodeOptions& options)
+    : options_(options),
+      clock_(static_cast<double>(options.clock_drift_ppb) * 1e-3),
+      log_({.node = options.id, .json = options.json, .level = options.log_level}) {}
+
+NodeShell::~NodeShell() = default;
+
+Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options) {
+    std::unique_ptr<NodeShell> shell{new NodeShell(options)};
+    auto state = StateFile::open(options.state_dir);
+    if (!state) return failure(state.error());
+    shell->state_ = std::move(*state);
+    const auto saved = shell->state_->load();
+    if (!saved) return failure(saved.error());
+    if (*saved) {
+        shell->saved_ = **saved;
+    } else {
+        shell->saved_.incarnation = random_word();
+    }
+    raise_file_limit();
+    TransportOptions transport;
+    transport.clock = {[](const void* clock) { return static_cast<const OsClock*>(clock)->now(); },
+                       &shell->clock_};
+    transport.handle_signals = true;
+    auto created = Transport::create(transport);
+    if (!created) return failure(created.error());
+    shell->transport_ = std::move(*created);
+    if (options.clock_page) {
+        auto page = ClockPageWriter::create(*options.clock_page, random_word());
+        if (!page) return failure(page.error());
+        shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
+    }
+    if (options.clock == ClockKind::system_clock) {
+        shell->system_calls_ = make_system_clock_calls();
+        auto follower = SystemClockFollower::create(*shell->system_calls_);
+        if (!follower) return failure(follower.error());
+        shell->follower_ = std::make_unique<SystemClockFollower>(std::move(*follower));
+    }
+    return shell;
+}
+
+ClusterTime NodeShell::initial_time() const {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return from_ns<ClusterTime>(std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec) + options_.clock_offset;
+}
+
+Prng NodeShell::seeded() const { return Prng{random_word()}; }
+
+SlaveCoreOptions NodeShell::core_options() const {
+    SlaveCoreOptions core;
+    core.cluster = options_.cluster;
+    core.id = options_.id;
+    core.incarnation = saved_.incarnation;
+    core.discipline.max_slew_ppb = options_.max_slew_ppb;
+    core.discipline.step_threshold = options_.step_threshold;
+    core.discipline.max_correction = options_.max_correction;
+    core.discipline.max_bound = options_.max_bound;
+    core.discipline.max_drift_ppb = options_.max_drift_ppb;
+    return core;
+}
+
+EventStamp NodeShell::stamp(const Node& node) const {
+    const TrueTime now = true_now();
+    return {node.slave().term(), now, node.slave().discipline().map().cluster(clock_.raw(now))};
+}
+
+int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
+    Actions actions;
+    node.start(now(), actions);
+    log_.ready(endpoints, stamp(node));
+    carry_out(node, actions);
+    housekeeping_at_ = true_now();
+    save_at_ = housekeeping_at_ + kSaveEvery;
+    int signal = 0;
+    while (signal == 0) {
+        if (const RawTime at = now(); node.next_deadline() <= at) {
+            actions.clear();
+            node.on_timer(at, actions);
+            carry_out(node, actions);
+        }
+        if (const TrueTime at = true_now(); at >= housekeeping_at_) housekeeping(node, at);
+        const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
+        const Wake wake = transport_->poll(deadline);
+        if (wake.signal && *wake.signal != SIGHUP) signal = *wake.signal;
+        receive(node);
+    }
+    actions.clear();
+    node.stop(actions);
+    carry_out(node, actions);
+    save(node);
+    transport_->close(kLinger);
+    log_.tick(stamp(node));
+    log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", stamp(node));
+    return 0;
+}
+
+void NodeShell::receive(Node& node) {
+    Inbound in;
+    Actions actions;
+    while (transport_->receive(in)) {
+        if (const auto error = decode(in.payload, options_.cluster, inbound_)) {
+            log_.log(DroppedEvent{to_string(*error), 1}, stamp(node));
+            continue;
+        }
+        actions.clear();
+        switch (in.source) {
+            case Source::router:
+                node.on_route_message(in.route, inbound_, in.received_at, actions);
+                break;
+            case Source::dealer:
+                node.on_link_message(in.link, Via::dealer, inbound_, in.received_at, actions);
+                break;
+            case Source::publish:
+                node.on_link_message(in.link, Via::publish, inbound_, in.received_at, actions);
+                break;
+            case Source::heartbeat:
+                node.on_link_message(in.link, Via::heartbeat, inbound_, in.received_at, actions);
+                break;
+        }
+        carry_out(node, actions);
+    }
+}
+
+void NodeShell::carry_out(Node& node, const Actions& actions) {
+    const auto complain = [&](const Result<void>& result) {
+        if (!result) log_.note(Severity::warning, result.error());
+    };
+    for (const Action& action : actions) {
+        std::visit(
+            Overload{
+                [&](const SendToRoute& a) {
+                    encode(a.message, encoded_);
+                    const Sent sent = transport_->send(a.route, encoded_);
+                    if (sent.ok()) {
+                        if (a.token != 0) node.on_sent(a.token, sent.stamp);
+                    } else if (sent.outcome == SendOutcome::unreachable) {
+                        Actions more;
+                        node.on_unreachable(a.route, more);
+                        carry_out(node, more);
+                    }
+                },
+                [&](const SendToLink& a) {
+                    encode(a.message, encoded_);
+                    // Not connected yet, or gone: the core's deadlines notice.
+                    static_cast<void>(transport_->send(a.link, encoded_));
+                },
+                [&](const Publish& a) {
+                    encode(a.message, encoded_);
+                    transport_->publish(a.channel, topic_of(a.channel == Channel::heartbeat, a.message), encoded_);
+                },
+                [&](const ConnectLink& a) { complain(transport_->connect_link(a.link, a.poll.view())); },
+                [&](const SubscribeLink& a) {
+                    complain(transport_->subscribe_link(a.link, a.publish.view(), a.heartbeat.view(), options_.id));
+                },
+                [&](const DropLink& a) { transport_->drop_link(a.link); },
+                [&](const PublishClock&) { publish_clock(node); },
+                [&](const SaveState&) { save(node); },
+                [&](const EmitEvent& a) { log_.log(a.event, stamp(node)); },
+            },
+            action);
+    }
+}
+
+void NodeShell::publish_clock(const Node& node) {
+    if (!page_) return;
+    const SlaveCore& slave = node.slave();
+    const Discipline& clock = slave.discipline();
+    PageContent content;
+    content.map = clock_.on_true(clock.map());
+    const RawTime at = clock.measured_at();
+    content.bound_at = clock_.true_time(at);
+    content.bound = clock.measurement_bound();
+    content.rho_ppb = clock.options().max_drift_ppb;
+    content.status = clock.status();
+    content.term = slave.term();
+    content.round = slave.applied_round();
+    content.disruptions = clock.disruptions();
+    content.holdover_after = clock.valid_for();
+    content.unsynchronized_after = clock.reach();
+    page_->publish(content);
+}
+
+void NodeShell::save(const Node& node) {
+    saved_.freq_ppb = node.slave().discipline().map().rate_ppb;
+    node.remember(saved_);
+    const auto result = state_->save(saved_);
+    if (!result && !save_failed_) log_.note(Severity::error, result.error());
+    save_failed_ = !result;
+}
+
+void NodeShell::housekeeping(Node& node, TrueTime now) {
+    housekeeping_at_ = now + kHousekeeping;
+    for (const DroppedEvent& drop : transport_->take_drops()) log_.log(drop, stamp(node));
+    if (const Duration slept = suspend_.update(); slept > Duration{0}) {
+        Actions actions;
+        node.slave().disrupt(clock_.now(), "the machine was suspended", actions);
+        carry_out(node, actions);
+    }
+    if (follower_) {
+        const Discipline& clock = node.slave().discipline();
+        if (clock.ever_synchronized()) {
+            if (const auto result = follower_->follow(clock_.on_true(clock.map())); !result) {
+                log_.note(Severity::error, result.error());
+            }
+        }
+    }
+    if (now >= save_at_) {
+        save_at_ = now + kSaveEvery;
+        save(node);
+    }
+    log_.tick(stamp(node));
+}
+
+}  // namespace berkeley

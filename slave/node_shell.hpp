@@ -1,0 +1,87 @@
+// NodeShell: what surrounds a pure core in a program: sockets, clocks, the clock page, state, signals, log.
+//
+//   wake --> timers --> [ receive, decode, core, carry out its actions ]* --> once a second: housekeeping
+//
+// One thread. Everything the core asks for is carried out in order; what cannot be carried out is counted and
+// logged, never fatal, except at the start: then the program ends with code 1 and one line.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "io/clock_page.hpp"
+#include "io/event_log.hpp"
+#include "io/options.hpp"
+#include "io/os_clock.hpp"
+#include "io/state_file.hpp"
+#include "io/system_clock.hpp"
+#include "io/transport.hpp"
+#include "protocol/actions.hpp"
+#include "slave/slave_core.hpp"
+
+namespace berkeley {
+
+/// A core as the shell sees it; a slave ignores what concerns routes.
+class Node {
+public:
+    virtual ~Node() = default;
+    virtual void start(RawTime now, Actions& out) = 0;
+    virtual void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) = 0;
+    virtual void on_route_message(Route, const Message&, RawTime, Actions&) {}
+    virtual void on_sent(std::uint64_t, RawTime) {}
+    virtual void on_unreachable(Route, Actions&) {}
+    virtual void on_timer(RawTime now, Actions& out) = 0;
+    virtual RawTime next_deadline() const = 0;
+    virtual void stop(Actions& out) = 0;
+    virtual SlaveCore& slave() = 0;
+    virtual const SlaveCore& slave() const = 0;
+    /// Adds what this kind of node remembers besides its frequency and incarnation.
+    virtual void remember(SavedState&) const {}
+};
+
+class NodeShell {
+public:
+    /// Opens state, sockets' context, page and log. The error is one line.
+    [[nodiscard]] static Result<std::unique_ptr<NodeShell>> create(const NodeOptions& options);
+    ~NodeShell();
+
+    Transport& transport() { return *transport_; }
+    const SavedState& saved() const { return saved_; }
+    RawTime now() const { return clock_.now(); }
+    /// Where the node's clock starts: the machine's clock, with the injected offset.
+    ClusterTime initial_time() const;
+    Prng seeded() const;
+    /// The core's options as far as they come from the common ones.
+    SlaveCoreOptions core_options() const;
+
+    /// Until a signal; returns the exit code.
+    int run(Node& node, const NamedEndpoints& endpoints);
+
+private:
+    explicit NodeShell(const NodeOptions& options);
+    void carry_out(Node& node, const Actions& actions);
+    void receive(Node& node);
+    void publish_clock(const Node& node);
+    void save(const Node& node);
+    void housekeeping(Node& node, TrueTime now);
+    EventStamp stamp(const Node& node) const;
+
+    NodeOptions options_;
+    OsClock clock_;
+    EventLog log_;
+    std::optional<StateFile> state_;
+    SavedState saved_;
+    std::unique_ptr<Transport> transport_;
+    std::unique_ptr<ClockPageWriter> page_;
+    std::unique_ptr<SystemClockCalls> system_calls_;
+    std::unique_ptr<SystemClockFollower> follower_;
+    SuspendDetector suspend_;
+    Encoded encoded_;
+    Message inbound_;
+    std::uint64_t disruptions_published_ = 0;
+    TrueTime housekeeping_at_{};
+    TrueTime save_at_{};
+    bool save_failed_ = false;
+};
+
+}  // namespace berkeley

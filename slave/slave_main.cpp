@@ -1,0 +1,49 @@
+// berkeley-slave: one clock of the cluster.
+
+#include <cstdio>
+
+#include "slave/node_shell.hpp"
+
+namespace berkeley {
+namespace {
+
+class SlaveNode final : public Node {
+public:
+    SlaveNode(const SlaveCoreOptions& options, const NodeShell& shell)
+        : core_(options, shell.seeded(), shell.now(), shell.initial_time(), shell.saved().freq_ppb) {}
+
+    void start(RawTime now, Actions& out) override { core_.start(now, out); }
+    void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {
+        core_.on_message(link, via, message, at, out);
+    }
+    void on_timer(RawTime now, Actions& out) override { core_.on_timer(now, out); }
+    RawTime next_deadline() const override { return core_.next_deadline(); }
+    void stop(Actions& out) override { core_.stop(out); }
+    SlaveCore& slave() override { return core_; }
+    const SlaveCore& slave() const override { return core_; }
+
+private:
+    SlaveCore core_;
+};
+
+int run(const SlaveOptions& options) {
+    auto shell = NodeShell::create(options.node);
+    if (!shell) {
+        std::fprintf(stderr, "berkeley-slave: %s\n", shell.error().c_str());
+        return 1;
+    }
+    SlaveCoreOptions core = (*shell)->core_options();
+    core.masters = options.masters;
+    NamedEndpoints endpoints;
+    for (const Url& url : options.masters) endpoints.emplace_back("master", url.str());
+    SlaveNode node(core, **shell);
+    return (*shell)->run(node, endpoints);
+}
+
+}  // namespace
+}  // namespace berkeley
+
+int main(int argc, char** argv) {
+    const auto options = berkeley::parse_slave_options(argc, argv);
+    return options ? berkeley::run(*options) : berkeley::report(options.error());
+}

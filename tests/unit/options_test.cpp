@@ -1,0 +1,207 @@
+#include "io/options.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <initializer_list>
+
+namespace berkeley {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <class Parse>
+auto run(Parse parse, std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "program");
+    return parse(static_cast<int>(arguments.size()), arguments.data());
+}
+auto master(std::vector<const char*> arguments) { return run(parse_master_options, std::move(arguments)); }
+auto slave(std::vector<const char*> arguments) { return run(parse_slave_options, std::move(arguments)); }
+
+class ConfigFile {
+public:
+    explicit ConfigFile(const std::string& text) {
+        const int fd = ::mkstemp(path_.data());
+        EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+        ::close(fd);
+    }
+    ~ConfigFile() { ::unlink(path_.c_str()); }
+    ConfigFile(const ConfigFile&) = delete;
+    ConfigFile& operator=(const ConfigFile&) = delete;
+    const char* path() const { return path_.c_str(); }
+
+private:
+    std::string path_ = "/tmp/berkeley-config-XXXXXX";
+};
+
+TEST(Options, DefaultsAreThoseOfTheManual) {
+    ::unsetenv("STATE_DIRECTORY");
+    ::setenv("HOME", "/home/u", 1);
+    const auto m = master({"--id", "m1"});
+    ASSERT_TRUE(m.has_value()) << m.error().error;
+    EXPECT_EQ(m->poll, "tcp://127.0.0.1:5250");
+    EXPECT_EQ(m->publish, "tcp://127.0.0.1:5251");
+    EXPECT_EQ(m->heartbeat, "tcp://127.0.0.1:5252");
+    EXPECT_EQ(m->interval, 1s);
+    EXPECT_EQ(m->burst, 8U);
+    EXPECT_EQ(m->window, 32U);
+    EXPECT_EQ(m->node.cluster.view(), "default");
+    EXPECT_EQ(m->node.max_drift_ppb, 50'000);
+    EXPECT_EQ(m->node.max_slew_ppb, 500'000);
+    EXPECT_EQ(m->node.step_threshold, 1s);
+    EXPECT_EQ(m->node.max_correction, 1000s);
+    EXPECT_EQ(m->node.max_bound, 100ms);
+    EXPECT_EQ(m->node.heartbeat_interval, 100ms);
+    EXPECT_EQ(m->node.heartbeat_timeout, 500ms);
+    EXPECT_EQ(m->node.clock_page, "/dev/shm/berkeley/default/m1");
+    EXPECT_EQ(m->node.state_dir, "/home/u/.local/state/berkeley/default/m1");
+    const auto s = slave({});
+    ASSERT_TRUE(s.has_value()) << s.error().error;
+    ASSERT_EQ(s->masters.size(), 1U);
+    EXPECT_EQ(s->masters[0].view(), "tcp://127.0.0.1:5250");
+    EXPECT_TRUE(is_valid_name(s->node.id.view()));
+    EXPECT_TRUE(s->node.id.str().ends_with("-" + std::to_string(::getpid())));
+}
+
+TEST(Options, EveryOptionIsRead) {
+    const auto m = master({"--id=m2", "--cluster", "lab", "--standby", "--poll", "tcp://127.0.0.1:*", "--publish",
+                           "ipc:///tmp/p", "--heartbeat", "tcp://[::1]:0", "--peer", "tcp://a:1", "--peer", "tcp://b:2",
+                           "--advertise", "host.example", "--priority", "-7", "--interval", "250ms", "--burst", "3",
+                           "--window", "1024", "--clock", "virtual", "--clock-offset", "-10m", "--clock-drift", "-30.5",
+                           "--max-drift", "20", "--max-slew", "1000", "--step-threshold", "2s", "--max-correction",
+                           "1h", "--max-bound", "5ms", "--clock-page", "none", "--state-dir", "/tmp/s",
+                           "--heartbeat-interval", "20ms", "--heartbeat-timeout", "100ms", "--json", "--log-level",
+                           "debug"});
+    ASSERT_TRUE(m.has_value()) << m.error().error;
+    EXPECT_TRUE(m->standby);
+    EXPECT_EQ(m->poll, "tcp://127.0.0.1:0");
+    EXPECT_EQ(m->peers.size(), 2U);
+    EXPECT_EQ(m->advertise, "host.example");
+    EXPECT_EQ(m->priority, -7);
+    EXPECT_EQ(m->interval, 250ms);
+    EXPECT_EQ(m->window, 1024U);
+    EXPECT_EQ(m->node.clock_offset, -10min);
+    EXPECT_EQ(m->node.clock_drift_ppb, -30'500);
+    EXPECT_EQ(m->node.max_slew_ppb, 1'000'000);
+    EXPECT_FALSE(m->node.clock_page.has_value());
+    EXPECT_EQ(m->node.state_dir, "/tmp/s");
+    EXPECT_TRUE(m->node.json);
+    EXPECT_EQ(m->node.log_level, LogLevel::debug);
+}
+
+TEST(Options, SystemdNamesTheStateDirectory) {
+    ::setenv("STATE_DIRECTORY", "/var/lib/berkeley:/var/lib/other", 1);
+    EXPECT_EQ(slave({}).value().node.state_dir, "/var/lib/berkeley");
+    ::unsetenv("STATE_DIRECTORY");
+}
+
+TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
+    struct Case {
+        std::vector<const char*> arguments;
+        const char* option;
+        const char* allowed;
+    };
+    const std::vector<Case> cases{
+        {{"--interval", "49ms"}, "--interval", "from 50ms to 1h"},
+        {{"--interval", "61m"}, "--interval", "from 50ms to 1h"},
+        {{"--interval", "1"}, "--interval", "number and a unit"},
+        {{"--interval"}, "--interval", "required"},
+        {{"--burst", "2"}, "--burst", "from 3 to 64"},
+        {{"--burst", "65"}, "--burst", "from 3 to 64"},
+        {{"--burst", "8.5"}, "--burst", "whole number"},
+        {{"--window", "0"}, "--window", "from 1 to 1024"},
+        {{"--window", "1025"}, "--window", "from 1 to 1024"},
+        {{"--heartbeat-interval", "200ms"}, "--heartbeat-timeout", "at least 3 times"},
+        {{"--heartbeat-timeout", "299ms"}, "--heartbeat-timeout", "300ms"},
+        {{"--id", "a/b"}, "--id", "1 to 63"},
+        {{"--id", ""}, "--id", ""},
+        {{"--id", ".."}, "--id", "not starting with a dot"},
+        {{"--cluster", "two words"}, "--cluster", "1 to 63"},
+        {{"--clock", "atomic"}, "--clock", "virtual, system"},
+        {{"--clock", "system", "--clock-offset", "1s"}, "--clock", "--clock virtual"},
+        {{"--clock-drift", "nan"}, "--clock-drift", "parts per million"},
+        {{"--clock-drift", "1e9"}, "--clock-drift", "from -100000 to 100000"},
+        {{"--max-slew", "0"}, "--max-slew", "from 1 to"},
+        {{"--log-level", "loud"}, "--log-level", "debug, info, warning, error, off"},
+        {{"--poll", "127.0.0.1:5250"}, "--poll", "tcp://HOST:PORT"},
+        {{"--poll", "tcp://127.0.0.1"}, "--poll", "tcp://HOST:PORT"},
+        {{"--poll", "tcp://127.0.0.1:65536"}, "--poll", "valid port"},
+        {{"--poll", "udp://127.0.0.1:1"}, "--poll", "tcp://HOST:PORT"},
+        {{"--publish", "ipc://"}, "--publish", "ipc://PATH"},
+        {{"--publish", "tcp://127.0.0.1:5250"}, "--publish", "must differ"},
+        {{"--poll", "tcp://0.0.0.0:5250"}, "--poll", "--insecure"},
+        {{"--heartbeat", "tcp://*:5252"}, "--heartbeat", "--insecure"},
+        {{"--publish", "tcp://10.0.0.1:5251"}, "--publish", "--insecure"},
+        {{"--publish", "tcp://127.evil.example.com:5251"}, "--publish", "--insecure"},
+        {{"--peer", "tcp://host:0"}, "--peer", "port 1 to 65535"},
+        {{"--peer", "tcp://*:5250"}, "--peer", "host"},
+        {{"--advertise", "a b"}, "--advertise", "host name"},
+        {{"--config", "/nonexistent/file.toml"}, "--config", "/nonexistent/file.toml"},
+        {{"--turbo"}, "--turbo", "--help"},
+        {{"stray"}, "stray", "--help"},
+        {{"--json=maybe"}, "--json", ""},
+    };
+    for (const Case& c : cases) {
+        const auto result = master(c.arguments);
+        ASSERT_FALSE(result.has_value()) << c.arguments[0];
+        const EarlyExit& early = result.error();
+        EXPECT_EQ(early.code, 2);
+        EXPECT_EQ(early.output, "");
+        EXPECT_NE(early.error.find(c.option), std::string::npos) << early.error;
+        EXPECT_NE(early.error.find(c.allowed), std::string::npos) << early.error;
+        EXPECT_EQ(std::count(early.error.begin(), early.error.end(), '\n'), 1) << early.error;
+        EXPECT_EQ(early.error.back(), '\n');
+    }
+}
+
+TEST(Options, LocalEndpointsNeedNoKeysAndOthersAskForInsecure) {
+    EXPECT_TRUE(master({"--poll", "tcp://localhost:1"}).has_value());
+    EXPECT_TRUE(master({"--poll", "tcp://127.8.8.8:1"}).has_value());
+    EXPECT_TRUE(master({"--poll", "tcp://0.0.0.0:1", "--insecure"}).has_value());
+}
+
+TEST(Options, AFileGivesOptionsAndTheCommandLineWins) {
+    const ConfigFile file("interval = \"2s\"\nburst = 12\npeer = [\"tcp://a:1\", \"tcp://b:1\"]\n"
+                          "clock-drift = -12.5\nstandby = true\njson = false\nid = \"from-file\"\n");
+    const auto m = master({"--config", file.path(), "--burst", "20"});
+    ASSERT_TRUE(m.has_value()) << m.error().error;
+    EXPECT_EQ(m->interval, 2s);
+    EXPECT_EQ(m->burst, 20U);
+    EXPECT_EQ(m->peers.size(), 2U);
+    EXPECT_EQ(m->node.clock_drift_ppb, -12'500);
+    EXPECT_TRUE(m->standby);
+    EXPECT_FALSE(m->node.json);
+    EXPECT_EQ(m->node.id.view(), "from-file");
+}
+
+TEST(Options, BadFilesAreOneLine) {
+    for (const char* text : {"intervall = \"2s\"\n", "interval = \"2\"\n", "burst = [1, 2]\n", "standby = \"yes\"\n",
+                             "[table]\nx = 1\n", "interval = = 3\n", "interval = 1979-05-27\n", "config = \"x\"\n",
+                             "burst = true\n"}) {
+        const ConfigFile file(text);
+        const auto result = master({"--config", file.path()});
+        ASSERT_FALSE(result.has_value()) << text;
+        EXPECT_EQ(result.error().code, 2);
+        EXPECT_EQ(std::count(result.error().error.begin(), result.error().error.end(), '\n'), 1)
+            << result.error().error;
+    }
+}
+
+TEST(Options, HelpTeachesAndVersionIsOneLine) {
+    const auto help = master({"--help"});
+    ASSERT_FALSE(help.has_value());
+    EXPECT_EQ(help.error().code, 0);
+    for (const char* text : {"--interval", "Examples:", "berkeley-slave", "Exit codes", "5250", "--config"}) {
+        EXPECT_NE(help.error().output.find(text), std::string::npos) << text;
+    }
+    const auto version = slave({"--version"});
+    ASSERT_FALSE(version.has_value());
+    EXPECT_EQ(version.error().code, 0);
+    EXPECT_EQ(version.error().output.rfind("berkeley-slave ", 0), 0U);
+}
+
+}  // namespace
+}  // namespace berkeley

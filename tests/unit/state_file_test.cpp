@@ -1,0 +1,119 @@
+#include "io/state_file.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+namespace berkeley {
+namespace {
+
+class StateFileTest : public ::testing::Test {
+protected:
+    StateFileTest() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "berkeley-state-XXXXXX").string();
+        directory_ = ::mkdtemp(pattern.data());
+    }
+    ~StateFileTest() override { std::filesystem::remove_all(directory_); }
+
+    static SavedState example() {
+        SavedState state;
+        state.term = 42;
+        state.incarnation = std::numeric_limits<std::uint64_t>::max();
+        state.freq_ppb = -12'345;
+        state.freq_skew_ppb = 67;
+        state.candidates = {{node_id("m1"), -3, Url::from("tcp://a:1").value(), Url::from("tcp://a:2").value(),
+                             Url::from("tcp://a:3").value()}};
+        state.voted_for = node_id("m1");
+        state.committee = {41, 3, {{node_id("m1"), 9}, {node_id("s1"), 10}}};
+        return state;
+    }
+
+    std::string content() const {
+        std::ostringstream text;
+        text << std::ifstream(directory_ / "state").rdbuf();
+        return text.str();
+    }
+    void overwrite(const std::string& text) const { std::ofstream(directory_ / "state") << text; }
+
+    std::filesystem::path directory_;
+};
+
+TEST_F(StateFileTest, NothingSavedIsNotAnError) {
+    const auto file = StateFile::open(directory_ / "not/there/yet");
+    ASSERT_TRUE(file.has_value()) << file.error();
+    const auto state = file->load();
+    ASSERT_TRUE(state.has_value()) << state.error();
+    EXPECT_FALSE(state->has_value());
+}
+
+TEST_F(StateFileTest, ReadsBackWhatItSavedLast) {
+    SavedState state = example();
+    {
+        const auto file = StateFile::open(directory_);
+        ASSERT_TRUE(file.has_value()) << file.error();
+        ASSERT_TRUE(file->save(SavedState{}).has_value());
+        ASSERT_TRUE(file->save(state).has_value());
+    }
+    const auto again = StateFile::open(directory_);
+    ASSERT_TRUE(again.has_value()) << again.error();
+    const auto loaded = again->load();
+    ASSERT_TRUE(loaded.has_value()) << loaded.error();
+    EXPECT_EQ(*loaded, state);
+    EXPECT_FALSE(std::filesystem::exists(directory_ / "state.new"));
+    struct stat status{};
+    ASSERT_EQ(::stat((directory_ / "state").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(StateFileTest, AnyChangedByteIsSeenAndToldInOneLine) {
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    ASSERT_TRUE(file->save(example()).has_value());
+    const std::string good = content();
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        std::string bad = good;
+        bad[i] = static_cast<char>(bad[i] ^ 1);
+        overwrite(bad);
+        const auto state = file->load();
+        ASSERT_FALSE(state.has_value()) << "byte " << i;
+        EXPECT_EQ(state.error().find('\n'), std::string::npos);
+        EXPECT_NE(state.error().find("move the file away"), std::string::npos) << state.error();
+    }
+}
+
+TEST_F(StateFileTest, AnyTruncationIsSeen) {
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    ASSERT_TRUE(file->save(example()).has_value());
+    const std::string good = content();
+    for (std::size_t size = 0; size < good.size(); ++size) {
+        overwrite(good.substr(0, size));
+        EXPECT_FALSE(file->load().has_value()) << size << " bytes";
+    }
+    overwrite(std::string(100'000, 'x'));
+    EXPECT_FALSE(file->load().has_value());
+}
+
+TEST_F(StateFileTest, AHalfWrittenNewFileDoesNotHurt) {
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    ASSERT_TRUE(file->save(example()).has_value());
+    std::ofstream(directory_ / "state.new") << "{\"term\":43";
+    EXPECT_EQ(file->load().value(), example());
+    EXPECT_TRUE(file->save(example()).has_value());
+}
+
+TEST_F(StateFileTest, ADirectoryServesOneProcessOnly) {
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    const auto other = StateFile::open(directory_);
+    ASSERT_FALSE(other.has_value());
+    EXPECT_NE(other.error().find("in use by another process"), std::string::npos) << other.error();
+}
+
+}  // namespace
+}  // namespace berkeley
