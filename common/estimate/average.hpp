@@ -40,7 +40,7 @@ Average cold_start_average(std::span<const Contribution> members);
 Average fault_tolerant_average(std::span<const Contribution> members,
                                const std::optional<Contribution>& predicted = std::nullopt);
 
-/// Mean of the values without the f lowest and f highest, f = floor((n - 1) / 3). 0 for none.
+/// Mean of the values without the f lowest and f highest, f as in the fault-tolerant average. 0 for none.
 double trimmed_mean(std::vector<double> values);
 
 }  // namespace berkeley

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -51,7 +52,24 @@ public:
     Duration delay_floor() const;
 
 private:
-    struct State;  // to be laid out by the implementer
+    void begin(const Measurement& measurement, double variance);
+    void note_delay(Duration delay);
+    double advance(RawTime at);
+    void adapt(double normalized_innovation);
+
+    EstimatorOptions options_;
+    bool started_ = false;
+    RawTime at_{};
+    Duration base_{0};   ///< the integer part of the offset at at_
+    double offset_ = 0;  ///< ns above base_
+    double freq_ = 0;    ///< ppb, that is ns per second
+    double var_offset_ = 0;
+    double covariance_ = 0;
+    double var_freq_ = 0;
+    double wander_ = 0;  ///< process noise: variance of the frequency gained per second, ppb^2 / s
+    int rejected_sign_ = 0;  ///< of the innovation that was rejected last; 0: none
+    std::array<Duration, kFloorWindowMax> delays_{};
+    std::size_t delay_count_ = 0;
 };
 
 }  // namespace berkeley

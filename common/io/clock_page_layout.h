@@ -117,7 +117,7 @@ static inline int64_t berkeley_page_map(const struct berkeley_page *copy, int64_
     *unslewed_ns = 0;
     if (dt < slew_for) {
         const int64_t slew_rate = berkeley_page_int(copy, BERKELEY_PAGE_SLEW_RATE);
-        const berkeley_int128 left = ((berkeley_int128)slew_for - dt) * slew_rate;
+        const berkeley_int128 left = (berkeley_int128)berkeley_page_sub_saturated(slew_for, dt) * slew_rate;
         rate = slew < 0 ? berkeley_page_sub(rate, slew_rate) : berkeley_page_add(rate, slew_rate);
         *unslewed_ns = berkeley_page_add((int64_t)(left >> BERKELEY_PAGE_RATE_BITS), 1);
     } else {

@@ -20,6 +20,7 @@
 #define SLEEP_MAX_NS INT64_C(100000000)
 /* Commit-wait outlasts a writer that was merely preempted: this many attempts, 1 ms apart. */
 #define BUSY_MAX 1000
+#define OTHER_BOOT_NS INT64_C(1000000000)
 
 struct berkeley_clock {
     const struct berkeley_page *page;
@@ -88,13 +89,14 @@ void berkeley_clock_close(berkeley_clock *clock) {
     free(clock);
 }
 
-/* What the page's status has become by age alone. */
+/* What the page's status has become by age alone. An age well below zero is a page of another boot. */
 static int32_t aged_status(const struct berkeley_page *copy, int64_t age) {
     const uint64_t deadlines = copy->word[BERKELEY_PAGE_DEADLINES];
     const int32_t status = (int32_t)(copy->word[BERKELEY_PAGE_ROUND_STATUS] & 0xff);
     const int64_t holdover_after = (int64_t)(deadlines & UINT32_MAX) * 1000000;
     const int64_t unsynchronized_after = (int64_t)(deadlines >> 32) * 1000000;
-    if (age > unsynchronized_after || status > BERKELEY_CLOCK_DISRUPTED) return BERKELEY_CLOCK_UNSYNCHRONIZED;
+    if (age > unsynchronized_after || age < -OTHER_BOOT_NS || status > BERKELEY_CLOCK_DISRUPTED)
+        return BERKELEY_CLOCK_UNSYNCHRONIZED;
     if (age > holdover_after && status == BERKELEY_CLOCK_SYNCHRONIZED) return BERKELEY_CLOCK_HOLDOVER;
     return status;
 }
@@ -104,11 +106,11 @@ static void evaluate(const struct berkeley_page *copy, int64_t t, berkeley_clock
     const int64_t mapped = berkeley_page_map(copy, t, &unslewed);
     const int64_t floor = berkeley_page_int(copy, BERKELEY_PAGE_FLOOR);
     const uint64_t rho_disruption = copy->word[BERKELEY_PAGE_RHO_DISRUPTION];
-    int64_t age = berkeley_page_sub(t, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
+    const int64_t age = berkeley_page_sub_saturated(t, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
+    const berkeley_int128 grown =
+        (berkeley_int128)(age < 0 ? 0 : age) * (int64_t)(rho_disruption & UINT32_MAX);
     int64_t now = mapped;
-    int64_t bound;
-    if (age < 0) age = 0;
-    bound = (int64_t)(((berkeley_int128)age * (int64_t)(rho_disruption & UINT32_MAX)) >> 32) + 1;
+    int64_t bound = (int64_t)(grown >> 32) + 1;
     bound = berkeley_page_add_saturated(bound, unslewed);
     if (mapped < floor) {
         now = floor;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,8 @@ void patch_stamp(Encoded& out, RawTime stamp);
 
 /// Topics of the publish and heartbeat channels; each ends in a delimiter, so that "s1" never matches "s10".
 std::string correction_topic(const NodeId& target);
+/// The topic under which a message goes out on the publish or the heartbeat channel.
+std::string topic_of(bool heartbeat_channel, const Message& message);
 inline constexpr std::string_view kRoundTopic = "round/";
 inline constexpr std::string_view kHeartbeatTopic = "heartbeat/";
 

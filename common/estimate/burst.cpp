@@ -1,0 +1,28 @@
+// Sketch:  warm-up probes | the rest --by delay--> lowest quartile --by offset--> its median
+//
+// Failure mode: where the two ways' delays differ persistently, every sample is wrong by half the difference
+// and no choice among them helps; the error bound, half the kept sample's delay, covers it.
+
+#include "estimate/burst.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace berkeley {
+
+std::optional<Measurement> combine_burst(std::span<const Sample> samples, std::size_t warmup) {
+    if (samples.empty()) return std::nullopt;
+    const auto kept = samples.size() > warmup ? samples.subspan(warmup) : samples.last(1);
+    std::vector<Sample> fast(kept.begin(), kept.end());
+    const std::size_t quartile = (fast.size() + 3) / 4;
+    std::sort(fast.begin(), fast.end(), [](const Sample& a, const Sample& b) { return a.delay < b.delay; });
+    fast.resize(quartile);
+    std::sort(fast.begin(), fast.end(), [](const Sample& a, const Sample& b) { return a.offset < b.offset; });
+    const Sample& median = fast[(quartile - 1) / 2];
+    const auto least = std::min_element(samples.begin(), samples.end(),
+                                        [](const Sample& a, const Sample& b) { return a.delay < b.delay; });
+    return Measurement{median.at, median.offset, median.delay, least->delay,
+                       static_cast<std::uint32_t>(samples.size())};
+}
+
+}  // namespace berkeley

@@ -1,0 +1,165 @@
+// The filter's model, with t in seconds:
+//
+//   offset(t + dt) = offset(t) + freq * dt          measured with deviation r0 + (delay - floor) / 2
+//   freq(t + dt)   = freq(t) + noise                variance wander * dt
+//
+// The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while the
+// innovations are smaller than predicted; innovations larger than predicted raise it again. A filter that
+// believes the oscillator to be too good is wrong by the drift that it denies; one that believes it too bad
+// only passes some more of the measurement's noise.
+//
+// Failure mode: a persistent asymmetry of the path is invisible here and goes into the offset in full. A step of
+// the slave's raw clock (a virtual machine that was moved) looks like an outlier once, then is believed.
+
+#include "estimate/estimator.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "base/int128.hpp"
+
+namespace berkeley {
+
+namespace {
+
+constexpr double kWanderStart = 1e4;  // 100 ppb per root second
+constexpr double kWanderMin = 1e-1;   // 0.3 ppb per root second: the wander of a crystal in a quiet room
+constexpr double kWanderMax = 1e6;
+/// How fast the wander follows the innovations, per measurement.
+constexpr double kWanderFall = 0.8;
+constexpr double kWanderRise = 2.0;
+/// Squared normalized innovations have mean 1 where the model is right.
+constexpr double kSurprising = 4.0;
+/// No oscillator is believed to be farther off.
+constexpr double kFreqMax = 2e8;
+
+double seconds_between(RawTime from, RawTime to) {
+    return static_cast<double>(saturate(Int128{to_ns(to)} - to_ns(from))) * 1e-9;
+}
+
+}  // namespace
+
+OffsetEstimator::OffsetEstimator(const EstimatorOptions& options) : options_(options) {
+    assert(options.floor_window >= 1 && options.floor_window <= kFloorWindowMax);
+    reset();
+}
+
+void OffsetEstimator::reset() {
+    started_ = false;
+    freq_ = 0;
+    var_freq_ = options_.freq_prior_stddev_ppb * options_.freq_prior_stddev_ppb;
+    wander_ = kWanderStart;
+    rejected_sign_ = 0;
+    delay_count_ = 0;
+}
+
+void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb) {
+    freq_ = std::clamp(freq_ppb, -kFreqMax, kFreqMax);
+    var_freq_ = stddev_ppb * stddev_ppb;
+}
+
+Duration OffsetEstimator::delay_floor() const {
+    const std::size_t known = std::min(delay_count_, options_.floor_window);
+    if (known == 0) return Duration{0};
+    return *std::min_element(delays_.begin(), delays_.begin() + static_cast<std::ptrdiff_t>(known));
+}
+
+void OffsetEstimator::note_delay(Duration delay) { delays_[delay_count_++ % options_.floor_window] = delay; }
+
+void OffsetEstimator::begin(const Measurement& measurement, double variance) {
+    started_ = true;
+    at_ = measurement.at;
+    base_ = measurement.offset;
+    offset_ = 0;
+    var_offset_ = variance;
+    covariance_ = 0;
+    rejected_sign_ = 0;
+}
+
+/// Carries the covariance to `at`; returns the predicted offset above base_.
+double OffsetEstimator::advance(RawTime at) {
+    const double dt = std::max(0.0, seconds_between(at_, at));
+    const double noise = wander_ * dt;
+    var_offset_ += 2 * dt * covariance_ + dt * dt * var_freq_ + noise * dt * dt / 3;
+    covariance_ += dt * var_freq_ + noise * dt / 2;
+    var_freq_ += noise;
+    return offset_ + freq_ * dt;
+}
+
+void OffsetEstimator::adapt(double normalized_innovation) {
+    const double factor = normalized_innovation > kSurprising ? kWanderRise : kWanderFall;
+    wander_ = std::clamp(wander_ * factor, kWanderMin, kWanderMax);
+}
+
+bool OffsetEstimator::update(const Measurement& measurement) {
+    note_delay(measurement.delay);
+    const Duration queued = measurement.delay - delay_floor();
+    const double deviation = static_cast<double>(options_.r0.count()) + static_cast<double>(queued.count()) / 2;
+    const double variance = deviation * deviation;
+    if (!started_) {
+        begin(measurement, variance);
+        return true;
+    }
+    const OffsetEstimator before = *this;
+    const double predicted = advance(measurement.at);
+    const double measured =
+        static_cast<double>(saturate(Int128{measurement.offset.count()} - base_.count()));
+    const double innovation = measured - predicted;
+    const double total = var_offset_ + variance;
+    const double normalized = innovation * innovation / total;
+    if (normalized > options_.gate_sigma * options_.gate_sigma) {
+        const int sign = innovation > 0 ? 1 : -1;
+        const bool repeated = rejected_sign_ == sign;
+        const auto delays = delays_;
+        const auto delay_count = delay_count_;
+        *this = before;
+        delays_ = delays;
+        delay_count_ = delay_count;
+        rejected_sign_ = sign;
+        if (!repeated) return false;
+        // It is so: the clock has jumped, or its rate was never what we believed. Learn it anew.
+        var_freq_ = options_.freq_prior_stddev_ppb * options_.freq_prior_stddev_ppb;
+        const double dt = seconds_between(at_, measurement.at);
+        const double implied = dt > 0 ? innovation / dt : 0;
+        // A rate error shows in proportion to the time that passed, so it is tried as the explanation first.
+        const double freq = freq_ + implied;
+        wander_ = kWanderStart;
+        begin(measurement, variance);
+        if (std::abs(freq) < kFreqMax) {
+            freq_ = freq;
+            var_freq_ = std::max(var_freq_, implied * implied);
+        }
+        return true;
+    }
+    rejected_sign_ = 0;
+    adapt(normalized);
+    const double gain_offset = var_offset_ / total;
+    const double gain_freq = covariance_ / total;
+    offset_ = predicted + gain_offset * innovation;
+    freq_ = std::clamp(freq_ + gain_freq * innovation, -kFreqMax, kFreqMax);
+    var_freq_ -= gain_freq * covariance_;
+    covariance_ *= 1 - gain_offset;
+    var_offset_ *= 1 - gain_offset;
+    at_ = std::max(at_, measurement.at);
+    const double whole = std::floor(offset_);
+    base_ = Duration{saturate(Int128{base_.count()} + static_cast<std::int64_t>(whole))};
+    offset_ -= whole;
+    return true;
+}
+
+std::optional<Estimate> OffsetEstimator::predict(RawTime at) const {
+    if (!started_) return std::nullopt;
+    const double dt = seconds_between(at_, at);
+    const double ahead = std::clamp(offset_ + freq_ * dt, -4e18, 4e18);
+    Estimate estimate;
+    estimate.at = at;
+    estimate.offset = Duration{saturate(Int128{base_.count()} + std::llround(ahead))};
+    estimate.freq_ppb = freq_;
+    estimate.offset_stddev_ns =
+        std::sqrt(std::max(0.0, var_offset_ + 2 * dt * covariance_ + dt * dt * var_freq_));
+    estimate.freq_stddev_ppb = std::sqrt(std::max(0.0, var_freq_));
+    return estimate;
+}
+
+}  // namespace berkeley
