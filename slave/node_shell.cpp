@@ -60,15 +60,13 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options)
     if (!created) return failure(created.error());
     shell->transport_ = std::move(*created);
     if (options.clock_page) {
-        auto page = ClockPageWriter::create(*options.clock_page, random_word());
+        auto page = ClockPageWriter::create(options.clock_page->string());
         if (!page) return failure(page.error());
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
     if (options.clock == ClockKind::system_clock) {
-        shell->system_calls_ = make_system_clock_calls();
-        auto follower = SystemClockFollower::create(*shell->system_calls_);
-        if (!follower) return failure(follower.error());
-        shell->follower_ = std::make_unique<SystemClockFollower>(std::move(*follower));
+        shell->system_calls_ = std::make_unique<LinuxSystemClock>();
+        shell->follower_ = std::make_unique<SystemClockFollower>(*shell->system_calls_);
     }
     return shell;
 }
@@ -101,6 +99,13 @@ EventStamp NodeShell::stamp(const Node& node) const {
 
 int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
     Actions actions;
+    if (follower_) {
+        // At this moment both clocks read the same, so nothing moves; it only shows whether we may.
+        if (const auto allowed = follow(node); !allowed) {
+            log_.exit(1, allowed.error(), stamp(node));
+            return 1;
+        }
+    }
     node.start(now(), actions);
     log_.ready(endpoints, stamp(node));
     carry_out(node, actions);
@@ -201,18 +206,31 @@ void NodeShell::publish_clock(const Node& node) {
     const SlaveCore& slave = node.slave();
     const Discipline& clock = slave.discipline();
     PageContent content;
+    content.generation = slave.generation();
     content.map = clock_.on_true(clock.map());
-    const RawTime at = clock.measured_at();
-    content.bound_at = clock_.true_time(at);
     content.bound = clock.measurement_bound();
+    content.bound_at = clock_.true_time(clock.measured_at());
     content.rho_ppb = clock.options().max_drift_ppb;
+    content.valid_for = clock.valid_for();
+    content.holdover_for = std::max(Duration{0}, clock.reach() - clock.valid_for());
     content.status = clock.status();
     content.term = slave.term();
     content.round = slave.applied_round();
-    content.disruptions = clock.disruptions();
-    content.holdover_after = clock.valid_for();
-    content.unsynchronized_after = clock.reach();
+    content.step = clock.jumps() != jumps_published_;
+    jumps_published_ = clock.jumps();
     page_->publish(content);
+}
+
+Result<void> NodeShell::follow(const Node& node) {
+    const Discipline& clock = node.slave().discipline();
+    // The system clock is stepped at the cold start only; later steps of the map are slewed towards.
+    if (!followed_synchronized_ && clock.ever_synchronized()) {
+        followed_synchronized_ = true;
+        follower_->restart();
+    }
+    const auto report = follower_->update(clock_.on_true(clock.map()));
+    if (!report) return failure(report.error());
+    return {};
 }
 
 void NodeShell::save(const Node& node) {
@@ -228,16 +246,11 @@ void NodeShell::housekeeping(Node& node, TrueTime now) {
     for (const DroppedEvent& drop : transport_->take_drops()) log_.log(drop, stamp(node));
     if (const Duration slept = suspend_.update(); slept > Duration{0}) {
         Actions actions;
-        node.slave().disrupt(clock_.now(), "the machine was suspended", actions);
+        node.slave().disrupt("the machine was suspended", actions);
         carry_out(node, actions);
     }
     if (follower_) {
-        const Discipline& clock = node.slave().discipline();
-        if (clock.ever_synchronized()) {
-            if (const auto result = follower_->follow(clock_.on_true(clock.map())); !result) {
-                log_.note(Severity::error, result.error());
-            }
-        }
+        if (const auto result = follow(node); !result) log_.note(Severity::error, result.error());
     }
     if (now >= save_at_) {
         save_at_ = now + kSaveEvery;

@@ -62,6 +62,7 @@ private:
     void carry_out(Node& node, const Actions& actions);
     void receive(Node& node);
     void publish_clock(const Node& node);
+    [[nodiscard]] Result<void> follow(const Node& node);
     void save(const Node& node);
     void housekeeping(Node& node, TrueTime now);
     EventStamp stamp(const Node& node) const;
@@ -78,7 +79,8 @@ private:
     SuspendDetector suspend_;
     Encoded encoded_;
     Message inbound_;
-    std::uint64_t disruptions_published_ = 0;
+    std::uint64_t jumps_published_ = 0;
+    bool followed_synchronized_ = false;
     TrueTime housekeeping_at_{};
     TrueTime save_at_{};
     bool save_failed_ = false;

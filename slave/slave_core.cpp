@@ -302,8 +302,8 @@ void SlaveCore::follow(Term term, const NodeId& leader) {
     leader_link_.reset();
 }
 
-void SlaveCore::disrupt(RawTime now, std::string_view why, Actions& out) {
-    discipline_.disrupt(now);
+void SlaveCore::disrupt(std::string_view why, Actions& out) {
+    discipline_.disrupt();
     out.add(PublishClock{});
     tell_status(why, out);
 }

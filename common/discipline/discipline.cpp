@@ -36,6 +36,7 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
         }
         next.anchor_cluster = stepped;
         next.slew = Duration{0};
+        ++jumps_;
         if (ever_synchronized_) ++disruptions_;
     } else {
         next.slew += adjustment.correction;
@@ -64,8 +65,9 @@ bool Discipline::tick(RawTime now) {
     return status_ != before;
 }
 
-void Discipline::disrupt(RawTime) {
+void Discipline::disrupt() {
     ++disruptions_;
+    ++jumps_;
     status_ = ever_synchronized_ ? ClockStatus::disrupted : ClockStatus::unsynchronized;
 }
 

@@ -58,7 +58,7 @@ public:
     bool tick(RawTime now);
 
     /// The machine slept or the process was moved: the map cannot be trusted until the next correction.
-    void disrupt(RawTime now);
+    void disrupt();
 
     /// The reach of this clock's error: kUnknownBound where it was never synchronised.
     Duration bound(RawTime now) const;
@@ -70,7 +70,10 @@ public:
     bool trusted() const {
         return status_ == ClockStatus::synchronized || status_ == ClockStatus::holdover;
     }
+    /// Times that a synchronised clock was stepped or lost its way.
     std::uint64_t disruptions() const { return disruptions_; }
+    /// Times that the clock may have jumped, those before the first synchronisation included.
+    std::uint64_t jumps() const { return jumps_; }
     Duration valid_for() const { return valid_for_; }
     RawTime measured_at() const { return measured_at_; }
     /// The bound at measured_at(), without what is unslewed.
@@ -89,6 +92,7 @@ private:
     ClockStatus status_ = ClockStatus::unsynchronized;
     bool ever_synchronized_ = false;
     std::uint64_t disruptions_ = 0;
+    std::uint64_t jumps_ = 0;
     Duration bound_{kUnknownBound};
     RawTime measured_at_{};
     RawTime applied_at_{};
