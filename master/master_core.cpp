@@ -48,7 +48,7 @@ void MasterCore::start_term(RawTime now, Actions& out) {
         member->replied_in_term = false;
         member->falseticker = false;
         member->missed = 0;
-        out.add(EmitEvent{MemberEvent{id, true, "known from before the takeover"}});
+        out.add(EmitEvent{MemberEvent{id, true, "known when the term began"}});
     }
 }
 

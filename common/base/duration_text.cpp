@@ -25,8 +25,8 @@ constexpr std::array kUnits{
     Unit{"d", "d", 86'400'000'000'000, 1'000'000'000},
 };
 
-/// More digits than any duration of 63 bits has, few enough for 128-bit arithmetic.
-constexpr std::size_t kMaxDigits = 18;
+/// As many as the longest duration in nanoseconds has, few enough for 128-bit arithmetic.
+constexpr std::size_t kMaxDigits = 19;
 
 const Unit* find_unit(std::string_view name) {
     for (const Unit& unit : kUnits) {
@@ -55,7 +55,7 @@ std::string display(Duration value) {
         const std::uint64_t whole = ns / unit.ns + (ns % unit.ns >= unit.ns - ns % unit.ns ? 1 : 0);
         const bool with_tenth = unit.ns != 1 && tenths < 100 && tenths % 10 != 0;
         if (whole >= unit.display_limit && unit.literal != "d") continue;
-        std::string text = with_tenth     ? std::to_string(tenths / 10) + "." + std::to_string(tenths % 10)
+        std::string text = with_tenth ? std::to_string(tenths / 10) + "." + std::to_string(tenths % 10)
                            : tenths < 100 && unit.ns != 1 ? std::to_string(tenths / 10)
                                                           : std::to_string(whole);
         return text + " " + std::string(unit.display);
@@ -103,9 +103,7 @@ Result<Duration> parse_duration(std::string_view text) {
     return Duration{static_cast<std::int64_t>(negative ? -ns : ns)};
 }
 
-std::string duration_text(Duration value) {
-    return (value < Duration{0} ? "-" : "") + display(value);
-}
+std::string duration_text(Duration value) { return (value < Duration{0} ? "-" : "") + display(value); }
 
 std::string signed_duration_text(Duration value) {
     return (value > Duration{0} ? "+" : "") + duration_text(value);

@@ -10,7 +10,8 @@
 
 namespace berkeley {
 
-/// A decimal number with one of the units ns, us, ms, s, m (or min), h, d; "0" needs no unit. A sign is allowed.
+/// A decimal number with one of the units ns, us, ms, s, m (or min), h, d; "0" needs no unit. A sign is
+/// allowed.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
 /// For people, two digits or so: "84 us", "-10 min", "2.5 s".

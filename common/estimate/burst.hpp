@@ -14,7 +14,7 @@ namespace berkeley {
 inline constexpr std::size_t kMaxBurst = 64;
 
 struct Measurement {
-    RawTime at{};           ///< master's raw time of the kept sample
+    RawTime at{};           ///< master's raw time of the kept sample (of two: their mean, as below)
     Duration offset{0};     ///< slave's raw clock minus master's
     Duration delay{0};      ///< of the kept sample
     Duration delay_min{0};  ///< of the whole burst, warm-up included

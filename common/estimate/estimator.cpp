@@ -1,12 +1,16 @@
 // The filter's model, with t in seconds:
 //
-//   offset(t + dt) = offset(t) + freq * dt          measured with deviation r0 + (delay - floor) / 2
+//   offset(t + dt) = offset(t) + freq * dt          measured with deviation r0 + (delay - floor + hidden) / 2
 //   freq(t + dt)   = freq(t) + noise                variance wander * dt
 //
 // The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while the
 // innovations are smaller than predicted; innovations larger than predicted raise it again. A filter that
 // believes the oscillator to be too good is wrong by the drift that it denies; one that believes it too bad
 // only passes some more of the measurement's noise.
+//
+// The floor is the least delay of all probes of 64 rounds, warm-up included. In the first rounds it is still too
+// high, and a filter that trusts it is far too sure of measurements that have the most leverage on the frequency,
+// and rejects the good ones after them: so floor / 2n of the delay is held to be queueing that n rounds have hidden.
 //
 // Failure mode: a persistent asymmetry of the path is invisible here and goes into the offset in full. A step of
 // the slave's raw clock (a virtual machine that was moved) looks like an outlier once, then is believed.
@@ -93,9 +97,12 @@ void OffsetEstimator::adapt(double normalized_innovation) {
 }
 
 bool OffsetEstimator::update(const Measurement& measurement) {
-    note_delay(measurement.delay);
-    const Duration queued = measurement.delay - delay_floor();
-    const double deviation = static_cast<double>(options_.r0.count()) + static_cast<double>(queued.count()) / 2;
+    note_delay(measurement.delay_min);
+    const auto floor = static_cast<double>(delay_floor().count());
+    // The least delay seen so far may itself have queued; the more bursts have been seen, the less.
+    const double hidden = floor / (2 * static_cast<double>(delay_count_));
+    const double queued = static_cast<double>(measurement.delay.count()) - floor + hidden;
+    const double deviation = static_cast<double>(options_.r0.count()) + queued / 2;
     const double variance = deviation * deviation;
     if (!started_) {
         begin(measurement, variance);

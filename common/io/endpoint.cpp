@@ -15,9 +15,9 @@ bool starts_with(std::string_view text, std::string_view prefix) {
 }
 
 tl::unexpected<std::string> bad(std::string_view url, EndpointUse use, std::string_view why) {
-    const std::string allowed = use == EndpointUse::bind
-                                    ? "tcp://HOST:PORT (port 0 takes any free one), ipc://PATH or inproc://NAME"
-                                    : "tcp://HOST:PORT (port 1 to 65535), ipc://PATH or inproc://NAME";
+    const std::string allowed =
+        use == EndpointUse::bind ? "tcp://HOST:PORT (port 0 takes any free one), ipc://PATH or inproc://NAME"
+                                 : "tcp://HOST:PORT (port 1 to 65535), ipc://PATH or inproc://NAME";
     return failure("'" + std::string(url.substr(0, 100)) + "' " + std::string(why) + ": write " + allowed);
 }
 
@@ -79,9 +79,12 @@ bool Endpoint::is_wildcard() const {
 
 std::string Endpoint::url() const {
     switch (scheme) {
-        case Scheme::tcp: return "tcp://" + host + ":" + std::to_string(port);
-        case Scheme::ipc: return "ipc://" + path;
-        case Scheme::inproc: break;
+        case Scheme::tcp:
+            return "tcp://" + host + ":" + std::to_string(port);
+        case Scheme::ipc:
+            return "ipc://" + path;
+        case Scheme::inproc:
+            break;
     }
     return "inproc://" + path;
 }
@@ -95,8 +98,9 @@ Result<Endpoint> parse_endpoint(std::string_view url, EndpointUse use) {
         endpoint.scheme = Scheme::ipc;
         endpoint.path = std::string(url.substr(6));
         if (endpoint.path.size() > kMaxIpcPath) {
-            return bad(url, use, "has a path longer than the " + std::to_string(kMaxIpcPath) +
-                                     " characters of a socket");
+            return bad(
+                url, use,
+                "has a path longer than the " + std::to_string(kMaxIpcPath) + " characters of a socket");
         }
     } else if (starts_with(url, "inproc://")) {
         endpoint.scheme = Scheme::inproc;

@@ -35,28 +35,38 @@ constexpr std::size_t kMaxNamedOutliers = 5;
 
 spdlog::level::level_enum spdlog_level(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return spdlog::level::debug;
-        case LogLevel::info: return spdlog::level::info;
-        case LogLevel::warning: return spdlog::level::warn;
-        case LogLevel::error: return spdlog::level::err;
-        case LogLevel::off: break;
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warning:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
+        case LogLevel::off:
+            break;
     }
     return spdlog::level::off;
 }
 
 spdlog::level::level_enum spdlog_level(Severity severity) {
     switch (severity) {
-        case Severity::debug: return spdlog::level::debug;
-        case Severity::info: return spdlog::level::info;
-        case Severity::warning: return spdlog::level::warn;
-        case Severity::error: break;
+        case Severity::debug:
+            return spdlog::level::debug;
+        case Severity::info:
+            return spdlog::level::info;
+        case Severity::warning:
+            return spdlog::level::warn;
+        case Severity::error:
+            break;
     }
     return spdlog::level::err;
 }
 
 std::string calendar_text(ClusterTime time) {
     const std::int64_t ns = to_ns(time);
-    const auto seconds = static_cast<std::time_t>(ns >= 0 ? ns / 1'000'000'000 : (ns - 999'999'999) / 1'000'000'000);
+    const auto seconds =
+        static_cast<std::time_t>(ns >= 0 ? ns / 1'000'000'000 : (ns - 999'999'999) / 1'000'000'000);
     std::tm parts{};
     if (::gmtime_r(&seconds, &parts) == nullptr) return "?";
     return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:06}", parts.tm_year + 1900, parts.tm_mon + 1,
@@ -74,7 +84,8 @@ std::string outliers_text(const RoundEvent& event) {
     std::size_t count = 0;
     for (const PeerResult& peer : event.peers) {
         if (!peer.outlier || ++count > kMaxNamedOutliers) continue;
-        names += fmt::format("{}{} ({})", count > 1 ? ", " : "", peer.id.view(), signed_duration_text(peer.offset));
+        names += fmt::format("{}{} ({})", count > 1 ? ", " : "", peer.id.view(),
+                             signed_duration_text(peer.offset));
     }
     if (count == 0) return {};
     if (count > kMaxNamedOutliers) names += fmt::format(" and {} more", count - kMaxNamedOutliers);
@@ -86,11 +97,18 @@ std::string round_text(const RoundEvent& event) {
                                                      : fmt::format("{} of {}", event.replied, event.members);
     who = fmt::format("round {}: {} slave{}", event.round, who, event.members == 1 ? "" : "s");
     switch (event.state) {
-        case RoundState::gathering: return who + ", still gathering";
-        case RoundState::split: return who + ", the clocks disagree (split), no correction" + outliers_text(event);
-        case RoundState::cold_start: who += ", first synchronization"; break;
-        case RoundState::degraded: who += ", too few clocks to vote (degraded)"; break;
-        case RoundState::steady: break;
+        case RoundState::gathering:
+            return who + ", still gathering";
+        case RoundState::split:
+            return who + ", the clocks disagree (split), no correction" + outliers_text(event);
+        case RoundState::cold_start:
+            who += ", first synchronization";
+            break;
+        case RoundState::degraded:
+            who += ", too few clocks to vote (degraded)";
+            break;
+        case RoundState::steady:
+            break;
     }
     return who + ", average offset " + signed_duration_text(event.average) + outliers_text(event);
 }
@@ -117,7 +135,8 @@ struct HumanVisitor {
     HumanLine operator()(const CorrectionEvent& e) const {
         const std::string correction = signed_duration_text(e.correction);
         if (e.applied == Applied::refused) {
-            return {spdlog::level::err, with_reason(fmt::format("correction {} refused", correction), e.reason)};
+            return {spdlog::level::err,
+                    with_reason(fmt::format("correction {} refused", correction), e.reason)};
         }
         return {e.applied == Applied::step ? spdlog::level::warn : spdlog::level::info,
                 fmt::format("synchronized time {}, correction {}{}, bound {}", calendar_text(stamp.cluster),
@@ -129,7 +148,8 @@ struct HumanVisitor {
                 with_reason(fmt::format("clock is {}", to_string(e.status)), e.reason)};
     }
     HumanLine operator()(const DroppedEvent& e) const {
-        return {spdlog::level::warn, fmt::format("dropped {} message{}: {}", e.count, e.count == 1 ? "" : "s", e.reason)};
+        return {spdlog::level::warn,
+                fmt::format("dropped {} message{}: {}", e.count, e.count == 1 ? "" : "s", e.reason)};
     }
     HumanLine operator()(const NoteEvent& e) const { return {spdlog_level(e.severity), e.text}; }
 };
@@ -137,7 +157,8 @@ struct HumanVisitor {
 /// One event stays one line, and no terminal takes orders from the network.
 std::string one_line(std::string text) {
     std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; },
+        ' ');
     return text;
 }
 
@@ -195,7 +216,8 @@ void EventLog::exit(int code, std::string_view reason, const EventStamp& stamp) 
 
 void EventLog::tick(const EventStamp& stamp) {
     for (auto& [name, pending] : drops_) {
-        if (pending.count > 0 && stamp.raw - pending.reported_at >= kDropPeriod) report_drop(name, pending, stamp);
+        if (pending.count > 0 && stamp.raw - pending.reported_at >= kDropPeriod)
+            report_drop(name, pending, stamp);
     }
     flush_backlog(Duration{0});
 }
@@ -240,7 +262,8 @@ void EventLog::flush_backlog(Duration patience) {
     const auto end = std::chrono::steady_clock::now() + patience;
     std::size_t done = 0;
     while (json_open_ && done < backlog_.size()) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         pollfd item{options_.json_fd, POLLOUT, 0};
         if (::poll(&item, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0))) <= 0) break;
         const ssize_t written =
@@ -267,42 +290,60 @@ std::string human_text(const Event& event, const EventStamp& stamp) {
 
 std::string_view to_string(Role role) {
     switch (role) {
-        case Role::slave: return "slave";
-        case Role::listen: return "listen";
-        case Role::standby: return "standby";
-        case Role::candidate: return "candidate";
-        case Role::warmup: return "warmup";
-        case Role::master: break;
+        case Role::slave:
+            return "slave";
+        case Role::listen:
+            return "listen";
+        case Role::standby:
+            return "standby";
+        case Role::candidate:
+            return "candidate";
+        case Role::warmup:
+            return "warmup";
+        case Role::master:
+            break;
     }
     return "master";
 }
 
 std::string_view to_string(ClockStatus status) {
     switch (status) {
-        case ClockStatus::unsynchronized: return "UNSYNCHRONIZED";
-        case ClockStatus::synchronized: return "SYNCHRONIZED";
-        case ClockStatus::holdover: return "HOLDOVER";
-        case ClockStatus::disrupted: break;
+        case ClockStatus::unsynchronized:
+            return "UNSYNCHRONIZED";
+        case ClockStatus::synchronized:
+            return "SYNCHRONIZED";
+        case ClockStatus::holdover:
+            return "HOLDOVER";
+        case ClockStatus::disrupted:
+            break;
     }
     return "DISRUPTED";
 }
 
 std::string_view to_string(RoundState state) {
     switch (state) {
-        case RoundState::gathering: return "gathering";
-        case RoundState::cold_start: return "cold_start";
-        case RoundState::steady: return "steady";
-        case RoundState::degraded: return "degraded";
-        case RoundState::split: break;
+        case RoundState::gathering:
+            return "gathering";
+        case RoundState::cold_start:
+            return "cold_start";
+        case RoundState::steady:
+            return "steady";
+        case RoundState::degraded:
+            return "degraded";
+        case RoundState::split:
+            break;
     }
     return "split";
 }
 
 std::string_view to_string(Applied applied) {
     switch (applied) {
-        case Applied::step: return "step";
-        case Applied::slew: return "slew";
-        case Applied::refused: break;
+        case Applied::step:
+            return "step";
+        case Applied::slew:
+            return "slew";
+        case Applied::refused:
+            break;
     }
     return "refused";
 }

@@ -17,9 +17,9 @@
 #include <map>
 #include <set>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <toml++/toml.h>
+#include <CLI/CLI.hpp>
 
 #include "base/clock_map.hpp"
 #include "base/duration_text.hpp"
@@ -58,8 +58,8 @@ void add_duration(CLI::App& app, const std::string& name, Duration& target, Dura
                const auto value = parse_duration(text);
                if (!value) reject(name, value.error());
                if (*value < range.least || *value > range.most) {
-                   reject(name, fmt::format("{} is not allowed: from {} to {}", text, duration_literal(range.least),
-                                            duration_literal(range.most)));
+                   reject(name, fmt::format("{} is not allowed: from {} to {}", text,
+                                            duration_literal(range.least), duration_literal(range.most)));
                }
                target = *value;
            },
@@ -69,15 +69,17 @@ void add_duration(CLI::App& app, const std::string& name, Duration& target, Dura
 }
 
 template <class Integer>
-void add_integer(CLI::App& app, const std::string& name, Integer& target, std::int64_t least, std::int64_t most,
-                 const std::string& help) {
+void add_integer(CLI::App& app, const std::string& name, Integer& target, std::int64_t least,
+                 std::int64_t most, const std::string& help) {
     app.add_option_function<std::string>(
            name,
            [&target, name, least, most](const std::string& text) {
                std::int64_t value = 0;
                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-               if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
-                   reject(name, fmt::format("'{}' is not allowed: a whole number from {} to {}", text, least, most));
+               if (error != std::errc{} || end != text.data() + text.size() || value < least ||
+                   value > most) {
+                   reject(name, fmt::format("'{}' is not allowed: a whole number from {} to {}", text, least,
+                                            most));
                }
                target = static_cast<Integer>(value);
            },
@@ -94,9 +96,10 @@ void add_rate(CLI::App& app, const std::string& name, std::int64_t& target_ppb, 
            [&target_ppb, name, least, most](const std::string& text) {
                double ppm = 0;
                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ppm);
-               if (error != std::errc{} || end != text.data() + text.size() || !(ppm >= least && ppm <= most)) {
-                   reject(name, fmt::format("'{}' is not allowed: parts per million, from {} to {}", text, least,
-                                            most));
+               if (error != std::errc{} || end != text.data() + text.size() ||
+                   !(ppm >= least && ppm <= most)) {
+                   reject(name, fmt::format("'{}' is not allowed: parts per million, from {} to {}", text,
+                                            least, most));
                }
                target_ppb = std::llround(ppm * 1000);
            },
@@ -112,8 +115,10 @@ void add_name(CLI::App& app, const std::string& name, std::optional<Name>& targe
            name,
            [&target, name](const std::string& text) {
                if (!is_valid_name(text)) {
-                   reject(name, fmt::format("'{}' is not allowed: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with a dot",
-                                            text.substr(0, 80)));
+                   reject(name,
+                          fmt::format(
+                              "'{}' is not allowed: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with a dot",
+                              text.substr(0, 80)));
                }
                target = Name::from(text);
            },
@@ -136,7 +141,8 @@ void add_choice(CLI::App& app, const std::string& name, Value& target,
            [&target, name, choices, allowed](const std::string& text) {
                const auto found = std::find_if(choices.begin(), choices.end(),
                                                [&text](const auto& choice) { return choice.first == text; });
-               if (found == choices.end()) reject(name, fmt::format("'{}' is not allowed: one of {}", text, allowed));
+               if (found == choices.end())
+                   reject(name, fmt::format("'{}' is not allowed: one of {}", text, allowed));
                target = found->second;
            },
            help + " (" + allowed + ")")
@@ -162,7 +168,8 @@ void add_connects(CLI::App& app, const std::string& name, std::vector<Url>& targ
            name,
            [&target, name](const std::vector<std::string>& texts) {
                if (texts.size() > kMaxCandidates) {
-                   reject(name, fmt::format("given {} times: {} times at most", texts.size(), kMaxCandidates));
+                   reject(name,
+                          fmt::format("given {} times: {} times at most", texts.size(), kMaxCandidates));
                }
                target.clear();
                for (const std::string& text : texts) {
@@ -188,8 +195,8 @@ struct Unresolved {
     std::string config;
 };
 
-void add_path(CLI::App& app, const std::string& name, std::optional<std::string>& target, const std::string& type,
-              const std::string& help) {
+void add_path(CLI::App& app, const std::string& name, std::optional<std::string>& target,
+              const std::string& type, const std::string& help) {
     app.add_option_function<std::string>(
            name,
            [&target, name](const std::string& text) {
@@ -275,7 +282,8 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
                            duration_literal(kHeartbeatsPerTimeout * node.heartbeat_interval)));
     }
     if (node.clock == ClockKind::system_clock && (node.clock_offset != 0ns || node.clock_drift_ppb != 0)) {
-        reject("--clock", "system does not go with --clock-offset or --clock-drift: they are for --clock virtual");
+        reject("--clock",
+               "system does not go with --clock-offset or --clock-drift: they are for --clock virtual");
     }
     if (raw.clock_page.value_or("") != "none") {
         node.clock_page = raw.clock_page ? std::filesystem::path(*raw.clock_page)
@@ -299,13 +307,16 @@ void resolve_master(MasterOptions& options) {
         const auto endpoint = parse_endpoint(*url, EndpointUse::bind);
         if (!endpoint) reject(name, endpoint.error());
         if (!endpoint->is_local() && !options.node.insecure) {
-            reject(name, "'" + *url +
-                             "' can be reached from other machines and there are no keys: bind to 127.0.0.1 or ipc, "
-                             "or give --insecure");
+            reject(
+                name,
+                "'" + *url +
+                    "' can be reached from other machines and there are no keys: bind to 127.0.0.1 or ipc, "
+                    "or give --insecure");
         }
         const bool shareable = endpoint->scheme == Scheme::tcp ? endpoint->port == 0 : endpoint->path == "*";
         if (!shareable && !seen.insert(*url).second) {
-            reject(name, "'" + *url + "' is taken by another option: --poll, --publish and --heartbeat must differ");
+            reject(name, "'" + *url +
+                             "' is taken by another option: --poll, --publish and --heartbeat must differ");
         }
     }
 }
@@ -313,6 +324,8 @@ void resolve_master(MasterOptions& options) {
 /// The file as command line arguments, without what is given there already. Throws CLI::Error.
 std::vector<std::string> read_config(const std::string& path, CLI::App& app) {
     const auto bad = [&path](const std::string& why) { reject("--config", path + ": " + why); };
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) bad("is a directory: a TOML file is allowed");
     toml::table table;
     try {
         table = toml::parse_file(path);
@@ -333,7 +346,8 @@ std::vector<std::string> read_config(const std::string& path, CLI::App& app) {
             if (const auto* text = value.as_string()) return text->get();
             if (const auto* integer = value.as_integer()) return std::to_string(integer->get());
             if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
-            bad(fmt::format("{}: a {} is allowed", key.str(), is_flag ? "true or false" : "text or a number"));
+            bad(fmt::format("{}: a {} is allowed", key.str(),
+                            is_flag ? "true or false" : "text or a number"));
             return {};
         };
         if (option->count() > 0) continue;
@@ -356,6 +370,11 @@ std::string one_line(std::string text) {
     std::replace(text.begin(), text.end(), '\n', ' ');
     while (!text.empty() && text.back() == ' ') text.pop_back();
     return text;
+}
+
+tl::unexpected<EarlyExit> usage_error(const std::string& program, const std::exception& error,
+                                      const std::string& allowed) {
+    return tl::unexpected<EarlyExit>({2, {}, program + ": " + one_line(error.what()) + allowed + "\n"});
 }
 
 /// A program's options: `describe` adds them to an app bound to (options, raw), `finish` completes them.
@@ -408,10 +427,13 @@ Parsed<Options> parse(const Program<Options>& program, int argc, const char* con
     } catch (const CLI::CallForVersion&) {
         return tl::unexpected<EarlyExit>({0, program.name + " " BERKELEY_VERSION "\n", {}});
     } catch (const CLI::ExtrasError& error) {
-        return tl::unexpected<EarlyExit>(
-            {2, {}, program.name + ": " + one_line(error.what()) + ": the options of --help are allowed\n"});
+        return usage_error(program.name, error, ": the options of --help are allowed");
+    } catch (const CLI::ArgumentMismatch& error) {
+        return usage_error(program.name, error, ": it is allowed once, with one value");
+    } catch (const CLI::ConversionError& error) {
+        return usage_error(program.name, error, ": it is allowed without a value only");
     } catch (const std::exception& error) {
-        return tl::unexpected<EarlyExit>({2, {}, program.name + ": " + one_line(error.what()) + "\n"});
+        return usage_error(program.name, error, "");
     }
 }
 
@@ -446,7 +468,8 @@ Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration
 Program<MasterOptions> master_program() {
     const auto describe = [](CLI::App& app, MasterOptions& options) {
         app.option_defaults()->group("Master");
-        app.add_flag("--standby", options.standby, "Never start a cluster; wait to take over in an existing one");
+        app.add_flag("--standby", options.standby,
+                     "Never start a cluster; wait to take over in an existing one");
         add_bind(app, "--poll", options.poll, "Where slaves connect to");
         add_bind(app, "--publish", options.publish, "Where corrections are broadcast");
         add_bind(app, "--heartbeat", options.heartbeat, "Where heartbeats are broadcast");
@@ -455,7 +478,8 @@ Program<MasterOptions> master_program() {
                "--advertise",
                [&options](const std::string& host) {
                    if (!is_valid_host(host)) {
-                       reject("--advertise", "'" + host.substr(0, 80) + "' is not allowed: a host name or address");
+                       reject("--advertise",
+                              "'" + host.substr(0, 80) + "' is not allowed: a host name or address");
                    }
                    options.advertise = host;
                },
@@ -464,13 +488,17 @@ Program<MasterOptions> master_program() {
         add_integer(app, "--priority", options.priority, -1'000'000, 1'000'000,
                     "The candidate with the highest takes over first; distinct for each");
         add_duration(app, "--interval", options.interval, {50ms, kHour}, "Time between two rounds");
-        add_integer(app, "--burst", options.burst, 3, 64, "Probes for each slave in a round; two warm up the path");
+        add_integer(app, "--burst", options.burst, 3, 64,
+                    "Probes for each slave in a round; two warm up the path");
         add_integer(app, "--window", options.window, 1, 1024, "Slaves that are probed at the same time");
     };
     return {"berkeley-master",
             "Master of a Berkeley cluster: polls its slaves, averages all clocks fault-tolerantly, and tells "
             "each clock its correction.",
-            kMasterFooter, host_name(), describe, resolve_master};
+            kMasterFooter,
+            host_name(),
+            describe,
+            resolve_master};
 }
 
 Program<SlaveOptions> slave_program() {
@@ -485,7 +513,8 @@ Program<SlaveOptions> slave_program() {
     // The process number makes several slaves on one machine work without an option.
     const std::string suffix = "-" + std::to_string(::getpid());
     return {"berkeley-slave", "Slave of a Berkeley cluster: keeps a clock that agrees with all others.",
-            kSlaveFooter, host_name().substr(0, NodeId::kCapacity - suffix.size()) + suffix, describe, finish};
+            kSlaveFooter,     host_name().substr(0, NodeId::kCapacity - suffix.size()) + suffix,
+            describe,         finish};
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 // Options: the command line and the TOML file of the two daemons, checked once and handed on as plain values.
 //
 // Every option of the command line may stand in the file (`--config`) under the same name without dashes; the
-// command line wins; an unknown name is an error. Whatever is wrong ends in one line that names the option and
-// what is allowed, and exit code 2. Stateless; reads the environment ($STATE_DIRECTORY, $HOME) and host name.
+// command line wins; an unknown name is an error. Whatever is wrong ends in one line that names the option
+// and what is allowed, and exit code 2. Stateless; reads the environment ($STATE_DIRECTORY, $HOME) and host
+// name.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct NodeOptions {
     NodeId id;
     ClusterName cluster;
     ClockKind clock = ClockKind::virtual_clock;
-    Duration clock_offset{0};           ///< injected
-    std::int64_t clock_drift_ppb = 0;   ///< injected
+    Duration clock_offset{0};          ///< injected
+    std::int64_t clock_drift_ppb = 0;  ///< injected
     std::int64_t max_drift_ppb = 50'000;
     std::int64_t max_slew_ppb = 500'000;
     Duration step_threshold = std::chrono::seconds{1};

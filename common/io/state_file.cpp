@@ -121,7 +121,8 @@ SavedState from_json(const Json& json) {
             {read_name(v.at("id"), false), read_integer<Incarnation>(v.at("incarnation"))});
     }
     for (const Json& c : candidates) {
-        state.candidates.push_back({read_name(c.at("id"), false), read_integer<std::int32_t>(c.at("priority")),
+        state.candidates.push_back({read_name(c.at("id"), false),
+                                    read_integer<std::int32_t>(c.at("priority")),
                                     read_text<Url>(c.at("poll")), read_text<Url>(c.at("publish")),
                                     read_text<Url>(c.at("heartbeat"))});
     }
@@ -207,8 +208,8 @@ Result<void> StateFile::save(const SavedState& state) const {
     assert(state.candidates.size() <= kMaxCandidates);
     assert(state.committee.voters.size() <= kMaxCommittee);
     const std::string body = to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    const int fd = ::openat(directory_fd_, kNewFileName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                            0600);
+    const int fd =
+        ::openat(directory_fd_, kNewFileName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return failure(system_error(path_, "cannot save the state"));
     const bool written = write_all(fd, body + checksum_line(body)) && ::fsync(fd) == 0;
     const int write_errno = errno;
@@ -241,7 +242,8 @@ Result<std::optional<SavedState>> StateFile::load() const {
     }
     try {
         const Json json = Json::parse(body);
-        if (json.at("format") != kFormat) return failure(damaged(path_, "has a format that is not known here"));
+        if (json.at("format") != kFormat)
+            return failure(damaged(path_, "has a format that is not known here"));
         return from_json(json);
     } catch (const std::exception&) {
         return failure(damaged(path_, "has a value that is missing or not allowed"));

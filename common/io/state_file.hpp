@@ -3,8 +3,8 @@
 // A vote is given only after it is on the disk, and a state that cannot be trusted is never guessed: a voter
 // that forgot could vote twice in one term, and two masters would lead. So: written to a new file, fsynced,
 // renamed over the old one, the directory fsynced; a checksum over the content; and a lock, so that two
-// processes never share one directory. The file is one line of JSON and one line with the CRC-32 of the first.
-// Not thread-safe.
+// processes never share one directory. The file is one line of JSON and one line with the CRC-32 of the
+// first. Not thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -33,8 +33,8 @@ static_assert(kMaxReceivePerPoll == kRouterShare + 3 * kLinkShare * kMaxCandidat
 /// its sender's turn, not ours.
 constexpr std::size_t kMaxSkippedFrames = 64;
 
-/// Messages queued per connection. A backlog is stale anyway (probes and corrections have deadlines), and with
-/// 32 KiB a message this bounds what a stopped peer costs to 2 MiB and a half.
+/// Messages queued per connection. A backlog is stale anyway (probes and corrections have deadlines), and
+/// with 32 KiB a message this bounds what a stopped peer costs to 2 MiB and a half.
 constexpr int kHighWaterMark = 80;
 
 constexpr int kMaxSockets = 4096;
@@ -50,8 +50,8 @@ enum class Drop : std::uint8_t {
     receive_failed,
 };
 constexpr std::array<std::string_view, 7> kDropNames{
-    "foreign_routing_id", "extra_frames", "missing_frames", "unreachable",
-    "send_queue_full",    "send_failed",  "receive_failed",
+    "foreign-routing-id", "extra-frames", "missing-frames", "unreachable",
+    "send-queue-full",    "send-failed",  "receive-failed",
 };
 
 struct Socket {
@@ -102,8 +102,8 @@ private:
 
 std::string blame(std::string_view url) { return "'" + std::string(url) + "': "; }
 
-/// An ipc bind would silently take over a path that another process listens on. Asks first; a socket file that
-/// nobody listens on any more is removed.
+/// An ipc bind would silently take over a path that another process listens on. Asks first; a socket file
+/// that nobody listens on any more is removed.
 Result<void> claim_ipc_path(const Endpoint& endpoint) {
     if (endpoint.path == "*") return {};
     sockaddr_un address{};
@@ -127,7 +127,7 @@ Result<void> claim_ipc_path(const Endpoint& endpoint) {
     if (errno != ECONNREFUSED) {
         return failure(blame(endpoint.url()) + std::strerror(errno) + "; choose another path");
     }
-    struct stat status{};
+    struct stat status {};
     if (::lstat(endpoint.path.c_str(), &status) != 0) return {};
     if (!S_ISSOCK(status.st_mode)) {
         return failure(blame(endpoint.url()) + "the path exists and is no socket; choose another path");
@@ -421,10 +421,12 @@ SendOutcome Transport::Impl::failed_send(int error) {
 Sent Transport::Impl::send_payload(Socket& socket, Encoded& message) {
     const RawTime stamp = clock.now();
     if (message.stamp_at != 0) patch_stamp(message, stamp);
-    if (!send_frame(socket.socket, message.bytes.data(), message.bytes.size(), 0)) {
-        return {failed_send(zmq_errno()), stamp};
-    }
-    return {SendOutcome::sent, stamp};
+    if (send_frame(socket.socket, message.bytes.data(), message.bytes.size(), 0))
+        return {SendOutcome::sent, stamp};
+    const int error = zmq_errno();
+    // A DEALER refuses while its candidate is away: that is a state of the world, not something lost.
+    const bool away = error == EAGAIN && &socket != &router;
+    return {away ? SendOutcome::full : failed_send(error), stamp};
 }
 
 Transport::Transport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -472,8 +474,8 @@ Result<void> Transport::connect_link(Link link, std::string_view url) {
     return impl_->connect(impl_->links[link].dealer, zmq::socket_type::dealer, url, {});
 }
 
-Result<void> Transport::subscribe_link(Link link, std::string_view publish_url, std::string_view heartbeat_url,
-                                       const NodeId& own_id) {
+Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
+                                       std::string_view heartbeat_url, const NodeId& own_id) {
     assert(link < kMaxCandidates);
     LinkSockets& sockets = impl_->links[link];
     impl_->cancel_pending(link, false, true);

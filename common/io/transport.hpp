@@ -100,7 +100,8 @@ public:
     /// False: this channel was not bound.
     bool publish(Channel channel, std::string_view topic, const Encoded& message);
 
-    /// Sleeps until something can be received, a signal came, or the deadline is there (to a microsecond or so).
+    /// Sleeps until something can be received, a signal came, or the deadline is there (to a microsecond or
+    /// so).
     Wake poll(RawTime deadline);
     Wake wait(Duration timeout);
 

@@ -25,11 +25,13 @@ TEST(DurationText, ReadsNumbersWithUnits) {
 }
 
 TEST(DurationText, RefusesWhatIsNotExactlyADuration) {
-    for (const char* text : {"", "s", "-", ".", "1.", "1.s", "1", "10 s", "1x", "1h30m", "--1s", "1e3s", "0.1ns",
-                             "9223372036855s", "10000000000000000000ns", "1,5s", "1s ", "nan", "inf"}) {
+    for (const char* text :
+         {"", "s", "-", ".", "1.", "1.s", "1", "10 s", "1x", "1h30m", "--1s", "1e3s", "0.1ns",
+          "9223372036855s", "10000000000000000000ns", "1,5s", "1s ", "nan", "inf"}) {
         const auto result = parse_duration(text);
         ASSERT_FALSE(result.has_value()) << text;
-        EXPECT_NE(result.error().find("250ms"), std::string::npos) << "says what is allowed: " << result.error();
+        EXPECT_NE(result.error().find("250ms"), std::string::npos)
+            << "says what is allowed: " << result.error();
     }
 }
 
@@ -62,7 +64,8 @@ TEST(DurationText, LiteralsReadBackExactly) {
     for (int i = 0; i < 1000; ++i) {
         const auto shift = prng.below(62);
         const Duration value{static_cast<std::int64_t>(prng.next()) >> shift};
-        EXPECT_EQ(parse_duration(duration_literal(value)).value_or(Duration{-1}), value) << duration_literal(value);
+        EXPECT_EQ(parse_duration(duration_literal(value)).value_or(Duration{-1}), value)
+            << duration_literal(value);
     }
     EXPECT_EQ(duration_literal(250ms), "250ms");
     EXPECT_EQ(duration_literal(1h), "1h");

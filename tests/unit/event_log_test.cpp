@@ -54,8 +54,14 @@ protected:
 };
 
 RoundEvent example_round() {
-    return {17, RoundState::steady, 5, 5, 1'200ns, 5'300us,
-            {{node_id("s1"), 3us, 90us, 45us, -2us, 12, false}, {node_id("s3"), 4'100ms, 91us, 46us, -4s, -5, true}}};
+    return {17,
+            RoundState::steady,
+            5,
+            5,
+            1'200ns,
+            5'300us,
+            {{node_id("s1"), 3us, 90us, 45us, -2us, 12, false},
+             {node_id("s3"), 4'100ms, 91us, 46us, -4s, -5, true}}};
 }
 
 TEST_F(EventLogTest, ARoundLineHasAllItsFieldsInOrder) {
@@ -172,13 +178,15 @@ TEST_F(EventLogTest, TextThatIsNoUtf8StillMakesAValidLine) {
 }
 
 TEST(EventLogWords, SpeakToPeople) {
-    EXPECT_EQ(human_text(example_round(), at(1s)), "round 17: 5 slaves, average offset +1.2 us, outlier s3 (+4.1 s)");
+    EXPECT_EQ(human_text(example_round(), at(1s)),
+              "round 17: 5 slaves, average offset +1.2 us, outlier s3 (+4.1 s)");
     RoundEvent split = example_round();
     split.state = RoundState::split;
     split.replied = 4;
     EXPECT_EQ(human_text(split, at(1s)),
               "round 17: 4 of 5 slaves, the clocks disagree (split), no correction, outlier s3 (+4.1 s)");
-    EXPECT_EQ(human_text(CorrectionEvent{3, -3'100ns, 0, Applied::slew, 84us, ClockStatus::synchronized, ""}, at(1s)),
+    EXPECT_EQ(human_text(CorrectionEvent{3, -3'100ns, 0, Applied::slew, 84us, ClockStatus::synchronized, ""},
+                         at(1s)),
               "synchronized time 2023-11-14 22:13:20.000000, correction -3.1 us, bound 84 us");
     EXPECT_EQ(human_text(NoteEvent{Severity::info, "a\nb\x1b[2J"}, at(1s)), "a b [2J");
 }

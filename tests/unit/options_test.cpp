@@ -67,13 +67,56 @@ TEST(Options, DefaultsAreThoseOfTheManual) {
 }
 
 TEST(Options, EveryOptionIsRead) {
-    const auto m = master({"--id=m2", "--cluster", "lab", "--standby", "--poll", "tcp://127.0.0.1:*", "--publish",
-                           "ipc:///tmp/p", "--heartbeat", "tcp://[::1]:0", "--peer", "tcp://a:1", "--peer", "tcp://b:2",
-                           "--advertise", "host.example", "--priority", "-7", "--interval", "250ms", "--burst", "3",
-                           "--window", "1024", "--clock", "virtual", "--clock-offset", "-10m", "--clock-drift", "-30.5",
-                           "--max-drift", "20", "--max-slew", "1000", "--step-threshold", "2s", "--max-correction",
-                           "1h", "--max-bound", "5ms", "--clock-page", "none", "--state-dir", "/tmp/s",
-                           "--heartbeat-interval", "20ms", "--heartbeat-timeout", "100ms", "--json", "--log-level",
+    const auto m = master({"--id=m2",
+                           "--cluster",
+                           "lab",
+                           "--standby",
+                           "--poll",
+                           "tcp://127.0.0.1:*",
+                           "--publish",
+                           "ipc:///tmp/p",
+                           "--heartbeat",
+                           "tcp://[::1]:0",
+                           "--peer",
+                           "tcp://a:1",
+                           "--peer",
+                           "tcp://b:2",
+                           "--advertise",
+                           "host.example",
+                           "--priority",
+                           "-7",
+                           "--interval",
+                           "250ms",
+                           "--burst",
+                           "3",
+                           "--window",
+                           "1024",
+                           "--clock",
+                           "virtual",
+                           "--clock-offset",
+                           "-10m",
+                           "--clock-drift",
+                           "-30.5",
+                           "--max-drift",
+                           "20",
+                           "--max-slew",
+                           "1000",
+                           "--step-threshold",
+                           "2s",
+                           "--max-correction",
+                           "1h",
+                           "--max-bound",
+                           "5ms",
+                           "--clock-page",
+                           "none",
+                           "--state-dir",
+                           "/tmp/s",
+                           "--heartbeat-interval",
+                           "20ms",
+                           "--heartbeat-timeout",
+                           "100ms",
+                           "--json",
+                           "--log-level",
                            "debug"});
     ASSERT_TRUE(m.has_value()) << m.error().error;
     EXPECT_TRUE(m->standby);
@@ -108,7 +151,8 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
         {{"--interval", "49ms"}, "--interval", "from 50ms to 1h"},
         {{"--interval", "61m"}, "--interval", "from 50ms to 1h"},
         {{"--interval", "1"}, "--interval", "number and a unit"},
-        {{"--interval"}, "--interval", "required"},
+        {{"--interval"}, "--interval", "one value"},
+        {{"--interval", "1s", "--interval", "2s"}, "--interval", "once"},
         {{"--burst", "2"}, "--burst", "from 3 to 64"},
         {{"--burst", "65"}, "--burst", "from 3 to 64"},
         {{"--burst", "8.5"}, "--burst", "whole number"},
@@ -142,7 +186,8 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
         {{"--config", "/nonexistent/file.toml"}, "--config", "/nonexistent/file.toml"},
         {{"--turbo"}, "--turbo", "--help"},
         {{"stray"}, "stray", "--help"},
-        {{"--json=maybe"}, "--json", ""},
+        {{"--json=maybe"}, "--json", "without a value"},
+        {{"--config", "/tmp"}, "--config", "directory"},
     };
     for (const Case& c : cases) {
         const auto result = master(c.arguments);
@@ -164,8 +209,9 @@ TEST(Options, LocalEndpointsNeedNoKeysAndOthersAskForInsecure) {
 }
 
 TEST(Options, AFileGivesOptionsAndTheCommandLineWins) {
-    const ConfigFile file("interval = \"2s\"\nburst = 12\npeer = [\"tcp://a:1\", \"tcp://b:1\"]\n"
-                          "clock-drift = -12.5\nstandby = true\njson = false\nid = \"from-file\"\n");
+    const ConfigFile file(
+        "interval = \"2s\"\nburst = 12\npeer = [\"tcp://a:1\", \"tcp://b:1\"]\n"
+        "clock-drift = -12.5\nstandby = true\njson = false\nid = \"from-file\"\n");
     const auto m = master({"--config", file.path(), "--burst", "20"});
     ASSERT_TRUE(m.has_value()) << m.error().error;
     EXPECT_EQ(m->interval, 2s);
@@ -178,9 +224,9 @@ TEST(Options, AFileGivesOptionsAndTheCommandLineWins) {
 }
 
 TEST(Options, BadFilesAreOneLine) {
-    for (const char* text : {"intervall = \"2s\"\n", "interval = \"2\"\n", "burst = [1, 2]\n", "standby = \"yes\"\n",
-                             "[table]\nx = 1\n", "interval = = 3\n", "interval = 1979-05-27\n", "config = \"x\"\n",
-                             "burst = true\n"}) {
+    for (const char* text : {"intervall = \"2s\"\n", "interval = \"2\"\n", "burst = [1, 2]\n",
+                             "standby = \"yes\"\n", "[table]\nx = 1\n", "interval = = 3\n",
+                             "interval = 1979-05-27\n", "config = \"x\"\n", "burst = true\n"}) {
         const ConfigFile file(text);
         const auto result = master({"--config", file.path()});
         ASSERT_FALSE(result.has_value()) << text;

@@ -25,8 +25,8 @@ protected:
         state.incarnation = std::numeric_limits<std::uint64_t>::max();
         state.freq_ppb = -12'345;
         state.freq_skew_ppb = 67;
-        state.candidates = {{node_id("m1"), -3, Url::from("tcp://a:1").value(), Url::from("tcp://a:2").value(),
-                             Url::from("tcp://a:3").value()}};
+        state.candidates = {{node_id("m1"), -3, Url::from("tcp://a:1").value(),
+                             Url::from("tcp://a:2").value(), Url::from("tcp://a:3").value()}};
         state.voted_for = node_id("m1");
         state.committee = {41, 3, {{node_id("m1"), 9}, {node_id("s1"), 10}}};
         return state;
@@ -64,7 +64,7 @@ TEST_F(StateFileTest, ReadsBackWhatItSavedLast) {
     ASSERT_TRUE(loaded.has_value()) << loaded.error();
     EXPECT_EQ(*loaded, state);
     EXPECT_FALSE(std::filesystem::exists(directory_ / "state.new"));
-    struct stat status{};
+    struct stat status {};
     ASSERT_EQ(::stat((directory_ / "state").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }

@@ -1,0 +1,135 @@
+#include "discipline/discipline.hpp"
+
+#include <gtest/gtest.h>
+
+namespace berkeley {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr RawTime kStart = from_ns<RawTime>(1'000'000'000'000);
+constexpr ClusterTime kInitial = from_ns<ClusterTime>(1'700'000'000'000'000'000);
+
+Discipline fresh(const DisciplineOptions& options = {}) { return Discipline(options, kStart, kInitial, 0); }
+
+Discipline synchronized(const DisciplineOptions& options = {}) {
+    Discipline clock = fresh(options);
+    clock.apply({Duration{0}, 0, microseconds{50}, kStart}, kStart);
+    return clock;
+}
+
+TEST(Discipline, FirstCorrectionIsSteppedHoweverLarge) {
+    Discipline clock = fresh();
+    const auto result = clock.apply({std::chrono::hours{-5}, 1'000, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(result.applied, Applied::step);
+    EXPECT_EQ(clock.map().cluster(kStart), kInitial - std::chrono::hours{5});
+    EXPECT_EQ(clock.map().rate_ppb, 1'000);
+    EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+    EXPECT_EQ(clock.disruptions(), 0U);
+}
+
+TEST(Discipline, LaterCorrectionIsSlewedAtTheLimitAndNeverBackward) {
+    Discipline clock = synchronized();
+    const auto result = clock.apply({-milliseconds{1}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(result.applied, Applied::slew);
+    // 1 ms at 500 ppm takes 2 s.
+    EXPECT_EQ(clock.map().slew_left(kStart + seconds{1}), -microseconds{500});
+    EXPECT_EQ(clock.map().slew_left(kStart + seconds{2}), Duration{0});
+    EXPECT_EQ(clock.map().cluster(kStart + seconds{3}), kInitial + seconds{3} - milliseconds{1});
+    ClusterTime last = clock.map().cluster(kStart);
+    for (int i = 1; i < 10'000; ++i) {
+        const ClusterTime now = clock.map().cluster(kStart + Duration{i});
+        ASSERT_GE(now, last);
+        last = now;
+    }
+}
+
+TEST(Discipline, CorrectionsAddUpWhileSlewing) {
+    Discipline clock = synchronized();
+    clock.apply({milliseconds{1}, 0, microseconds{50}, kStart}, kStart);
+    const RawTime later = kStart + milliseconds{500};
+    clock.apply({milliseconds{2}, 0, microseconds{50}, later}, later);
+    EXPECT_EQ(clock.map().target(later), kInitial + milliseconds{500} + milliseconds{3});
+}
+
+TEST(Discipline, StepBeyondTheThresholdLeavesSynchronizedFirst) {
+    Discipline clock = synchronized();
+    const auto result = clock.apply({seconds{10}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(result.applied, Applied::step);
+    EXPECT_EQ(clock.status(), ClockStatus::disrupted);
+    EXPECT_EQ(clock.disruptions(), 1U);
+    clock.apply({microseconds{5}, 0, microseconds{50}, kStart}, kStart + seconds{1});
+    EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+}
+
+TEST(Discipline, CorrectionBeyondTheMaximumIsRefusedAndChangesNothing) {
+    Discipline clock = synchronized();
+    const ClockMap before = clock.map();
+    const auto result = clock.apply({seconds{1001}, 5, microseconds{50}, kStart}, kStart + seconds{1});
+    EXPECT_EQ(result.applied, Applied::refused);
+    EXPECT_NE(result.reason.find("--max-correction"), std::string::npos);
+    EXPECT_EQ(clock.map(), before);
+    EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+}
+
+TEST(Discipline, TimesOutsideTheEraAreRefused) {
+    Discipline clock = fresh();
+    const auto result = clock.apply({Duration{-(std::int64_t{1} << 61)}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(result.applied, Applied::refused);
+    EXPECT_EQ(clock.map().cluster(kStart), kInitial);
+}
+
+TEST(Discipline, BoundGrowsWithAgeAndWithWhatIsUnslewed) {
+    Discipline clock = synchronized();
+    EXPECT_EQ(clock.bound(kStart), microseconds{50} + clock.options().granularity + Duration{0});
+    EXPECT_EQ(clock.bound(kStart + seconds{10}),
+              microseconds{50} + clock.options().granularity + microseconds{500} + Duration{1});
+    clock.apply({milliseconds{1}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_GE(clock.bound(kStart), milliseconds{1} + microseconds{50});
+}
+
+TEST(Discipline, NeverSynchronizedClockKnowsNoBound) { EXPECT_EQ(fresh().bound(kStart), kUnknownBound); }
+
+TEST(Discipline, WithoutCorrectionsGoesToHoldoverAndThenUnsynchronized) {
+    DisciplineOptions options;
+    options.max_bound = milliseconds{1};
+    Discipline clock = synchronized(options);
+    clock.set_valid_for(seconds{3});
+    EXPECT_FALSE(clock.tick(kStart + seconds{3}));
+    EXPECT_EQ(clock.next_deadline(), kStart + seconds{3} + Duration{1});
+    EXPECT_TRUE(clock.tick(clock.next_deadline()));
+    EXPECT_EQ(clock.status(), ClockStatus::holdover);
+    // 50 us measured, 950 us at 50 ppm: 19 s.
+    EXPECT_FALSE(clock.tick(kStart + seconds{18}));
+    EXPECT_TRUE(clock.tick(clock.next_deadline()));
+    EXPECT_EQ(clock.status(), ClockStatus::unsynchronized);
+    EXPECT_EQ(clock.next_deadline(), RawTime::max());
+}
+
+TEST(Discipline, RejoinAfterHoldoverSlewsWhereItCan) {
+    Discipline clock = synchronized();
+    clock.set_valid_for(seconds{3});
+    clock.tick(kStart + seconds{60});
+    ASSERT_EQ(clock.status(), ClockStatus::holdover);
+    const RawTime now = kStart + seconds{60};
+    EXPECT_EQ(clock.apply({milliseconds{2}, 0, microseconds{50}, now}, now).applied, Applied::slew);
+    EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+}
+
+TEST(Discipline, MeasurementWorseThanMaxBoundDoesNotSynchronize) {
+    Discipline clock = fresh();
+    clock.apply({seconds{1}, 0, seconds{1}, kStart}, kStart);
+    EXPECT_EQ(clock.status(), ClockStatus::unsynchronized);
+    EXPECT_FALSE(clock.ever_synchronized());
+}
+
+TEST(Discipline, RatesStayWithinTheirLimits) {
+    Discipline clock = synchronized();
+    for (int i = 0; i < 5; ++i) clock.apply({Duration{0}, kRateMaxPpb, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(clock.map().rate_ppb, kRateMaxPpb);
+}
+
+}  // namespace
+}  // namespace berkeley

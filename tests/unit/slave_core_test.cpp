@@ -1,0 +1,230 @@
+// The slave's side of the protocol, above all the fence: which corrections must not be applied.
+
+#include "slave/slave_core.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace berkeley {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr RawTime kStart = from_ns<RawTime>(9'000'000'000);
+
+template <class A>
+const A* first(const Actions& actions) {
+    for (const Action& action : actions) {
+        if (const auto* found = std::get_if<A>(&action)) return found;
+    }
+    return nullptr;
+}
+
+template <class E>
+const E* first_event(const Actions& actions) {
+    for (const Action& action : actions) {
+        const auto* emitted = std::get_if<EmitEvent>(&action);
+        if (emitted == nullptr) continue;
+        if (const auto* found = std::get_if<E>(&emitted->event)) return found;
+    }
+    return nullptr;
+}
+
+/// A slave that follows m1 in term 3, has answered round 7 and never applied anything.
+class SlaveCoreTest : public ::testing::Test {
+protected:
+    SlaveCoreTest()
+        : core_(options(), Prng{1}, kStart, from_ns<ClusterTime>(1'700'000'000'000'000'000), 0) {
+        Actions out;
+        core_.start(kStart, out);
+        welcome("m1", out);
+        poll(0, "m1", 3, 7);
+    }
+
+    static SlaveCoreOptions options() {
+        SlaveCoreOptions o;
+        o.cluster = node_id("c");
+        o.id = node_id("s1");
+        o.masters = {*Url::from("tcp://m1:1")};
+        return o;
+    }
+
+    static CandidateInfo info(const std::string& id) {
+        return {node_id(id), 100, *Url::from("tcp://" + id + ":1"), *Url::from("tcp://" + id + ":2"),
+                *Url::from("tcp://" + id + ":3")};
+    }
+
+    static Message from(const std::string& sender, Term term, Body body) {
+        return {{node_id("c"), node_id(sender), term}, std::move(body)};
+    }
+
+    void welcome(const std::string& id, Actions& out) {
+        Welcome w;
+        w.generation = core_.generation();
+        w.role = Role::master;
+        w.interval = seconds{1};
+        w.candidates = {info(id), info(id == "m1" ? "m2" : "m1")};
+        core_.on_message(0, Via::dealer, from(id, 3, w), kStart, out);
+    }
+
+    Actions poll(Link link, const std::string& sender, Term term, Round round) {
+        Actions out;
+        core_.on_message(link, Via::dealer, from(sender, term, Poll{round, 0, 99}), kStart, out);
+        return out;
+    }
+
+    Correction correction() const {
+        Correction c;
+        c.round = 7;
+        c.target = node_id("s1");
+        c.generation = core_.generation();
+        c.measured_at = kStart;
+        c.correction = milliseconds{1};
+        c.bound = microseconds{60};
+        return c;
+    }
+
+    Actions deliver(const Correction& c, const std::string& sender = "m1", Term term = 3, Link link = 0,
+                    RawTime at = kStart + milliseconds{10}, Via via = Via::publish) {
+        Actions out;
+        core_.on_message(link, via, from(sender, term, c), at, out);
+        return out;
+    }
+
+    SlaveCore core_;
+};
+
+TEST_F(SlaveCoreTest, AppliesACorrectionThatMeetsEveryCondition) {
+    const Actions out = deliver(correction());
+    const auto* event = first_event<CorrectionEvent>(out);
+    ASSERT_NE(event, nullptr);
+    EXPECT_EQ(event->round, 7U);
+    EXPECT_NE(first<PublishClock>(out), nullptr);
+    EXPECT_EQ(core_.applied_round(), 7U);
+    EXPECT_EQ(core_.applied_term(), 3U);
+}
+
+TEST_F(SlaveCoreTest, FenceDropsEveryOtherCorrectionByReason) {
+    struct Case {
+        const char* reason;
+        std::function<Actions()> deliver;
+    };
+    const auto changed = [&](auto change) {
+        Correction c = correction();
+        change(c);
+        return c;
+    };
+    const std::vector<Case> cases{
+        {"wrong-target", [&] { return deliver(changed([](auto& c) { c.target = node_id("s10"); })); }},
+        {"old-term", [&] { return deliver(correction(), "m1", 2); }},
+        {"unknown-term", [&] { return deliver(correction(), "m1", 4); }},
+        {"not-leader", [&] { return deliver(correction(), "m2", 3); }},
+        {"not-leader", [&] { return deliver(correction(), "m1", 3, 1); }},
+        {"generation", [&] { return deliver(changed([](auto& c) { ++c.generation; })); }},
+        {"round-not-answered", [&] { return deliver(changed([](auto& c) { c.round = 8; })); }},
+        {"stale-basis", [&] { return deliver(changed([](auto& c) { c.basis_round = 1; })); }},
+        {"measured-in-future",
+         [&] { return deliver(changed([](auto& c) { c.measured_at = kStart + seconds{1}; })); }},
+        {"late", [&] { return deliver(correction(), "m1", 3, 0, kStart + seconds{2} + Duration{1}); }},
+        {"unexpected-type",
+         [&] { return deliver(correction(), "m1", 3, 0, kStart + milliseconds{10}, Via::dealer); }},
+    };
+    for (const Case& c : cases) {
+        const Actions out = c.deliver();
+        const auto* dropped = first_event<DroppedEvent>(out);
+        ASSERT_NE(dropped, nullptr) << c.reason;
+        EXPECT_EQ(dropped->reason, c.reason);
+        EXPECT_EQ(first_event<CorrectionEvent>(out), nullptr) << c.reason;
+        EXPECT_EQ(core_.applied_round(), 0U) << c.reason;
+    }
+}
+
+TEST_F(SlaveCoreTest, AppliesNoRoundTwiceAndNoneOutOfOrder) {
+    poll(0, "m1", 3, 8);
+    Correction eight = correction();
+    eight.round = 8;
+    ASSERT_NE(first_event<CorrectionEvent>(deliver(eight)), nullptr);
+    for (const Round round : {Round{8}, Round{7}}) {
+        Correction again = correction();
+        again.round = round;
+        again.basis_term = 3;
+        again.basis_round = 8;
+        const Actions out = deliver(again);
+        ASSERT_NE(first_event<DroppedEvent>(out), nullptr);
+        EXPECT_EQ(first_event<DroppedEvent>(out)->reason, "old-round");
+    }
+}
+
+TEST_F(SlaveCoreTest, RepliesWithItsMapAndTheLastCorrectionApplied) {
+    deliver(correction());
+    const Actions out = poll(0, "m1", 3, 8);
+    const auto* sent = first<SendToLink>(out);
+    ASSERT_NE(sent, nullptr);
+    const auto& reply = std::get<Reply>(sent->message.body);
+    EXPECT_EQ(reply.round, 8U);
+    EXPECT_EQ(reply.token, 99U);
+    EXPECT_EQ(reply.applied_term, 3U);
+    EXPECT_EQ(reply.applied_round, 7U);
+    EXPECT_EQ(reply.map.target(kStart), core_.discipline().map().target(kStart));
+}
+
+TEST_F(SlaveCoreTest, FollowsANewerTermAndRefusesTheOldMaster) {
+    Actions out = poll(1, "m2", 4, 1);
+    ASSERT_NE(first<SendToLink>(out), nullptr);
+    EXPECT_EQ(core_.leader(), node_id("m2"));
+    EXPECT_EQ(core_.term(), 4U);
+    out = poll(0, "m1", 3, 8);
+    const auto* sent = first<SendToLink>(out);
+    ASSERT_NE(sent, nullptr);
+    EXPECT_EQ(std::get<Refuse>(sent->message.body).kind, RefuseKind::old_term);
+    EXPECT_EQ(sent->message.header.term, 4U);
+}
+
+TEST_F(SlaveCoreTest, OfTwoMastersOfOneTermFollowsTheFirst) {
+    const Actions out = poll(1, "m2", 3, 8);
+    EXPECT_EQ(first<SendToLink>(out), nullptr);
+    ASSERT_NE(first_event<DroppedEvent>(out), nullptr);
+    EXPECT_EQ(first_event<DroppedEvent>(out)->reason, "not-leader");
+}
+
+TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
+    EXPECT_EQ(core_.known_candidates().size(), 2U);
+    Actions out;
+    welcome("m1", out);
+    EXPECT_EQ(first<ConnectLink>(out), nullptr) << "known ones are not connected again";
+}
+
+TEST_F(SlaveCoreTest, SilentLinkIsConnectedAnew) {
+    Actions out;
+    RawTime now = kStart;
+    while (now < kStart + seconds{6} && first<ConnectLink>(out) == nullptr) {
+        now = core_.next_deadline();
+        out.clear();
+        core_.on_timer(now, out);
+    }
+    ASSERT_NE(first<ConnectLink>(out), nullptr);
+    EXPECT_GE(now - kStart, seconds{5});
+}
+
+TEST_F(SlaveCoreTest, WelcomeForAnotherGenerationIsDropped) {
+    Welcome w;
+    w.generation = core_.generation() + 1;
+    w.candidates = {info("m1")};
+    Actions out;
+    core_.on_message(0, Via::dealer, from("m1", 3, w), kStart, out);
+    ASSERT_NE(first_event<DroppedEvent>(out), nullptr);
+    EXPECT_EQ(first_event<DroppedEvent>(out)->reason, "generation");
+}
+
+TEST_F(SlaveCoreTest, SaysGoodbyeOnEveryLink) {
+    Actions out;
+    core_.stop(out);
+    EXPECT_EQ(out.size(), 2U);
+    EXPECT_TRUE(std::holds_alternative<Bye>(first<SendToLink>(out)->message.body));
+}
+
+}  // namespace
+}  // namespace berkeley
