@@ -16,8 +16,11 @@ constexpr std::size_t kWarmupProbes = 2;
 constexpr Duration kPaceMax = milliseconds{5};
 /// A candidate that does not lead forgets members that have not greeted it for so long.
 constexpr Duration kGreetingAge = seconds{10};
-/// Intervals without a join after which a cold start may happen.
+/// A cold start waits until nobody has joined for two intervals, and for as long as a slave that was started
+/// before its master may need to find it; but not for ever where slaves trickle in.
 constexpr int kSettleIntervals = 2;
+constexpr Duration kSettleMin = milliseconds{1500};
+constexpr Duration kSettleMax = seconds{10};
 /// How well a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
@@ -35,8 +38,10 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     in_round_ = false;
     round_ = 0;
     state_ = RoundState::gathering;
+    gathered_ = kMaxMembers + 1;
     round_at_ = now;
     joined_at_ = now;
+    gathering_since_ = now;
     self_outlier_rounds_ = 0;
     inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
@@ -277,15 +282,20 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     VerdictOptions options;
     options.interval = options_.interval;
     options.inherited_bound = inherited_bound_;
-    options.gathering = now - joined_at_ < kSettleIntervals * options_.interval;
+    options.gathering = now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
+                        now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
+    if (roster_.size() == 0) gathering_since_ = now;
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
     self_outlier_rounds_ = verdict.self_outlier ? self_outlier_rounds_ + 1 : 0;
     if (verdict.state == RoundState::gathering) {
-        out.add(EmitEvent{NoteEvent{
-            Severity::info, roster_.size() == 0
-                                ? "no slaves yet"
-                                : std::to_string(roster_.size()) + " slaves so far, waiting for the roster to settle"}});
+        --round_;  // nobody was told of this one: rounds count from the first that counts
+        if (gathered_ != roster_.size()) {
+            gathered_ = roster_.size();
+            out.add(EmitEvent{NoteEvent{Severity::info, gathered_ == 0 ? std::string{"waiting for slaves"}
+                                                                       : std::to_string(gathered_) +
+                                                                             " slaves so far, waiting for more"}});
+        }
         return;
     }
     if (verdict.correct) correct(verdict, now, out);

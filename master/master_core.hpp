@@ -85,6 +85,8 @@ private:
     Duration pace_{0};
     std::uint32_t polled_ = 0;        ///< members in this round
     RawTime joined_at_{};             ///< the last join: a cold start waits for the roster to settle
+    RawTime gathering_since_{};       ///< the first member came, or the term began
+    std::size_t gathered_ = 0;        ///< members that people were last told of
     Duration inherited_bound_{0};
     bool warm_ = false;
     std::uint32_t self_outlier_rounds_ = 0;

@@ -68,10 +68,15 @@ void correct_frequency(Verdict& verdict, const Discipline& own) {
 void note_falsetickers(Verdict& verdict, const Average& average) {
     for (MemberVerdict& m : verdict.members) {
         Member& member = *m.member;
-        // Two clocks can disagree, but neither can be called the false one.
-        if (average.degraded && trusted(member)) continue;
         const bool misses =
             m.offset + m.half_width < average.low || m.offset - m.half_width > average.high;
+        if (average.degraded) {
+            // Two clocks can disagree, but neither can be called the false one; one that does not know the
+            // time yet can.
+            member.falseticker = false;
+            m.outlier = misses && !trusted(member);
+            continue;
+        }
         if (misses) {
             member.falseticker = true;
             member.agreeing_rounds = 0;

@@ -11,7 +11,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kHelloFirst = milliseconds{100};
-constexpr Duration kHelloMax = seconds{1};
+constexpr Duration kHelloMax = milliseconds{250};
+/// A refusal is not asked again before.
+constexpr Duration kRefusedWait = seconds{1};
 /// A welcomed candidate that does not poll us is greeted this often, so that one that restarted learns of us.
 constexpr Duration kGreetAgain = seconds{1};
 /// libzmq gives up a connection for good after a protocol error; a link silent for so long is made anew.
@@ -100,7 +102,7 @@ void SlaveCore::greet(Link link, RawTime now, Actions& out) {
     const double jitter = prng_.uniform(0.9, 1.1);
     const Duration wait = state.welcomed ? kGreetAgain : state.hello_backoff;
     state.hello_at = now + Duration{static_cast<std::int64_t>(static_cast<double>(wait.count()) * jitter)};
-    state.hello_backoff = std::min(2 * state.hello_backoff, kHelloMax);
+    if (state.hello_backoff < kHelloMax) state.hello_backoff = std::min(2 * state.hello_backoff, kHelloMax);
 }
 
 void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out) {
@@ -246,8 +248,8 @@ void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refus
     }
     if (refuse.generation != generation_) return drop("generation", out);
     state.welcomed = false;
-    state.hello_backoff = kHelloMax;
-    state.hello_at = now + kHelloMax;
+    state.hello_backoff = kRefusedWait;
+    state.hello_at = now + kRefusedWait;
     out.add(EmitEvent{NoteEvent{Severity::error, message.header.sender.str() + " refuses this node: " +
                                                      refuse.reason.str()}});
 }

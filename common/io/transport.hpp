@@ -51,7 +51,7 @@ struct Inbound {
 enum class SendOutcome : std::uint8_t {
     sent,
     unreachable,  ///< this peer has left (ROUTER), or there is no such socket
-    full,         ///< its queue is full, or it is not connected yet; counted
+    full,         ///< its queue is full (counted where it is a route's), or the link is not connected yet
 };
 
 struct Sent {
