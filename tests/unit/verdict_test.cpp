@@ -1,0 +1,151 @@
+// The arithmetic of a finished round, with tables: who votes, who is an outlier, what each is told.
+
+#include "master/verdict.hpp"
+
+#include <gtest/gtest.h>
+
+namespace berkeley {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr RawTime kNow = from_ns<RawTime>(50'000'000'000);
+constexpr ClusterTime kMasterTime = from_ns<ClusterTime>(1'700'000'000'000'000'000);
+/// The slave's raw clock, booted at another time.
+constexpr Duration kRawOffset = std::chrono::hours{100};
+
+class VerdictTest : public ::testing::Test {
+protected:
+    VerdictTest() : roster_(100), own_({}, kNow, kMasterTime, 0) {}
+
+    /// A member whose clock is `offset` ahead of the master's, measured with the delay.
+    Member& member(const char* id, Duration offset, ClockStatus status = ClockStatus::synchronized,
+                   Duration delay = microseconds{100}) {
+        const NodeId name = node_id(id);
+        Hello hello;
+        hello.generation = ++generation_;
+        roster_.on_hello(name, static_cast<Route>(generation_), hello, true, 1, kNow);
+        Member& m = *roster_.by_id(name);
+        m.measurement = Measurement{kNow, kRawOffset, delay, delay, 8};
+        m.estimator.update(*m.measurement);
+        m.reply.emplace();
+        m.reply->status = status;
+        m.reply->map.anchor_raw = kNow + kRawOffset;
+        m.reply->map.anchor_cluster = kMasterTime + offset;
+        m.reply->bound = microseconds{60};
+        return m;
+    }
+
+    void synchronize_master() { own_.apply({Duration{0}, 0, Duration{0}, kNow}, kNow); }
+
+    static const MemberVerdict& of(const Verdict& verdict, const char* id) {
+        for (const MemberVerdict& m : verdict.members) {
+            if (m.member->id.view() == id) return m;
+        }
+        throw std::out_of_range(id);
+    }
+
+    Roster roster_;
+    Discipline own_;
+    Generation generation_ = 0;
+};
+
+TEST_F(VerdictTest, TextbookCaseGivesPlus5Plus15AndMinus20Minutes) {
+    member("s1", -minutes{10}, ClockStatus::unsynchronized);
+    member("s2", minutes{25}, ClockStatus::unsynchronized);
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(verdict.state, RoundState::cold_start);
+    EXPECT_EQ(verdict.own_correction, minutes{5});
+    EXPECT_EQ(of(verdict, "s1").correction, minutes{15});
+    EXPECT_EQ(of(verdict, "s2").correction, -minutes{20});
+}
+
+TEST_F(VerdictTest, NoColdStartWhileTheRosterIsFilling) {
+    member("s1", -minutes{10}, ClockStatus::unsynchronized);
+    const Verdict verdict = judge(roster_, own_, {.gathering = true}, kNow);
+    EXPECT_EQ(verdict.state, RoundState::gathering);
+    EXPECT_FALSE(verdict.correct);
+}
+
+TEST_F(VerdictTest, SteadyStateListensToSynchronizedClocksOnly) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3"}) member(id, microseconds{10});
+    member("new", std::chrono::hours{2}, ClockStatus::unsynchronized);
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(verdict.state, RoundState::steady);
+    EXPECT_GT(verdict.average, Duration{0});
+    EXPECT_LE(verdict.average, microseconds{10});
+    EXPECT_TRUE(of(verdict, "new").outlier);
+    EXPECT_EQ(of(verdict, "new").correction, verdict.average - std::chrono::hours{2}) << "still corrected";
+}
+
+TEST_F(VerdictTest, LiarIsNamedAndVotesAgainOnlyAfterThreeRoundsOfAgreement) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3"}) member(id, microseconds{1});
+    Member& liar = member("liar", seconds{10});
+    EXPECT_TRUE(of(judge(roster_, own_, {}, kNow), "liar").outlier);
+    EXPECT_TRUE(liar.falseticker);
+    liar.reply->map.anchor_cluster = kMasterTime;
+    for (int round = 1; round <= 3; ++round) {
+        EXPECT_TRUE(liar.falseticker) << round;
+        EXPECT_FALSE(of(judge(roster_, own_, {}, kNow), "liar").outlier);
+    }
+    EXPECT_FALSE(liar.falseticker);
+}
+
+TEST_F(VerdictTest, DisagreementWithoutMajorityIsSplitAndCorrectsNobody) {
+    synchronize_master();
+    member("s1", seconds{1});
+    member("s2", seconds{1});
+    member("s3", Duration{0});
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(verdict.state, RoundState::split);
+    EXPECT_FALSE(verdict.correct);
+}
+
+TEST_F(VerdictTest, TwoClocksFarApartAreNotAveraged) {
+    synchronize_master();
+    member("s1", seconds{1});
+    EXPECT_FALSE(judge(roster_, own_, {}, kNow).correct);
+}
+
+TEST_F(VerdictTest, AverageOfASteadyRoundIsLimited) {
+    synchronize_master();
+    // All agree on 300 us, within wide intervals, which no honest drift of one interval explains.
+    for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, microseconds{300});
+    const Verdict verdict = judge(roster_, own_, {.interval = seconds{1}}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    EXPECT_LE(verdict.average, microseconds{100} + microseconds{51});
+}
+
+TEST_F(VerdictTest, SlavesMajorityTellsTheTimeToAMasterThatLostIt) {
+    for (const char* id : {"s1", "s2", "s3"}) member(id, std::chrono::hours{3}, ClockStatus::holdover);
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(verdict.state, RoundState::steady);
+    EXPECT_NEAR(static_cast<double>((verdict.own_correction - std::chrono::hours{3}).count()), 0, 1e3);
+    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").correction.count()), 0, 1e3);
+}
+
+TEST_F(VerdictTest, BoundHandedDownHoldsHalfTheDelayAndWhatTheMasterHasYetToSlew) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0}, ClockStatus::synchronized, microseconds{80});
+    own_.apply({microseconds{30}, 0, Duration{0}, kNow}, kNow);
+    const Verdict verdict = judge(roster_, own_, {.inherited_bound = microseconds{7}}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    const Duration unslewed = microseconds{30} + verdict.average;
+    EXPECT_GE(of(verdict, "s1").bound, microseconds{40} + microseconds{7} + unslewed);
+}
+
+TEST_F(VerdictTest, AbsurdMapsAreNoClocks) {
+    synchronize_master();
+    Member& liar = member("liar", Duration{0});
+    liar.reply->map.anchor_cluster = from_ns<ClusterTime>(kClusterTimeMax - 1);
+    liar.reply->map.anchor_raw = from_ns<RawTime>(-kRawTimeMax + 1);
+    EXPECT_TRUE(judge(roster_, own_, {}, kNow).members.empty());
+}
+
+}  // namespace
+}  // namespace berkeley
