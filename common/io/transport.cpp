@@ -1,5 +1,6 @@
 #include "io/transport.hpp"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -54,9 +55,18 @@ constexpr std::array<std::string_view, 7> kDropNames{
     "send-queue-full",    "send-failed",  "receive-failed",
 };
 
+/// Whether a socket's descriptor (ZMQ_FD) can be trusted. It tells of news, not of messages: any call on the
+/// socket may take the news in, and from then on only a look into the socket shows what is there.
+enum class Mood : std::uint8_t {
+    settled,  ///< the last look found nothing, and nothing was done with it since: its descriptor will tell
+    touched,  ///< something was sent since
+    backlog,  ///< it brought its whole share, and there may be more
+};
+
 struct Socket {
     zmq::socket_t socket;
     bool skipping = false;  ///< in the middle of the surplus frames of a message
+    Mood mood = Mood::touched;
 
     explicit operator bool() const { return socket.handle() != nullptr; }
 };
@@ -73,6 +83,7 @@ struct Slot {
     Source source;
     Link link;
     bool readable;  ///< a PUB is polled only so that libzmq gets to process its subscriptions
+    std::size_t left = 0;  ///< of its share in this poll()
 };
 
 struct Pending {
@@ -216,9 +227,10 @@ struct Transport::Impl {
     std::array<Socket, 2> publishers;
     std::array<LinkSockets, kMaxCandidates> links;
 
-    std::vector<zmq::pollitem_t> items;  ///< the timer, the signals, then one for each slot
+    std::vector<pollfd> items;  ///< the timer, the signals, then one for each slot
     std::vector<Slot> slots;
     bool poll_set_stale = true;
+    std::optional<RawTime> armed;  ///< when the timer fires; it has not yet
 
     std::array<Pending, kMaxReceivePerPoll> pending;
     std::size_t pending_next = 0;
@@ -236,7 +248,8 @@ struct Transport::Impl {
     void rebuild_poll_set();
     bool arm(RawTime deadline);
     std::optional<int> take_signal() const;
-    void drain(const Slot& slot);
+    void gather(RawTime deadline, Wake& wake);
+    void drain(Slot& slot);
     bool receive_message(const Slot& slot, Pending& entry);
     bool finish_surplus(Socket& socket);
     Sent send_payload(Socket& socket, Encoded& message);
@@ -295,6 +308,7 @@ void Transport::Impl::drop_socket(Socket& socket, Duration linger) {
     zmq_setsockopt(socket.socket.handle(), ZMQ_LINGER, &option, sizeof(option));
     socket.socket.close();
     socket.skipping = false;
+    socket.mood = Mood::touched;
 }
 
 void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions) {
@@ -320,26 +334,27 @@ void Transport::Impl::rebuild_poll_set() {
     for (Socket& publisher : publishers) {
         if (publisher) slots.push_back({&publisher, Source::publish, 0, false});
     }
-    items.push_back({nullptr, timer.get(), ZMQ_POLLIN, 0});
-    items.push_back({nullptr, signals.get() >= 0 ? signals.get() : timer.get(), ZMQ_POLLIN, 0});
-    for (const Slot& slot : slots) items.push_back({slot.socket->socket.handle(), 0, ZMQ_POLLIN, 0});
+    items.push_back({timer.get(), POLLIN, 0});
+    items.push_back({signals.get(), POLLIN, 0});  // poll(2) passes over a negative descriptor
+    for (const Slot& slot : slots) items.push_back({slot.socket->socket.get(zmq::sockopt::fd), POLLIN, 0});
     poll_set_stale = false;
 }
 
-/// Sets the timer: zmq_poll counts in milliseconds, and the next probe is due in microseconds. False: the
-/// deadline has passed. The timer runs on the true monotonic clock; where injected drift makes it fire early,
-/// the caller finds nothing due and polls again.
+/// Sets the timer: poll(2) counts in milliseconds, and the next probe is due in microseconds. False: the
+/// deadline has passed. A timer that will fire before the deadline is left as it is, since one early wake now
+/// and then costs less than setting it for every message. It runs on the true monotonic clock; where injected
+/// drift makes it fire early, it is set again.
 bool Transport::Impl::arm(RawTime deadline) {
+    if (deadline == RawTime::max()) return true;
+    const RawTime now = clock.now();
+    if (deadline <= now) return false;
+    if (armed && *armed > now && *armed <= deadline) return true;
+    const std::int64_t ns = saturate(Int128{to_ns(deadline)} - to_ns(now));
     itimerspec spec{};
-    if (deadline != RawTime::max()) {
-        const RawTime now = clock.now();
-        if (deadline <= now) return false;
-        const Int128 left = Int128{to_ns(deadline)} - to_ns(now);
-        const std::int64_t ns = saturate(left);
-        spec.it_value.tv_sec = ns / 1'000'000'000;
-        spec.it_value.tv_nsec = ns % 1'000'000'000;
-    }
+    spec.it_value.tv_sec = ns / 1'000'000'000;
+    spec.it_value.tv_nsec = ns % 1'000'000'000;
     ::timerfd_settime(timer.get(), 0, &spec, nullptr);
+    armed = deadline;
     return true;
 }
 
@@ -398,15 +413,57 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
     return true;
 }
 
-void Transport::Impl::drain(const Slot& slot) {
-    const std::size_t share = slot.source == Source::router ? kRouterShare : kLinkShare;
-    for (std::size_t i = 0; i < share; ++i) {
-        if (slot.socket->skipping && !finish_surplus(*slot.socket)) return;
+void Transport::Impl::drain(Slot& slot) {
+    slot.socket->mood = Mood::backlog;
+    for (; slot.left > 0; --slot.left) {
+        if (slot.socket->skipping && !finish_surplus(*slot.socket)) {
+            slot.left = 0;
+            return;
+        }
         assert(pending_end < pending.size());
         Pending& entry = pending[pending_end];
-        if (!receive_message(slot, entry)) return;
+        if (!receive_message(slot, entry)) {
+            slot.socket->mood = Mood::settled;
+            return;
+        }
         if (!entry.cancelled) ++pending_end;
     }
+}
+
+/// One turn of poll(): sleeps at most once, and brings in what is there.
+///
+/// Not by zmq_poll: that asks every socket twice, at a system call or more each, and we know which ones may have
+/// something. Its rule is kept: no sleep before each socket has been seen to be empty after its last use.
+void Transport::Impl::gather(RawTime deadline, Wake& wake) {
+    bool backlog = false;
+    for (Slot& slot : slots) {
+        slot.left = slot.source == Source::router ? kRouterShare : kLinkShare;
+        backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);
+    }
+    // What was sent on holds nothing as a rule, and one look settles it. With a backlog somewhere all wait for
+    // their turn below, so that it does not come before the time-critical.
+    for (Slot& slot : slots) {
+        if (!backlog && slot.readable && slot.socket->mood == Mood::touched) drain(slot);
+        backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);
+    }
+    const bool may_sleep = pending_end == 0 && !backlog && arm(deadline);
+    // EINTR by a signal that is not ours (a debugger, SIGCONT) is a turn without news.
+    const bool news = ::poll(items.data(), items.size(), may_sleep ? -1 : 0) > 0;
+    const auto has_news = [&](std::size_t item) { return news && items[item].revents != 0; };
+    if (has_news(0)) armed.reset();
+    constexpr std::size_t kFirstSlot = 2;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        Slot& slot = slots[i];
+        if (!slot.readable) {
+            // Asking is what makes libzmq take in the subscriptions.
+            if (has_news(kFirstSlot + i)) static_cast<void>(slot.socket->socket.get(zmq::sockopt::events));
+        } else if (has_news(kFirstSlot + i) || slot.socket->mood != Mood::settled) {
+            drain(slot);
+        }
+    }
+    if (has_news(1)) wake.signal = take_signal();
+    wake.readable = pending_end > 0;
+    wake.deadline = deadline <= clock.now();
 }
 
 SendOutcome Transport::Impl::failed_send(int error) {
@@ -419,6 +476,7 @@ SendOutcome Transport::Impl::failed_send(int error) {
 }
 
 Sent Transport::Impl::send_payload(Socket& socket, Encoded& message) {
+    socket.mood = std::max(socket.mood, Mood::touched);
     const RawTime stamp = clock.now();
     if (message.stamp_at != 0) patch_stamp(message, stamp);
     if (send_frame(socket.socket, message.bytes.data(), message.bytes.size(), 0))
@@ -499,6 +557,7 @@ void Transport::drop_link(Link link, Duration linger) {
 Sent Transport::send(Route route, Encoded& message) {
     Socket& router = impl_->router;
     if (!router) return {};
+    router.mood = std::max(router.mood, Mood::touched);
     const auto identity = identity_of(route);
     if (!send_frame(router.socket, identity.data(), identity.size(), ZMQ_SNDMORE)) {
         return {impl_->failed_send(zmq_errno()), {}};
@@ -534,21 +593,9 @@ Wake Transport::poll(RawTime deadline) {
     }
     impl_->pending_next = impl_->pending_end = 0;
     if (impl_->poll_set_stale) impl_->rebuild_poll_set();
-    const bool may_sleep = impl_->arm(deadline);
-    try {
-        zmq::poll(impl_->items.data(), impl_->items.size(), std::chrono::milliseconds{may_sleep ? -1 : 0});
-    } catch (const zmq::error_t&) {
-        // EINTR by a signal that is not ours (a debugger, SIGCONT): the caller polls again.
-        for (auto& item : impl_->items) item.revents = 0;
-    }
-    constexpr std::size_t kFirstSlot = 2;
-    for (std::size_t i = 0; i < impl_->slots.size(); ++i) {
-        const Slot& slot = impl_->slots[i];
-        if (slot.readable && (impl_->items[kFirstSlot + i].revents & ZMQ_POLLIN) != 0) impl_->drain(slot);
-    }
-    wake.signal = impl_->items[1].revents != 0 ? impl_->take_signal() : std::nullopt;
-    wake.readable = impl_->pending_end > 0;
-    wake.deadline = deadline <= impl_->clock.now();
+    do {
+        impl_->gather(deadline, wake);
+    } while (!wake.readable && !wake.deadline && !wake.signal);
     return wake;
 }
 
