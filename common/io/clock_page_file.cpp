@@ -23,7 +23,7 @@ constexpr mode_t kFolderMode = 0755;
 constexpr mode_t kFileMode = 0644;
 /// Another writer may remove or create the file between our steps; so often is somebody at war with us.
 constexpr int kAttemptsMax = 8;
-/// A larger file was never a clock page: somebody mistyped a path, and must not lose the file.
+/// No version of the page is larger.
 constexpr off_t kFileSizeMax = 4096;
 
 std::string system_text(int error) { return std::generic_category().message(error); }
@@ -115,8 +115,11 @@ Result<void> check_existing(int fd, const std::string& path) {
         return failure(fmt::format("clock page: {} belongs to another user", path));
     // A second name may be a trap that somebody linked to a file of ours.
     if (status.st_nlink > 1) return failure(fmt::format("clock page: {} has a second name", path));
-    if (status.st_size > kFileSizeMax)
-        return failure(fmt::format("clock page: {} is larger than any clock page; remove it", path));
+    // A mistyped path must not cost somebody a file: what was never a clock page is left alone.
+    std::uint64_t header = 0;
+    const bool readable = ::pread(fd, &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);
+    if (status.st_size > kFileSizeMax || (status.st_size > 0 && (!readable || header >> 32 != BERKELEY_PAGE_MAGIC)))
+        return failure(fmt::format("clock page: {} is another kind of file; choose another path", path));
     return {};
 }
 

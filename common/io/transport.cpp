@@ -196,6 +196,13 @@ bool send_frame(zmq::socket_t& socket, const void* data, std::size_t size, int f
     return sent >= 0;
 }
 
+/// -1 where libzmq refuses, which it does for a context that is ending only.
+int socket_option(zmq::socket_t& socket, int option) {
+    int value = -1;
+    std::size_t size = sizeof value;
+    return zmq_getsockopt(socket.handle(), option, &value, &size) == 0 ? value : -1;
+}
+
 /// libzmq's own routing ids are a zero and four bytes; a peer that brought its own is not one of ours.
 std::optional<Route> route_of(const zmq::message_t& identity) {
     if (identity.size() != kRoutingIdBytes) return std::nullopt;
@@ -248,7 +255,7 @@ struct Transport::Impl {
     void rebuild_poll_set();
     bool arm(RawTime deadline);
     std::optional<int> take_signal() const;
-    void gather(RawTime deadline, Wake& wake);
+    bool gather(RawTime deadline, Wake& wake);
     void drain(Slot& slot);
     bool receive_message(const Slot& slot, Pending& entry);
     bool finish_surplus(Socket& socket);
@@ -336,7 +343,7 @@ void Transport::Impl::rebuild_poll_set() {
     }
     items.push_back({timer.get(), POLLIN, 0});
     items.push_back({signals.get(), POLLIN, 0});  // poll(2) passes over a negative descriptor
-    for (const Slot& slot : slots) items.push_back({slot.socket->socket.get(zmq::sockopt::fd), POLLIN, 0});
+    for (const Slot& slot : slots) items.push_back({socket_option(slot.socket->socket, ZMQ_FD), POLLIN, 0});
     poll_set_stale = false;
 }
 
@@ -434,7 +441,8 @@ void Transport::Impl::drain(Slot& slot) {
 ///
 /// Not by zmq_poll: that asks every socket twice, at a system call or more each, and we know which ones may have
 /// something. Its rule is kept: no sleep before each socket has been seen to be empty after its last use.
-void Transport::Impl::gather(RawTime deadline, Wake& wake) {
+/// False: interrupted by a signal that is not ours (a debugger, SIGCONT); the caller of poll() polls again.
+bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
     bool backlog = false;
     for (Slot& slot : slots) {
         slot.left = slot.source == Source::router ? kRouterShare : kLinkShare;
@@ -447,16 +455,19 @@ void Transport::Impl::gather(RawTime deadline, Wake& wake) {
         backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);
     }
     const bool may_sleep = pending_end == 0 && !backlog && arm(deadline);
-    // EINTR by a signal that is not ours (a debugger, SIGCONT) is a turn without news.
-    const bool news = ::poll(items.data(), items.size(), may_sleep ? -1 : 0) > 0;
-    const auto has_news = [&](std::size_t item) { return news && items[item].revents != 0; };
-    if (has_news(0)) armed.reset();
+    const int news = ::poll(items.data(), items.size(), may_sleep ? -1 : 0);
+    const auto has_news = [&](std::size_t item) { return news > 0 && items[item].revents != 0; };
+    if (has_news(0)) {
+        std::uint64_t expirations = 0;
+        static_cast<void>(!::read(timer.get(), &expirations, sizeof expirations));
+        armed.reset();
+    }
     constexpr std::size_t kFirstSlot = 2;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         Slot& slot = slots[i];
         if (!slot.readable) {
             // Asking is what makes libzmq take in the subscriptions.
-            if (has_news(kFirstSlot + i)) static_cast<void>(slot.socket->socket.get(zmq::sockopt::events));
+            if (has_news(kFirstSlot + i)) socket_option(slot.socket->socket, ZMQ_EVENTS);
         } else if (has_news(kFirstSlot + i) || slot.socket->mood != Mood::settled) {
             drain(slot);
         }
@@ -464,6 +475,7 @@ void Transport::Impl::gather(RawTime deadline, Wake& wake) {
     if (has_news(1)) wake.signal = take_signal();
     wake.readable = pending_end > 0;
     wake.deadline = deadline <= clock.now();
+    return news >= 0;
 }
 
 SendOutcome Transport::Impl::failed_send(int error) {
@@ -593,9 +605,8 @@ Wake Transport::poll(RawTime deadline) {
     }
     impl_->pending_next = impl_->pending_end = 0;
     if (impl_->poll_set_stale) impl_->rebuild_poll_set();
-    do {
-        impl_->gather(deadline, wake);
-    } while (!wake.readable && !wake.deadline && !wake.signal);
+    while (impl_->gather(deadline, wake) && !wake.readable && !wake.deadline && !wake.signal) {
+    }
     return wake;
 }
 
