@@ -30,16 +30,18 @@ int run(int argc, char** argv) {
     CLI::App app{"Measures Berkeley on this machine, next to what it is built upon.", "berkeley-bench"};
     app.set_version_flag("--version", "berkeley-bench " BERKELEY_VERSION);
     app.require_subcommand(1);
-    app.footer("Examples:\n"
-               "  berkeley-bench latency                        a table, in microseconds\n"
-               "  berkeley-bench latency --json | jq .ratios    for scripts\n"
-               "  berkeley-bench codec\n"
-               "Build with optimisation (cmake --preset release), and leave the machine alone meanwhile.\n"
-               "Exit codes: 0 measured, 1 could not measure, 2 bad usage.");
+    app.footer(
+        "Examples:\n"
+        "  berkeley-bench latency                        a table, in microseconds\n"
+        "  berkeley-bench latency --json | jq .ratios    for scripts\n"
+        "  berkeley-bench codec\n"
+        "Build with optimisation (cmake --preset release), and leave the machine alone meanwhile.\n"
+        "Exit codes: 0 measured, 1 could not measure, 2 bad usage.");
 
     bool json = false;
     LatencyOptions latency_options;
-    CLI::App* latency = app.add_subcommand("latency", "Round trips of a poll, next to bare libzmq and bare TCP");
+    CLI::App* latency =
+        app.add_subcommand("latency", "Round trips of a poll, next to bare libzmq and bare TCP");
     latency->add_option("--count", latency_options.count, "Counted probes of each path")
         ->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, kLatencyCountMax));
@@ -50,18 +52,22 @@ int run(int argc, char** argv) {
         "  libzmq_*  bare ROUTER and DEALER with as many bytes each way\n"
         "  raw_tcp   bare blocking TCP sockets with as many bytes each way\n"
         "  *_tcp and *_ipc go to another process, *_inproc to another thread.\n"
-        "The paths take turns in short blocks within the run, so trust the ratios (at p50; _p99: at p99) before\n"
-        "the figures: noise of the machine hits all paths alike. Violations are probes without an answer.");
+        "The paths take turns in short blocks within the run, so trust the ratios (at p50; _p99: at p99) "
+        "before\n"
+        "the figures: noise of the machine hits all paths alike. Each end has its own half of the CPUs.\n"
+        "Violations are probes without an answer.");
 
     CLI::App* codec = app.add_subcommand("codec", "Encoding and decoding of POLL, REPLY and CORRECTION");
     codec->add_flag("--json", json, "Short for --benchmark_format=json");
     codec->allow_extras();
-    codec->footer("Further options go to Google Benchmark, such as\n"
-                  "  --benchmark_filter=reply  --benchmark_repetitions=5  --benchmark_min_time=0.2");
+    codec->footer(
+        "Further options go to Google Benchmark, such as\n"
+        "  --benchmark_filter=reply  --benchmark_repetitions=5  --benchmark_min_time=0.2");
 
     // CLI11 would only say that some argument was not expected.
     const std::string_view first = argc > 1 ? argv[1] : "";
-    if (first.empty() || (first.front() != '-' && first != latency->get_name() && first != codec->get_name())) {
+    if (first.empty()) return usage_error("name a benchmark: latency or codec (see berkeley-bench --help)");
+    if (first.front() != '-' && first != latency->get_name() && first != codec->get_name()) {
         return usage_error("'" + std::string(first) + "' is no benchmark: latency and codec are allowed");
     }
     try {

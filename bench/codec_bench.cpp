@@ -16,9 +16,7 @@ constexpr RawTime kNow{std::chrono::hours{1000}};
 constexpr ClusterTime kToday{std::chrono::hours{24 * 365 * 56}};
 constexpr std::uint64_t kRandom = 0x9e3779b97f4a7c15U;
 
-Message message_of(Body body) {
-    return {{node_id("default"), node_id("node-17"), kTerm}, std::move(body)};
-}
+Message message_of(Body body) { return {{node_id("default"), node_id("node-17"), kTerm}, std::move(body)}; }
 
 Message poll_message() { return message_of(Poll{kRound, 5, kRandom}); }
 

@@ -8,6 +8,7 @@
 
 #include "base/prng.hpp"
 #include "bench/latency_peers.hpp"
+#include "bench/placement.hpp"
 #include "bench/poll_path.hpp"
 
 namespace berkeley::bench {
@@ -78,8 +79,10 @@ private:
 }  // namespace
 
 Result<Report> run_latency(const LatencyOptions& options) {
+    const std::string placement = placement_text();
     Peers peers;
     if (const auto started = peers.start(); !started) return failure(started.error());
+    place(End::here);
     std::vector<Lane> lanes;
     if (const auto opened = peers.open(lanes); !opened) return failure(opened.error());
     for (Lane& lane : lanes) lane.samples.reserve(options.count);
@@ -103,9 +106,10 @@ Result<Report> run_latency(const LatencyOptions& options) {
     Report report;
     report.bench = "latency";
     const PollSizes sizes = poll_sizes();
-    report.machine = machine_facts({{"libzmq", libzmq_version()},
-                                    {"payload", std::to_string(sizes.poll) + " bytes there, " +
-                                                    std::to_string(sizes.reply) + " back"}});
+    report.machine = machine_facts(
+        {{"libzmq", libzmq_version()},
+         {"placement", placement},
+         {"payload", std::to_string(sizes.poll) + " bytes there, " + std::to_string(sizes.reply) + " back"}});
     for (const Lane& lane : lanes) {
         report.rows.push_back(lane.samples.row(std::string(lane.path->name()), "us"));
         report.violations += lane.lost;

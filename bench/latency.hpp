@@ -2,7 +2,8 @@
 //
 // The paths take turns in an order drawn anew each time: a block of probes on one, then on another, so that
 // whatever else the machine does hits all of them alike and a ratio of two holds where the figures themselves
-// do not. The first probes of a block only wake the path's peer, as in the product's bursts, and are not counted.
+// do not. The first probes of a block only wake the path's peer, as in the product's bursts, and are not
+// counted.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/placement.hpp"
 #include "bench/poll_path.hpp"
 #include "io/os_clock.hpp"
 
@@ -100,7 +101,10 @@ public:
             return failure("'" + url + "': " + zmq_strerror(errno));
         }
         if (const auto greeted = await_greeting(); !greeted) return greeted;
-        thread_ = std::thread([socket = std::move(dealer)] { echo(socket.get()); });
+        thread_ = std::thread([socket = std::move(dealer)] {
+            place(End::peer);
+            echo(socket.get());
+        });
         return {};
     }
 
@@ -210,8 +214,8 @@ public:
         sockaddr_in address = loopback(0);
         auto* generic = reinterpret_cast<sockaddr*>(&address);
         socklen_t size = sizeof address;
-        if (listener.get() < 0 || ::bind(listener.get(), generic, size) != 0 || ::listen(listener.get(), 1) != 0 ||
-            ::getsockname(listener.get(), generic, &size) != 0) {
+        if (listener.get() < 0 || ::bind(listener.get(), generic, size) != 0 ||
+            ::listen(listener.get(), 1) != 0 || ::getsockname(listener.get(), generic, &size) != 0) {
             return failure(std::string("raw_tcp: ") + std::strerror(errno));
         }
         if (const auto told = peer.tell(std::to_string(ntohs(address.sin_port))); !told) return told;
@@ -248,6 +252,7 @@ private:
 }  // namespace
 
 void run_libzmq_process(const std::string& endpoint) {
+    place(End::peer);
     const Context context{zmq_ctx_new()};
     const Socket dealer = make_socket(context.get(), ZMQ_DEALER);
     if (!dealer || zmq_connect(dealer.get(), endpoint.c_str()) != 0) return;
@@ -255,6 +260,7 @@ void run_libzmq_process(const std::string& endpoint) {
 }
 
 void run_raw_process(const std::string& endpoint) {
+    place(End::peer);
     const Descriptor connection{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     const sockaddr_in address = loopback(static_cast<std::uint16_t>(std::stoul(endpoint)));
     if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return;

@@ -19,7 +19,8 @@ void run_libzmq_process(const std::string& endpoint);
 void run_raw_process(const std::string& endpoint);
 
 /// `peer` runs run_libzmq_process; null for inproc, where the peer is a thread.
-[[nodiscard]] Result<std::unique_ptr<Path>> make_libzmq_path(Wire wire, std::string_view tag, PeerProcess* peer);
+[[nodiscard]] Result<std::unique_ptr<Path>> make_libzmq_path(Wire wire, std::string_view tag,
+                                                             PeerProcess* peer);
 /// `peer` runs run_raw_process.
 [[nodiscard]] Result<std::unique_ptr<Path>> make_raw_path(PeerProcess& peer);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/prng.hpp"
+#include "bench/placement.hpp"
 #include "io/os_clock.hpp"
 #include "io/transport.hpp"
 #include "slave/slave_core.hpp"
@@ -86,7 +87,8 @@ private:
                 static_cast<void>(transport_->connect_link(connect->link, connect->poll.view()));
             } else if (const auto* subscribe = std::get_if<SubscribeLink>(&action)) {
                 static_cast<void>(transport_->subscribe_link(subscribe->link, subscribe->publish.view(),
-                                                             subscribe->heartbeat.view(), core_.options().id));
+                                                             subscribe->heartbeat.view(),
+                                                             core_.options().id));
             }
         }
         actions_.clear();
@@ -141,6 +143,7 @@ public:
             auto shared = make_transport(clock_, transport_.get());
             if (!shared) return failure(shared.error());
             thread_ = std::thread([this, transport = std::move(*shared)]() mutable {
+                place(End::peer);
                 Slave(self_.poll.str(), std::move(transport), clock_).run(stop_);
             });
         }
@@ -152,7 +155,8 @@ public:
     std::optional<Duration> probe() override {
         ++sequence_;
         const RawTime start = clock_.now();
-        request_.body = Poll{1 + sequence_ / kBurst, static_cast<std::uint32_t>(sequence_ % kBurst), prng_.next()};
+        request_.body =
+            Poll{1 + sequence_ / kBurst, static_cast<std::uint32_t>(sequence_ % kBurst), prng_.next()};
         const std::uint64_t token = std::get<Poll>(request_.body).token;
         encode(request_, encoded_);
         if (!transport_->send(route_, encoded_).ok()) return std::nullopt;
@@ -180,7 +184,8 @@ private:
                 if (hello == nullptr) continue;
                 route_ = in.route;
                 request_.header = {cluster(), self_.id, kTerm};
-                request_.body = Welcome{hello->generation, Role::master, self_.id, std::chrono::seconds{1}, {self_}};
+                request_.body =
+                    Welcome{hello->generation, Role::master, self_.id, std::chrono::seconds{1}, {self_}};
                 encode(request_, encoded_);
                 if (transport_->send(route_, encoded_).ok()) return {};
             }
@@ -205,6 +210,7 @@ private:
 }  // namespace
 
 void run_slave_process(const std::string& endpoint) {
+    place(End::peer);
     const OsClock clock;
     auto transport = make_transport(clock, nullptr);
     const std::atomic<bool> never{false};

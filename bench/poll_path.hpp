@@ -2,7 +2,8 @@
 //
 //   this process                                   the slave: another process, or a thread (inproc)
 //   encode POLL, Transport::send(route)   ---->    Transport::poll, receive, decode
-//   Transport::poll, receive, decode      <----    SlaveCore::on_message, its actions: encode, send (stamps t3)
+//   Transport::poll, receive, decode      <----    SlaveCore::on_message, its actions: encode, send (stamps
+//   t3)
 //
 // Both ends have every socket that they have in real use, publishers and subscriptions too: each costs a
 // little in every poll, and that is to be seen. The slave's loop is that of slave/node_shell without files,
@@ -22,9 +23,10 @@ namespace berkeley::bench {
 /// Runs a slave of the master at that poll endpoint, for ever.
 void run_slave_process(const std::string& endpoint);
 
-/// `peer` runs run_slave_process; null for inproc, where the slave is a thread. `tag` keeps the ipc and inproc
-/// names of two runs apart. Returns when the slave has been welcomed.
-[[nodiscard]] Result<std::unique_ptr<Path>> make_poll_path(Wire wire, std::string_view tag, PeerProcess* peer);
+/// `peer` runs run_slave_process; null for inproc, where the slave is a thread. `tag` keeps the ipc and
+/// inproc names of two runs apart. Returns when the slave has been welcomed.
+[[nodiscard]] Result<std::unique_ptr<Path>> make_poll_path(Wire wire, std::string_view tag,
+                                                           PeerProcess* peer);
 
 /// Of a POLL and of a REPLY on the wire, as they are in the middle of a long run.
 struct PollSizes {

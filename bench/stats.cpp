@@ -54,23 +54,22 @@ void add_ratio(Report& report, std::string_view above, std::string_view below, Q
 }
 
 Facts machine_facts(Facts more) {
-    Facts facts{
-        {"processor", processor()},
-        {"cpus", std::to_string(std::thread::hardware_concurrency())},
-        {"kernel", kernel()},
+    Facts facts {
+        {"processor", processor()}, {"cpus", std::to_string(std::thread::hardware_concurrency())},
+            {"kernel", kernel()},
 #ifdef __clang__
-        {"compiler", "clang " __clang_version__},
+            {"compiler", "clang " __clang_version__},
 #else
-        {"compiler", "gcc " __VERSION__},
+            {"compiler", "gcc " __VERSION__},
 #endif
 #if !defined(__OPTIMIZE__)
-        {"build", "not optimised"},
+            {"build", "not optimised"},
 #elif defined(NDEBUG)
-        {"build", "optimised"},
+            {"build", "optimised"},
 #else
-        {"build", "optimised, with assertions"},
+            {"build", "optimised, with assertions"},
 #endif
-        {"version", BERKELEY_VERSION},
+            {"version", BERKELEY_VERSION},
     };
     for (auto& fact : more) facts.push_back(std::move(fact));
     return facts;
@@ -81,11 +80,11 @@ std::string as_table(const Report& report) {
     for (const auto& [name, value] : report.machine) text += fmt::format("{:<10} {}\n", name, value);
     std::size_t width = 4;
     for (const Row& row : report.rows) width = std::max(width, row.name.size());
-    text += fmt::format("\n{:<{}} {:>5} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}\n", report.bench, width, "unit",
-                        "n", "min", "p50", "p99", "p99.9", "max");
+    text += fmt::format("\n{:<{}} {:>5} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}\n", report.bench, width,
+                        "unit", "n", "min", "p50", "p99", "p99.9", "max");
     for (const Row& row : report.rows) {
-        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f}\n", row.name,
-                            width, row.unit, row.n, row.min, row.p50, row.p99, row.p99_9, row.max);
+        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f}\n",
+                            row.name, width, row.unit, row.n, row.min, row.p50, row.p99, row.p99_9, row.max);
     }
     if (!report.ratios.empty()) text += '\n';
     for (const auto& [name, value] : report.ratios) text += fmt::format("{:<36} {:.3f}\n", name, value);

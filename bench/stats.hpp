@@ -1,8 +1,8 @@
 // What every benchmark prints: rows of percentiles, ratios between them, the machine, and a progress bar.
 //
 // A figure of this machine at this hour says little; a ratio of two rows measured interleaved in one run says
-// much. So a report carries both, and later benchmarks fill the same structure. Percentiles are of the samples
-// themselves (nearest rank), never interpolated. Not thread-safe.
+// much. So a report carries both, and later benchmarks fill the same structure. Percentiles are of the
+// samples themselves (nearest rank), never interpolated. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,8 @@ struct Row {
     double max = 0;
 };
 
-/// The least sample that at least `fraction` of all do not exceed. Requires: sorted, not empty; 0 < fraction <= 1.
+/// The least sample that at least `fraction` of all do not exceed. Requires: sorted, not empty; 0 < fraction
+/// <= 1.
 inline double percentile(const std::vector<double>& sorted, double fraction) {
     assert(!sorted.empty() && fraction > 0 && fraction <= 1);
     // Without the allowance 0.99 * 100 is 99.00000000000001 for some fractions and sizes, one rank too high.
@@ -75,7 +76,8 @@ struct Report {
 enum class Quantile : std::uint8_t { p50, p99 };
 
 /// Adds the ratio "above/below" (at p99: "above/below_p99"); nothing where a row is missing or is empty.
-void add_ratio(Report& report, std::string_view above, std::string_view below, Quantile quantile = Quantile::p50);
+void add_ratio(Report& report, std::string_view above, std::string_view below,
+               Quantile quantile = Quantile::p50);
 
 /// Processor, number of CPUs, kernel, compiler and kind of build, with `more` behind them.
 Facts machine_facts(Facts more);

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "base/duration_text.hpp"
+#include "ctl/time_text.hpp"
 #include "io/event_log.hpp"
 #include "io/os_clock.hpp"
 #include "io/transport.hpp"
@@ -75,19 +75,6 @@ private:
     bool foreign_ = false;
 };
 
-std::string local_time(ClusterTime t) {
-    const std::time_t seconds = to_ns(t) / 1'000'000'000;
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-    return fmt::format("{}.{:06}", text, to_ns(t) % 1'000'000'000 / 1000);
-}
-
-std::string bound_text(Duration bound) {
-    return bound > std::chrono::hours{24 * 365} ? std::string{"unknown"} : duration_text(bound);
-}
-
 }  // namespace
 
 Result<StatusReport> ask_status(const StatusQuery& query) {
@@ -111,7 +98,7 @@ std::string as_table(const StatusReport& report) {
                                    to_string(a.role), report.header.term, report.header.cluster.view());
     text += a.leader.empty() ? ", no master known\n"
                              : a.leader == report.header.sender ? "\n" : fmt::format(", following {}\n", a.leader.view());
-    text += fmt::format("clock: {}, {}, bound {}, disruptions {}\n", local_time(a.cluster_time),
+    text += fmt::format("clock: {}, {}, bound {}, disruptions {}\n", time_text(a.cluster_time),
                         to_string(a.status), bound_text(a.bound), a.disruptions);
     text += fmt::format("round: {}, {}\n", a.round, to_string(a.state));
     text += "candidates:";

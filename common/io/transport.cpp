@@ -439,8 +439,9 @@ void Transport::Impl::drain(Slot& slot) {
 
 /// One turn of poll(): sleeps at most once, and brings in what is there.
 ///
-/// Not by zmq_poll: that asks every socket twice, at a system call or more each, and we know which ones may have
-/// something. Its rule is kept: no sleep before each socket has been seen to be empty after its last use.
+/// Not by zmq_poll: that asks every socket twice, at a system call or more each, and we know which ones may
+/// have something. Its rule is kept: no sleep before each socket has been seen to be empty after its last
+/// use.
 /// False: interrupted by a signal that is not ours (a debugger, SIGCONT); the caller of poll() polls again.
 bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
     bool backlog = false;
@@ -448,8 +449,8 @@ bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
         slot.left = slot.source == Source::router ? kRouterShare : kLinkShare;
         backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);
     }
-    // What was sent on holds nothing as a rule, and one look settles it. With a backlog somewhere all wait for
-    // their turn below, so that it does not come before the time-critical.
+    // What was sent on holds nothing as a rule, and one look settles it. With a backlog somewhere all wait
+    // for their turn below, so that it does not come before the time-critical.
     for (Slot& slot : slots) {
         if (!backlog && slot.readable && slot.socket->mood == Mood::touched) drain(slot);
         backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);

@@ -1,0 +1,120 @@
+#include "ctl/clock_pages.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/duration_text.hpp"
+#include "berkeley/clock.h"
+#include "ctl/time_text.hpp"
+#include "io/os_clock.hpp"
+
+namespace berkeley::ctl {
+
+namespace {
+
+/// A sweep over the pages that was interrupted is made again; the tightest of so many counts.
+constexpr int kSweeps = 20;
+
+struct Close {
+    void operator()(berkeley_clock* clock) const { berkeley_clock_close(clock); }
+};
+using Clock = std::unique_ptr<berkeley_clock, Close>;
+
+std::string_view status_text(int status) {
+    switch (status) {
+        case BERKELEY_CLOCK_SYNCHRONIZED: return "SYNCHRONIZED";
+        case BERKELEY_CLOCK_HOLDOVER: return "HOLDOVER";
+        case BERKELEY_CLOCK_DISRUPTED: return "DISRUPTED";
+        default: return "UNSYNCHRONIZED";
+    }
+}
+
+Result<std::vector<Clock>> open_all(const std::vector<std::string>& paths) {
+    std::vector<Clock> clocks;
+    for (const std::string& path : paths) {
+        berkeley_clock* clock = nullptr;
+        const int error = berkeley_clock_open(path.c_str(), &clock);
+        if (error != BERKELEY_CLOCK_OK) return failure(path + ": " + berkeley_clock_strerror(error));
+        clocks.emplace_back(clock);
+    }
+    return clocks;
+}
+
+/// Each page's time less the true time at which it was read, so that the order of reading does not count.
+Result<ClockComparison> sweep(const std::vector<std::string>& paths, const std::vector<Clock>& clocks) {
+    ClockComparison best;
+    Duration narrowest = Duration::max();
+    for (int attempt = 0; attempt < kSweeps; ++attempt) {
+        ClockComparison seen;
+        Duration doubt{0};
+        std::vector<std::int64_t> ahead;
+        for (std::size_t i = 0; i < clocks.size(); ++i) {
+            berkeley_clock_interval interval{};
+            const TrueTime before = true_now();
+            const int error = berkeley_clock_now(clocks[i].get(), &interval);
+            const TrueTime after = true_now();
+            if (error != BERKELEY_CLOCK_OK) return failure(paths[i] + ": " + berkeley_clock_strerror(error));
+            doubt = std::max(doubt, after - before);
+            ahead.push_back(interval.now_ns - to_ns(before + (after - before) / 2));
+            const std::int64_t half = interval.latest_ns / 2 - interval.earliest_ns / 2;
+            seen.pages.push_back({paths[i], interval.now_ns, half, interval.term, interval.disruption, interval.status});
+        }
+        if (doubt >= narrowest) continue;
+        narrowest = doubt;
+        const auto [low, high] = std::minmax_element(ahead.begin(), ahead.end());
+        seen.spread_ns = *high - *low;
+        best = std::move(seen);
+    }
+    return best;
+}
+
+}  // namespace
+
+Result<ClockComparison> compare_clocks(const ClockQuery& query) {
+    const auto clocks = open_all(query.pages);
+    if (!clocks) return failure(clocks.error());
+    const TrueTime end = true_now() + query.watch;
+    std::int64_t widest = 0;
+    for (;;) {
+        auto comparison = sweep(query.pages, *clocks);
+        if (!comparison) return comparison;
+        widest = std::max(widest, comparison->spread_ns);
+        if (true_now() >= end) {
+            comparison->spread_ns = widest;
+            return comparison;
+        }
+        std::this_thread::sleep_for(query.every);
+    }
+}
+
+std::string as_table(const ClockComparison& comparison) {
+    std::size_t width = 4;
+    for (const PageReading& page : comparison.pages) width = std::max(width, page.path.size());
+    std::string text = fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", "page", width, "cluster time", "status",
+                                   "bound", "term");
+    for (const PageReading& page : comparison.pages) {
+        text += fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", page.path, width,
+                            time_text(from_ns<ClusterTime>(page.now_ns)), status_text(page.status),
+                            bound_text(Duration{page.bound_ns}), page.term);
+    }
+    return text + fmt::format("spread {}\n", duration_text(Duration{comparison.spread_ns}));
+}
+
+std::string as_json(const ClockComparison& comparison) {
+    nlohmann::ordered_json json{{"spread_ns", comparison.spread_ns}, {"pages", nlohmann::ordered_json::array()}};
+    for (const PageReading& page : comparison.pages) {
+        json["pages"].push_back({{"path", page.path},
+                                 {"now_ns", page.now_ns},
+                                 {"bound_ns", page.bound_ns},
+                                 {"status", status_text(page.status)},
+                                 {"term", page.term},
+                                 {"disruption", page.disruption}});
+    }
+    return json.dump();
+}
+
+}  // namespace berkeley::ctl
