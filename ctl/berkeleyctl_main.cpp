@@ -81,6 +81,10 @@ int run(int argc, char** argv) {
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
     clock->add_option("--watch", watch, "Go on for this long and print the widest spread seen")->capture_default_str();
     clock->add_flag("--json", json, "One JSON object instead of a table");
+    const std::string_view command = argc > 1 ? argv[1] : "";
+    if (!command.empty() && command.front() != '-' && command != "status" && command != "clock") {
+        return usage_error("'" + std::string(command.substr(0, 60)) + "' is no command: status or clock is allowed");
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {

@@ -29,7 +29,11 @@ bool trusted(const Member& member) {
 
 Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
 
-std::int64_t to_ppb(double rate) { return std::llround(std::clamp(rate, -0.3, 0.3) * 1e9); }
+/// No clock is told to run at a rate that its map could not hold.
+std::int64_t to_ppb(double rate) {
+    constexpr double kRateMax = static_cast<double>(kRateMaxPpb) * 1e-9;
+    return std::llround(std::clamp(rate, -kRateMax, kRateMax) * 1e9);
+}
 
 /// Offset and error of one member at `now`; nothing where its claims lie outside all reason.
 std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawTime now) {

@@ -342,11 +342,12 @@ std::vector<std::string> read_config(const std::string& path, CLI::App& app) {
                             std::string(key.str()).substr(0, 60)));
         }
         const bool is_flag = option->get_items_expected_max() == 0;
+        const std::string_view key_text = key.str();  // clang 14 captures no structured binding
         const auto text_of = [&](const toml::node& value) -> std::string {
             if (const auto* text = value.as_string()) return text->get();
             if (const auto* integer = value.as_integer()) return std::to_string(integer->get());
             if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
-            bad(fmt::format("{}: a {} is allowed", key.str(),
+            bad(fmt::format("{}: a {} is allowed", key_text,
                             is_flag ? "true or false" : "text or a number"));
             return {};
         };
