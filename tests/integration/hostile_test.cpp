@@ -1,0 +1,229 @@
+// What a peer that is broken or malicious can send, against the real programs: it is counted by reason, and the
+// honest nodes stay synchronised.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "integration/process.hpp"
+#include "io/os_clock.hpp"
+#include "io/transport.hpp"
+#include "wire/codec.hpp"
+
+namespace berkeley::test {
+namespace {
+
+RawTime read_clock(const void*) { return RawTime{true_now().time_since_epoch()}; }
+
+std::unique_ptr<Transport> make_transport() {
+    TransportOptions options;
+    options.clock = {read_clock, nullptr};
+    auto transport = Transport::create(options);
+    EXPECT_TRUE(transport) << transport.error();
+    return std::move(*transport);
+}
+
+/// A slave of our own making that answers a master as its `reply` says.
+class FakeSlave {
+public:
+    FakeSlave(const std::string& id, const std::string& master_url) : id_(node_id(id)), transport_(make_transport()) {
+        EXPECT_TRUE(transport_->connect_link(0, master_url));
+    }
+
+    void say(const Body& body, Term term = 0) {
+        Encoded encoded;
+        encode({{node_id("default"), id_, term}, body}, encoded);
+        static_cast<void>(transport_->send(Link{0}, encoded));
+    }
+
+    void send_bytes(std::vector<std::byte> bytes) {
+        Encoded encoded;
+        encoded.bytes = std::move(bytes);
+        static_cast<void>(transport_->send(Link{0}, encoded));
+    }
+
+    void hello() {
+        Hello hello;
+        hello.generation = kGeneration;
+        say(hello);
+    }
+
+    /// Greets until welcomed, and answers what polls there are.
+    void step(const std::function<void(const Poll&, Reply, Term)>& answer) {
+        if (!welcomed_) hello();
+        transport_->wait(milliseconds{20});
+        Inbound in;
+        Message message;
+        while (transport_->receive(in)) {
+            if (decode(in.payload, node_id("default"), message)) continue;
+            welcomed_ = welcomed_ || std::holds_alternative<Welcome>(message.body);
+            const auto* poll = std::get_if<Poll>(&message.body);
+            if (poll == nullptr) continue;
+            Reply reply;
+            reply.round = poll->round;
+            reply.probe = poll->probe;
+            reply.token = poll->token;
+            reply.generation = kGeneration;
+            reply.t2 = in.received_at;
+            reply.t3 = in.received_at;
+            reply.map.anchor_raw = in.received_at;
+            timespec now{};
+            clock_gettime(CLOCK_REALTIME, &now);
+            reply.map.anchor_cluster = from_ns<ClusterTime>(now.tv_sec * 1'000'000'000 + now.tv_nsec);
+            reply.status = ClockStatus::synchronized;
+            answer(*poll, reply, message.header.term);
+        }
+    }
+
+    static constexpr Generation kGeneration = 4711;
+
+private:
+    NodeId id_;
+    std::unique_ptr<Transport> transport_;
+    bool welcomed_ = false;
+};
+
+bool dropped(const Process& process, const std::string& reason) {
+    return find(process, "dropped", [&](const Json& e) { return e["reason"] == reason; }) != nullptr;
+}
+
+std::vector<std::byte> bytes_of(std::initializer_list<int> values) {
+    std::vector<std::byte> bytes;
+    for (const int value : values) bytes.push_back(static_cast<std::byte>(value));
+    return bytes;
+}
+
+class Hostile : public ::testing::Test {
+protected:
+    Hostile() : m1_(cluster_.master("m1")), s1_(cluster_.slave("s1")) {
+        for (const char* id : {"s2", "s3", "s4"}) cluster_.slave(id);
+        EXPECT_TRUE(cluster_.wait_agreement(honest_));
+    }
+
+    void expect_still_synchronized() {
+        EXPECT_TRUE(cluster_.wait_agreement(honest_));
+        EXPECT_EQ(find(m1_, "exit"), nullptr);
+        for (const Json& e : s1_.events()) EXPECT_FALSE(is(e, "status") && e["status"] != "SYNCHRONIZED") << e.dump();
+    }
+
+    Cluster cluster_;
+    const std::vector<std::string> honest_{"m1", "s1", "s2", "s3", "s4"};
+    Process& m1_;
+    Process& s1_;
+};
+
+TEST_F(Hostile, GarbageOnThePollEndpointIsDroppedByReason) {
+    FakeSlave peer("evil", cluster_.url("m1"));
+    Encoded foreign;
+    encode({{node_id("elsewhere"), node_id("evil"), 0}, Hello{}}, foreign);
+    Encoded cut;
+    encode({{node_id("default"), node_id("evil"), 0}, Hello{}}, cut);
+    cut.bytes.pop_back();
+    const std::vector<std::pair<std::string, std::vector<std::byte>>> cases{
+        {"malformed", bytes_of({0xdd, 0xff, 0xff, 0xff, 0xff})},
+        {"malformed", cut.bytes},
+        {"malformed", {}},
+        {"foreign-cluster", foreign.bytes},
+        {"version", bytes_of({0x95, 99, 1, 0xa1, 'c', 0xa1, 's', 0})},
+    };
+    for (const auto& [reason, bytes] : cases) {
+        EXPECT_TRUE(cluster_.wait_for([&] {
+            peer.send_bytes(bytes);
+            return dropped(m1_, reason);
+        })) << reason;
+    }
+    // libzmq closes the connection of a peer that sends more than it may.
+    for (int i = 0; i < 20; ++i) peer.send_bytes(std::vector<std::byte>(100'000));
+    expect_still_synchronized();
+}
+
+TEST_F(Hostile, LiarBy10SecondsIsNamedAndTheOthersDoNotMove) {
+    FakeSlave liar("liar", cluster_.url("m1"));
+    const auto names_liar = [](const Json& e) {
+        return std::find(e["outliers"].begin(), e["outliers"].end(), "liar") != e["outliers"].end();
+    };
+    std::size_t named = 0;
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        liar.step([&](const Poll&, Reply reply, Term term) {
+            reply.map.anchor_cluster += seconds{10};
+            liar.say(reply, term);
+        });
+        named = 0;
+        for (const Json& e : m1_.events()) named += is(e, "round") && names_liar(e) ? 1U : 0U;
+        return named >= 8;
+    }));
+    for (const Json& e : m1_.events()) {
+        if (!is(e, "round") || !names_liar(e)) continue;
+        EXPECT_LT(std::abs(e["average_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
+        EXPECT_EQ(e["outliers"].size(), 1U) << e.dump();
+    }
+    expect_still_synchronized();
+}
+
+TEST_F(Hostile, RepliesThatCannotBeTrueAreDroppedByReason) {
+    struct Case {
+        const char* reason;
+        std::function<void(FakeSlave&, Reply, Term)> answer;
+    };
+    const std::vector<Case> cases{
+        {"duplicate-reply", [](FakeSlave& s, Reply r, Term t) { s.say(r, t); s.say(r, t); }},
+        {"unexpected-reply", [](FakeSlave& s, Reply r, Term t) { r.token ^= 2; s.say(r, t); }},
+        {"generation", [](FakeSlave& s, Reply r, Term t) { ++r.generation; s.say(r, t); }},
+        {"impossible-stamps", [](FakeSlave& s, Reply r, Term t) { r.t2 += seconds{5}; s.say(r, t); }},
+        {"impossible-residence", [](FakeSlave& s, Reply r, Term t) { r.t2 -= seconds{5}; s.say(r, t); }},
+    };
+    for (const Case& c : cases) {
+        FakeSlave slave(std::string("fake-") + c.reason, cluster_.url("m1"));
+        EXPECT_TRUE(cluster_.wait_for([&] {
+            slave.step([&](const Poll&, const Reply& reply, Term term) { c.answer(slave, reply, term); });
+            return dropped(m1_, c.reason);
+        })) << c.reason;
+        slave.say(Bye{FakeSlave::kGeneration});
+    }
+    expect_still_synchronized();
+}
+
+TEST_F(Hostile, LateReplyIsDropped) {
+    FakeSlave slave("tardy", cluster_.url("m1"));
+    std::optional<std::pair<Reply, Term>> kept;
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        // The first probe is answered when its deadline is long past; the next ones find it still in hand.
+        slave.step([&](const Poll&, const Reply& reply, Term term) {
+            if (!kept) kept.emplace(reply, term);
+        });
+        const bool old = kept && read_clock(nullptr) - kept->first.t2 > milliseconds{100};
+        if (old) {
+            slave.say(kept->first, kept->second);
+            kept.reset();
+        }
+        return dropped(m1_, "late-reply") || dropped(m1_, "unexpected-reply");
+    }));
+    expect_still_synchronized();
+}
+
+TEST_F(Hostile, StrangersMayNotSpeakAsMaster) {
+    // A master of the same cluster on a socket that nobody named: it can only reach those who connect to it.
+    const auto rogue = make_transport();
+    ASSERT_TRUE(rogue->bind_poll(cluster_.url("rogue")));
+    ASSERT_TRUE(rogue->bind_publish(Channel::publish, cluster_.url("rogue", "publish")));
+    Process& victim = cluster_.slave("s5", {"--master", cluster_.url("rogue")});
+    const auto followed = [](const Json& e) { return e["term"] == 1; };
+    ASSERT_TRUE(cluster_.wait_for([&] { return find(victim, "correction", followed) != nullptr; }));
+    // It polls with the term of the real master: the slave already follows that one.
+    std::optional<Route> route;
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        rogue->wait(milliseconds{20});
+        Inbound in;
+        while (rogue->receive(in)) route = in.route;
+        if (route) {
+            Encoded encoded;
+            encode({{node_id("default"), node_id("rogue"), 1}, Poll{1, 0, 5}}, encoded);
+            static_cast<void>(rogue->send(*route, encoded));
+        }
+        return dropped(victim, "not-leader");
+    }));
+    expect_still_synchronized();
+}
+
+}  // namespace
+}  // namespace berkeley::test
