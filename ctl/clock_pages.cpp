@@ -48,6 +48,7 @@ Result<std::vector<Clock>> open_all(const std::vector<std::string>& paths) {
 Result<ClockComparison> sweep(const std::vector<std::string>& paths, const std::vector<Clock>& clocks) {
     ClockComparison best;
     Duration narrowest = Duration::max();
+    std::string last_error;
     for (int attempt = 0; attempt < kSweeps; ++attempt) {
         ClockComparison seen;
         Duration doubt{0};
@@ -57,18 +58,24 @@ Result<ClockComparison> sweep(const std::vector<std::string>& paths, const std::
             const TrueTime before = true_now();
             const int error = berkeley_clock_now(clocks[i].get(), &interval);
             const TrueTime after = true_now();
-            if (error != BERKELEY_CLOCK_OK) return failure(paths[i] + ": " + berkeley_clock_strerror(error));
+            if (error != BERKELEY_CLOCK_OK) {
+                last_error = paths[i] + ": " + berkeley_clock_strerror(error);
+                // A writer that was preempted is soon done: the next attempt may find the page whole.
+                if (error == BERKELEY_CLOCK_ERR_BUSY) break;
+                return failure(last_error);
+            }
             doubt = std::max(doubt, after - before);
             ahead.push_back(interval.now_ns - to_ns(before + (after - before) / 2));
             const std::int64_t half = interval.latest_ns / 2 - interval.earliest_ns / 2;
             seen.pages.push_back({paths[i], interval.now_ns, half, interval.term, interval.disruption, interval.status});
         }
-        if (doubt >= narrowest) continue;
+        if (seen.pages.size() < clocks.size() || doubt >= narrowest) continue;
         narrowest = doubt;
         const auto [low, high] = std::minmax_element(ahead.begin(), ahead.end());
         seen.spread_ns = *high - *low;
         best = std::move(seen);
     }
+    if (best.pages.empty()) return failure(last_error);
     return best;
 }
 

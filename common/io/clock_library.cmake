@@ -20,6 +20,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/BerkeleyClockConfig.cm
     INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/BerkeleyClock)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/BerkeleyClockConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
+file(RELATIVE_PATH BERKELEY_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/berkeley-clock.pc.in ${PROJECT_BINARY_DIR}/berkeley-clock.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/BerkeleyClockConfig.cmake ${PROJECT_BINARY_DIR}/BerkeleyClockConfigVersion.cmake
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/BerkeleyClock)
