@@ -137,6 +137,11 @@ RawTime CandidateCore::next_deadline() const {
 
 // Brings slave, master and roster in line with what the election decided, and tells it.
 void CandidateCore::settle(RawTime now, Actions& out) {
+    if (master_.running() && master_.term_used_before()) {
+        // Its slaves would take the rounds of this life for repetitions of the earlier one's.
+        master_.stop_term();
+        election_.renew(now);
+    }
     if (election_.term() > slave_.term() ||
         (election_.leads() && (slave_.leader() != options_.slave.id || slave_.term() != election_.term()))) {
         slave_.follow(election_.term(), election_.leader());

@@ -35,6 +35,7 @@ MasterCore::MasterCore(const MasterCoreOptions& options, SlaveCore& self, Prng p
 void MasterCore::start_term(RawTime now, Actions& out) {
     running_ = true;
     warm_ = false;
+    term_used_before_ = false;
     in_round_ = false;
     round_ = 0;
     state_ = RoundState::gathering;
@@ -45,6 +46,8 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     self_outlier_rounds_ = 0;
     inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
+    waiting_.clear();
+    bursting_.clear();
     for (auto& [id, member] : roster_.members()) {
         member->estimator.reset();
         member->burst = {};
@@ -210,6 +213,7 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
     if (burst.fate == ProbeFate::expired || !burst.active) return drop("late-reply", out);
     burst.fate = ProbeFate::answered;
     member->heard_at = t4;
+    if (reply.applied_term == self_.term() && reply.applied_round >= round_) term_used_before_ = true;
     take_sample(*member, reply, t4, out);
     if (burst.probe + 1 < options_.burst && t4 < burst.deadline) {
         ++burst.probe;

@@ -49,6 +49,8 @@ public:
     Round round() const { return round_; }
     RoundState state() const { return state_; }
     const Roster& roster() const { return roster_; }
+    /// A member has applied a correction of this term that this core never made.
+    bool term_used_before() const { return term_used_before_; }
     /// Rounds in a row in which this master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds() const { return self_outlier_rounds_; }
     const MasterCoreOptions& options() const { return options_; }
@@ -89,6 +91,7 @@ private:
     std::size_t gathered_ = 0;        ///< members that people were last told of
     Duration inherited_bound_{0};
     bool warm_ = false;
+    bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;
 };
 

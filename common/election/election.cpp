@@ -67,6 +67,10 @@ void Election::on_warm() {
     if (role_ == Role::warmup) change(Role::master, "a majority of the roster replied");
 }
 
+void Election::renew(RawTime now) {
+    if (leads()) lead(now, "the term was used before");
+}
+
 void Election::step_down(std::string reason, RawTime now) {
     leader_ = NodeId{};
     change(Role::listen, std::move(reason));

@@ -46,6 +46,8 @@ public:
     void on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now);
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
     void on_warm();
+    /// This term has been led before, by an earlier life of this node that left no state: take the next one.
+    void renew(RawTime now);
     /// Leads no longer; does not stand again before a full timeout has passed.
     void step_down(std::string reason, RawTime now);
     /// The other candidates known, for the rank; `peers` without this node.

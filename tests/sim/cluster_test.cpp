@@ -284,6 +284,22 @@ TEST(Cluster, ClocksNeverRunBackwardOnceSynchronized) {
     cluster.run_for(seconds{5});
 }
 
+TEST(Cluster, MasterThatLostItsStateDoesNotReuseItsTerm) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        SimCluster cluster(seed);
+        cluster.add({.id = "m1", .candidate = true, .masters = {}});
+        for (int i = 0; i < 3; ++i) cluster.add({.id = slave_name(i), .offset = minutes{i}, .masters = {"m1"}});
+        cluster.run_for(seconds{10});
+        cluster.restart("m1", false);
+        cluster.run_for(seconds{6});
+        const Round before = cluster.slave("s00").applied_round();
+        cluster.run_for(seconds{1});
+        EXPECT_NE(cluster.slave("s00").applied_round(), before) << "seed " << seed;
+        EXPECT_EQ(cluster.slave("s00").applied_term(), 2U) << "seed " << seed;
+        EXPECT_LT(cluster.spread(), microseconds{50}) << "seed " << seed;
+    }
+}
+
 TEST(Cluster, RestartedLoneMasterTakesTheTimeFromItsSlaves) {
     SimCluster cluster(16);
     cluster.add({.id = "m1", .candidate = true, .masters = {}});
