@@ -16,6 +16,9 @@ template <class... Ts>
 struct Overload : Ts... {
     using Ts::operator()...;
 };
+// clang 14 does not yet deduce this by itself.
+template <class... Ts>
+Overload(Ts...) -> Overload<Ts...>;
 
 }  // namespace
 
