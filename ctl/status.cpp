@@ -107,6 +107,11 @@ std::string as_table(const StatusReport& report) {
     }
     text += fmt::format("\n\n{} member{}\n", a.members.size(), a.members.size() == 1 ? "" : "s");
     if (a.members.empty()) return text;
+    if (a.role != Role::master && a.role != Role::warmup) {
+        text += "only the master measures its members; these have greeted this candidate:";
+        for (const MemberStatus& m : a.members) text += " " + m.id.str();
+        return text + "\n";
+    }
     std::size_t width = 4;
     for (const MemberStatus& m : a.members) width = std::max(width, m.id.view().size());
     text += fmt::format("{:<{}}  {:<14} {:>12} {:>11} {:>11} {:>12} {:>11}\n", "id", width, "status", "offset",

@@ -109,6 +109,7 @@ void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime r
     if (link >= links_.size() || !links_[link].used) return drop("unknown-link", out);
     if (message.header.sender == options_.id) return drop("own-name", out);
     links_[link].heard_at = received_at;
+    links_[link].silence_told = false;
     const bool dealer = via == Via::dealer;
     if (const auto* poll = std::get_if<Poll>(&message.body); poll && dealer) {
         on_poll(link, message, *poll, received_at, out);
@@ -272,6 +273,13 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
             state.heard_at = now;
             state.welcomed = false;
             state.hello_backoff = kHelloFirst;
+            if (!state.silence_told) {
+                state.silence_told = true;
+                out.add(EmitEvent{NoteEvent{
+                    Severity::warning, "no answer from " + (state.info ? state.info->id.str() + " at " : std::string{}) +
+                                           state.poll.str() + "; still trying (is it running, and of cluster " +
+                                           options_.cluster.str() + "?)"}});
+            }
             out.add(ConnectLink{i, state.poll});
             if (state.info) {
                 out.add(SubscribeLink{i, state.info->publish,

@@ -75,6 +75,7 @@ private:
         Url poll;
         std::optional<CandidateInfo> info;  ///< since WELCOME or gossip
         bool welcomed = false;
+        bool silence_told = false;
         RawTime heard_at{};
         RawTime hello_at{};
         Duration hello_backoff{0};

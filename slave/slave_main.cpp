@@ -35,7 +35,10 @@ int run(const SlaveOptions& options) {
     SlaveCoreOptions core = (*shell)->core_options();
     core.masters = options.masters;
     NamedEndpoints endpoints;
-    for (const Url& url : options.masters) endpoints.emplace_back("master", url.str());
+    for (const Url& url : options.masters) {
+        const std::size_t number = endpoints.size() + 1;
+        endpoints.emplace_back(number == 1 ? "master" : "master" + std::to_string(number), url.str());
+    }
     SlaveNode node(core, **shell);
     return (*shell)->run(node, endpoints);
 }
