@@ -5,13 +5,6 @@
 
 namespace berkeley {
 
-namespace {
-
-/// A master that is a falseticker for so many rounds gives the cluster to a better clock.
-constexpr std::uint32_t kSelfOutlierRounds = 3;
-
-}  // namespace
-
 CandidateCore::CandidateCore(const CandidateOptions& options, const CandidateMemory& memory, Prng prng,
                              RawTime now, ClusterTime initial, std::int64_t rate_ppb)
     : options_(options),

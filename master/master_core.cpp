@@ -30,6 +30,7 @@ constexpr double kFreqRestored = 20'000;
 MasterCore::MasterCore(const MasterCoreOptions& options, SlaveCore& self, Prng prng)
     : options_(options), self_(self), prng_(prng), roster_(options.max_members) {
     assert(options.burst >= 1 && options.burst <= kMaxBurst);
+    roster_.on_leave = [this](Member& member) { std::erase(bursting_, &member); };
 }
 
 void MasterCore::start_term(RawTime now, Actions& out) {
@@ -45,6 +46,7 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     gathering_since_ = now;
     self_outlier_rounds_ = 0;
     inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
+    inherited_at_ = now;
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
     waiting_.clear();
     bursting_.clear();
@@ -139,9 +141,8 @@ RawTime MasterCore::next_deadline() const {
     RawTime next = RawTime::max();
     if (!waiting_.empty() && bursting_.size() < options_.window) next = burst_at_;
     if (waiting_.empty() && bursting_.empty()) next = round_at_;
-    for (const NodeId& id : bursting_) {
-        const Member& member = *roster_.members().at(id);
-        next = std::min({next, member.burst.probe_deadline, member.burst.deadline});
+    for (const Member* member : bursting_) {
+        next = std::min({next, member->burst.probe_deadline, member->burst.deadline});
     }
     return next;
 }
@@ -176,7 +177,7 @@ void MasterCore::start_burst(Member& member, RawTime now, Actions& out) {
     member.burst = {};
     member.burst.active = true;
     member.burst.deadline = now + std::max<Duration>(options_.interval / 2, 2 * probe_patience());
-    bursting_.push_back(member.id);
+    bursting_.push_back(&member);
     probe(member, now, out);
 }
 
@@ -190,9 +191,8 @@ void MasterCore::probe(Member& member, RawTime now, Actions& out) {
 }
 
 void MasterCore::on_sent(std::uint64_t token, RawTime t1) {
-    for (const NodeId& id : bursting_) {
-        Member& member = *roster_.by_id(id);
-        if (member.burst.token == token) member.burst.t1 = t1;
+    for (Member* member : bursting_) {
+        if (member->burst.token == token) member->burst.t1 = t1;
     }
 }
 
@@ -238,7 +238,7 @@ void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Act
 void MasterCore::end_burst(Member& member) {
     if (!member.burst.active) return;
     member.burst.active = false;
-    std::erase(bursting_, member.id);
+    std::erase(bursting_, &member);
     member.measurement = combine_burst(member.burst.samples, kWarmupProbes);
     if (!member.measurement) return;
     if (!member.estimator.predict(member.measurement->at)) {
@@ -260,13 +260,12 @@ void MasterCore::end_burst(Member& member) {
 }
 
 void MasterCore::expire_probes(RawTime now) {
-    const std::vector<NodeId> bursting = bursting_;
-    for (const NodeId& id : bursting) {
-        Member& member = *roster_.by_id(id);
-        if (now < member.burst.probe_deadline && now < member.burst.deadline) continue;
+    const std::vector<Member*> bursting = bursting_;
+    for (Member* member : bursting) {
+        if (now < member->burst.probe_deadline && now < member->burst.deadline) continue;
         // A burst may end short; what it has measured so far still counts.
-        member.burst.fate = ProbeFate::expired;
-        end_burst(member);
+        member->burst.fate = ProbeFate::expired;
+        end_burst(*member);
     }
 }
 
@@ -285,13 +284,17 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     if (!warm_) return;
     VerdictOptions options;
     options.interval = options_.interval;
-    options.inherited_bound = inherited_bound_;
+    options.inherited_bound = inherited_bound(now);
+    options.self_outlier_rounds = self_outlier_rounds_;
     options.gathering = now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
                         now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
     if (roster_.size() == 0) gathering_since_ = now;
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
     self_outlier_rounds_ = verdict.self_outlier ? self_outlier_rounds_ + 1 : 0;
+    if (self_outlier_rounds_ == 1) {
+        out.add(EmitEvent{NoteEvent{Severity::warning, "this master's own clock disagrees with the others"}});
+    }
     if (verdict.state == RoundState::gathering) {
         --round_;  // nobody was told of this one: rounds count from the first that counts
         if (gathered_ != roster_.size()) {
@@ -313,7 +316,9 @@ void MasterCore::conclude(RawTime now, Actions& out) {
 void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     Discipline& clock = self_.discipline();
     const AdjustResult own =
-        clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb, inherited_bound_, now}, now);
+        clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb,
+                     std::max(inherited_bound(now), verdict.adopted_bound), now},
+                    now);
     out.add(PublishClock{});
     CorrectionEvent event;
     event.round = round_;
@@ -338,13 +343,31 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         correction.generation = member.generation;
         correction.basis_term = reply.applied_term;
         correction.basis_round = reply.applied_round;
-        correction.measured_at = reply.t3;
+        correction.measured_at = m.measured_at;
         correction.correction = m.correction;
         correction.freq_ppb = m.freq_correction_ppb;
         correction.bound = m.bound;
+        correction.drift_ppb = m.drift_ppb;
         out.add(Publish{Channel::publish, self_.make(std::move(correction))});
     }
-    if (all_follow) inherited_bound_ = Duration{0};
+    keep_inheritance(verdict, all_follow, now);
+}
+
+Duration MasterCore::inherited_bound(RawTime now) const {
+    if (inherited_bound_ == Duration{0}) return Duration{0};
+    return inherited_bound_ + Duration{saturate(Int128{(now - inherited_at_).count()} *
+                                                self_.discipline().options().max_drift_ppb / 1'000'000'000)};
+}
+
+/// Until every member follows this master, and those that cannot be reached have left SYNCHRONIZED by themselves,
+/// some go by the predecessor's time, and all bounds have to reach that too.
+void MasterCore::keep_inheritance(const Verdict& verdict, bool all_follow, RawTime now) {
+    if (verdict.adopted_bound > Duration{0}) {
+        inherited_bound_ = verdict.adopted_bound;
+        inherited_at_ = now;
+    } else if (all_follow && now - inherited_at_ > self_.discipline().valid_for()) {
+        inherited_bound_ = Duration{0};
+    }
 }
 
 void MasterCore::report(const Verdict& verdict, Duration took, Actions& out) {

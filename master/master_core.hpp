@@ -30,6 +30,8 @@ class MasterCore {
 public:
     /// `self`: the node's own slave part, whose clock is the cluster's while this node leads; outlives this.
     MasterCore(const MasterCoreOptions& options, SlaveCore& self, Prng prng);
+    MasterCore(const MasterCore&) = delete;
+    MasterCore& operator=(const MasterCore&) = delete;
 
     void start_term(RawTime now, Actions& out);
     void stop_term();
@@ -68,6 +70,8 @@ private:
     void drop_silent(Actions& out);
     void leave(const NodeId& id, std::string reason, Actions& out);
     void count_warm();
+    Duration inherited_bound(RawTime now) const;
+    void keep_inheritance(const Verdict& verdict, bool all_follow, RawTime now);
     void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     Duration probe_patience() const;
@@ -82,14 +86,16 @@ private:
     RawTime round_at_{};
     bool in_round_ = false;
     std::deque<NodeId> waiting_;      ///< members whose burst has not begun in this round
-    std::vector<NodeId> bursting_;    ///< at most window
+    std::vector<Member*> bursting_;   ///< at most window; the roster tells when one leaves
     RawTime burst_at_{};              ///< when the next burst may begin
     Duration pace_{0};
     std::uint32_t polled_ = 0;        ///< members in this round
     RawTime joined_at_{};             ///< the last join: a cold start waits for the roster to settle
     RawTime gathering_since_{};       ///< the first member came, or the term began
     std::size_t gathered_ = 0;        ///< members that people were last told of
+    /// How far this master's time may lie from its predecessor's, as of inherited_at_.
     Duration inherited_bound_{0};
+    RawTime inherited_at_{};
     bool warm_ = false;
     bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;

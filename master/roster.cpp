@@ -12,7 +12,8 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
     }
     if (holder->generation == hello.generation) {
         if (holder->route != route) {
-            // The same process over a new connection.
+            // The same process over a new connection, which another name may have used before.
+            if (Member* other = by_route(route)) remove(NodeId{other->id});
             routes_.erase(holder->route);
             holder->route = route;
             routes_[route] = holder;
@@ -55,6 +56,7 @@ void Roster::admit(const NodeId& id, Route route, const Hello& hello, RawTime no
 void Roster::remove(const NodeId& id) {
     const auto found = members_.find(id);
     if (found == members_.end()) return;
+    if (on_leave) on_leave(*found->second);
     const auto route = routes_.find(found->second->route);
     if (route != routes_.end() && route->second == found->second.get()) routes_.erase(route);
     members_.erase(found);

@@ -6,6 +6,7 @@
 // lead it may not poll, and the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,11 @@ public:
     enum class Claim : std::uint8_t { joined, known, pending, name_in_use, full };
 
     explicit Roster(std::size_t max_members) : max_members_(max_members) {}
+    Roster(const Roster&) = delete;
+    Roster& operator=(const Roster&) = delete;
+
+    /// Called with each member just before it is forgotten, for whatever reason.
+    std::function<void(Member&)> on_leave;
 
     /// Requires: is_valid_name(id). `leads`: whether this candidate polls. Where pending, the caller polls
     /// the holder of the name with its challenge_token, which is set on the first claim.

@@ -17,10 +17,21 @@ namespace berkeley {
 
 namespace {
 
-/// A member's own claim of its bound widens its interval no further than this: no liar claims infinity.
+/// A member's own claim of its bound widens its interval no further than this, or than four times what is usual
+/// here: no liar claims infinity.
 constexpr Duration kClaimMax = std::chrono::milliseconds{1};
+constexpr int kClaimFactor = 4;
 /// A falseticker votes again after so many rounds of agreement.
 constexpr std::uint32_t kReadmission = 3;
+/// Of the drift that every bound allows for, cluster time itself uses up one part in kMovingShare to move toward
+/// the ensemble, and, in each round, one in kRateShare to change its rate: a clock that missed a correction does
+/// not know of either.
+constexpr std::int64_t kMovingShare = 5;
+constexpr std::int64_t kRateShare = 50;
+/// Only frequencies known so well take part in the ensemble's.
+constexpr double kFreqKnown = 5'000;
+/// So many deviations of the frequency's estimate the bound allows for.
+constexpr double kFreqSigmas = 4;
 
 bool trusted(const Member& member) {
     return member.reply && (member.reply->status == ClockStatus::synchronized ||
@@ -37,7 +48,8 @@ std::int64_t to_ppb(double rate) {
 
 /// Offset and error of one member at `now`; nothing where its claims lie outside all reason.
 std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawTime now) {
-    const auto at_sample = member.estimator.predict(member.measurement->at);
+    const Sample& tightest = member.measurement->tightest;
+    const auto at_sample = member.estimator.predict(tightest.at);
     const auto estimate = member.estimator.predict(now);
     if (!at_sample || !estimate) return std::nullopt;
     const RawTime remote = from_ns<RawTime>(saturate(Int128{to_ns(now)} + estimate->offset.count()));
@@ -47,10 +59,32 @@ std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawT
     MemberVerdict result;
     result.member = &member;
     result.offset = theirs - ours;
-    result.half_width = member.measurement->delay / 2 +
-                        magnitude(member.measurement->offset - at_sample->offset) + Duration{1};
+    // The probe that was fastest both ways limits the true offset most narrowly, whatever the estimate is made of.
+    result.half_width = tightest.delay / 2 + magnitude(tightest.offset - at_sample->offset) + Duration{1};
+    result.measured_at = from_ns<RawTime>(saturate(Int128{to_ns(tightest.at)} + tightest.offset.count()));
     result.freq_ppb = estimate->freq_ppb;
+    result.freq_stddev_ppb = estimate->freq_stddev_ppb;
+    const double unknown = std::min(kFreqSigmas * estimate->freq_stddev_ppb, static_cast<double>(kDriftMaxPpb) / 2);
+    result.drift_ppb = own.options().max_drift_ppb + std::llround(unknown);
     return result;
+}
+
+Duration drifted(std::int64_t ppb, Duration age) {
+    return Duration{saturate(Int128{std::max<std::int64_t>(0, age.count())} * ppb / 1'000'000'000)};
+}
+
+/// h_i: the measurement's error, what has been added to it since, and the member's own claim.
+Duration vote_width(const MemberVerdict& m, Duration claim, RawTime now) {
+    return m.half_width + drifted(m.drift_ppb, now - m.member->measurement->tightest.at) + claim;
+}
+
+Duration claim_limit(const std::vector<MemberVerdict>& members) {
+    std::vector<Duration> widths;
+    for (const MemberVerdict& m : members) widths.push_back(m.half_width);
+    if (widths.empty()) return kClaimMax;
+    const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
+    std::nth_element(widths.begin(), middle, widths.end());
+    return std::max(kClaimMax, kClaimFactor * *middle);
 }
 
 void correct_frequency(Verdict& verdict, const Discipline& own) {
@@ -58,22 +92,27 @@ void correct_frequency(Verdict& verdict, const Discipline& own) {
     if (verdict.members.empty()) return;
     std::vector<double> rates{0.0};
     for (const MemberVerdict& m : verdict.members) {
-        if (!m.outlier) rates.push_back(m.freq_ppb);
+        if (!m.outlier && m.freq_stddev_ppb <= kFreqKnown) rates.push_back(m.freq_ppb);
     }
-    // The ensemble's rate against the master's oscillator, and every map's rate so that all tick alike.
-    const double ensemble = trimmed_mean(std::move(rates)) * 1e-9;
-    verdict.own_freq_correction_ppb = to_ppb(ensemble) - own.map().rate_ppb;
+    // The ensemble's rate against the master's oscillator, and every map's rate so that all tick alike. Where
+    // nobody's frequency is known yet, cluster time keeps its rate.
+    const std::int64_t had = own.map().rate_ppb;
+    const std::int64_t wanted = rates.size() > 1 ? to_ppb(trimmed_mean(std::move(rates)) * 1e-9) : had;
+    const std::int64_t limit = std::max<std::int64_t>(1, own.options().max_drift_ppb / kRateShare);
+    verdict.own_freq_correction_ppb = own.trusted() ? std::clamp(wanted - had, -limit, limit) : wanted - had;
+    const double ensemble = static_cast<double>(had + verdict.own_freq_correction_ppb) * 1e-9;
     for (MemberVerdict& m : verdict.members) {
         const double rate = (1.0 + ensemble) / (1.0 + m.freq_ppb * 1e-9) - 1.0;
         m.freq_correction_ppb = to_ppb(rate) - m.member->reply->map.rate_ppb;
     }
 }
 
-void note_falsetickers(Verdict& verdict, const Average& average) {
+void note_falsetickers(Verdict& verdict, const Average& average, RawTime now) {
     for (MemberVerdict& m : verdict.members) {
         Member& member = *m.member;
+        const Duration width = vote_width(m, Duration{0}, now);
         const bool misses =
-            m.offset + m.half_width < average.low || m.offset - m.half_width > average.high;
+            m.offset + width < average.low || m.offset - width > average.high;
         if (average.degraded) {
             // Two clocks can disagree, but neither can be called the false one; one that does not know the
             // time yet can.
@@ -113,13 +152,12 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     if (master_votes) {
         votes.push_back({Duration{0}, magnitude(own.map().slew_left(now)) + options.inherited_bound});
     }
-    Duration error_max{0};
+    const Duration claim_max = claim_limit(verdict.members);
     for (MemberVerdict& m : verdict.members) {
-        const Duration claim = steady ? std::clamp(m.member->reply->bound, Duration{0}, kClaimMax) : Duration{0};
+        const Duration claim = steady ? std::clamp(m.member->reply->bound, Duration{0}, claim_max) : Duration{0};
         if (steady && (!trusted(*m.member) || m.member->falseticker)) continue;
-        votes.push_back({m.offset, m.half_width + claim});
+        votes.push_back({m.offset, vote_width(m, claim, now)});
         voters.push_back(&m);
-        error_max = std::max(error_max, m.half_width);
     }
     std::optional<Contribution> predicted;
     if (own.trusted()) predicted = Contribution{Duration{0}, own.bound(now)};
@@ -131,26 +169,29 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     if (average.split) return verdict;
 
     if (steady) {
-        note_falsetickers(verdict, average);
+        note_falsetickers(verdict, average, now);
         for (std::size_t i = 0; i < voters.size(); ++i) {
             voters[i]->outlier = voters[i]->outlier || average.outlier[i + (master_votes ? 1 : 0)];
         }
     } else {
         for (std::size_t i = 0; i < voters.size(); ++i) voters[i]->outlier = average.outlier[i + 1];
     }
-    verdict.self_outlier = master_votes && average.outlier[0];
+    verdict.self_outlier = master_votes && average.outlier[0] && !average.degraded;
+    if (steady && verdict.self_outlier && options.self_outlier_rounds < kSelfOutlierRounds) return verdict;
     verdict.average = average.value;
-    if (own.trusted()) {
-        const Duration drift{saturate(Int128{options.interval.count()} * 2 * own.options().max_drift_ppb /
-                                      1'000'000'000)};
-        const Duration limit = drift + error_max;
+    if (own.trusted() && !verdict.self_outlier) {
+        // Cluster time exists: it moves toward the ensemble no faster than every bound allows for.
+        const Duration limit = drifted(own.options().max_drift_ppb / kMovingShare, options.interval);
         verdict.average = std::clamp(verdict.average, -limit, limit);
+    } else if (steady) {
+        verdict.adopted_bound = average.high - average.low;
     }
     verdict.correct = true;
     verdict.own_correction = verdict.average;
     correct_frequency(verdict, own);
-    const Duration a_master = options.inherited_bound +
-                              magnitude(own.map().slew_left(now) + (own.trusted() ? verdict.average : Duration{0}));
+    const bool slews = own.trusted() && magnitude(verdict.average) <= own.options().step_threshold;
+    const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
+                              magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
     for (MemberVerdict& m : verdict.members) {
         m.correction = verdict.average - m.offset;
         m.bound = m.half_width + a_master;

@@ -16,16 +16,25 @@ struct VerdictOptions {
     Duration interval = std::chrono::seconds{1};
     Duration inherited_bound{0};  ///< after a takeover, until every member follows the new master
     bool gathering = false;       ///< a cold start may not happen yet: the roster is still filling
+    /// Rounds in a row, up to the last, in which the master's own clock was a falseticker.
+    std::uint32_t self_outlier_rounds = 0;
 };
+
+/// So many rounds a master that finds its own clock to be the falseticker corrects nobody, and may hand over;
+/// then it takes over the others' average, however far away that is.
+inline constexpr std::uint32_t kSelfOutlierRounds = 3;
 
 struct MemberVerdict {
     Member* member = nullptr;
     Duration offset{0};     ///< of the target clocks at the instant of the verdict
-    Duration half_width{0}; ///< e_i
+    Duration half_width{0}; ///< e_i, at measured_at
+    RawTime measured_at{};  ///< member's raw time of the probe that e_i rests upon
     double freq_ppb = 0;    ///< oscillator relative to the master's
+    double freq_stddev_ppb = 0;
     std::int64_t freq_correction_ppb = 0;
     Duration correction{0};
     Duration bound{0};      ///< to be handed down: e_i + a_master
+    std::int64_t drift_ppb = 0;  ///< to be handed down: how fast the bound grows
     bool outlier = false;
 };
 
@@ -34,6 +43,9 @@ struct Verdict {
     Duration average{0};
     bool correct = false;  ///< corrections are to be made
     bool self_outlier = false;
+    /// How far cluster time may have jumped because the master's clock, which knew nothing, took over the
+    /// average of those that do.
+    Duration adopted_bound{0};
     Duration own_correction{0};
     std::int64_t own_freq_correction_ppb = 0;
     std::vector<MemberVerdict> members;  ///< those with a measurement in this round

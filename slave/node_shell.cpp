@@ -213,7 +213,7 @@ void NodeShell::publish_clock(const Node& node) {
     content.map = clock_.on_true(clock.map());
     content.bound = clock.measurement_bound();
     content.bound_at = clock_.true_time(clock.measured_at());
-    content.rho_ppb = clock.options().max_drift_ppb;
+    content.rho_ppb = clock.drift_ppb();
     content.valid_for = clock.valid_for();
     content.holdover_for = std::max(Duration{0}, clock.reach() - clock.valid_for());
     content.status = clock.status();

@@ -223,7 +223,7 @@ std::string_view SlaveCore::fence(Link link, const Message& message, const Corre
 void SlaveCore::on_correction(Link link, const Message& message, const Correction& c, RawTime now,
                               Actions& out) {
     if (const std::string_view reason = fence(link, message, c, now); !reason.empty()) return drop(reason, out);
-    const AdjustResult result = discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at}, now);
+    const AdjustResult result = discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at, c.drift_ppb}, now);
     if (result.applied != Applied::refused) {
         applied_term_ = message.header.term;
         applied_round_ = c.round;

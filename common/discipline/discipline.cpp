@@ -13,7 +13,7 @@ Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
 
 Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial,
                        std::int64_t rate_ppb)
-    : options_(options), measured_at_(now), applied_at_(now) {
+    : options_(options), drift_ppb_(options.max_drift_ppb), measured_at_(now), applied_at_(now) {
     map_.anchor_raw = now;
     map_.anchor_cluster = initial;
     map_.rate_ppb = std::clamp(rate_ppb, -kRateMaxPpb, kRateMaxPpb);
@@ -43,6 +43,7 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     }
     map_ = next;
     bound_ = adjustment.bound;
+    drift_ppb_ = std::max(options_.max_drift_ppb, adjustment.drift_ppb);
     measured_at_ = adjustment.measured_at;
     applied_at_ = now;
     // A step of a synchronised clock is a disruption: readers see the status leave SYNCHRONIZED, and the
@@ -80,13 +81,13 @@ Duration Discipline::bound(RawTime now) const {
 
 Duration Discipline::drift_since(RawTime then, RawTime now) const {
     if (now <= then) return Duration{0};
-    return Duration{saturate(Int128{(now - then).count()} * options_.max_drift_ppb / 1'000'000'000 + 1)};
+    return Duration{saturate(Int128{(now - then).count()} * drift_ppb_ / 1'000'000'000 + 1)};
 }
 
 Duration Discipline::reach() const {
     const Duration room = std::max(Duration{0}, options_.max_bound - measurement_bound());
-    if (options_.max_drift_ppb == 0) return Duration::max();
-    return Duration{saturate(Int128{room.count()} * 1'000'000'000 / options_.max_drift_ppb)};
+    if (drift_ppb_ == 0) return Duration::max();
+    return Duration{saturate(Int128{room.count()} * 1'000'000'000 / drift_ppb_)};
 }
 
 RawTime Discipline::next_deadline() const {

@@ -6,7 +6,8 @@
 // refused once the clock has been synchronised. Without corrections the clock goes to HOLDOVER on its last
 // frequency, and to UNSYNCHRONIZED when its error bound exceeds max_bound.
 //
-//   bound(now) = bound of the measurement + |unslewed| + max_drift * age + granularity
+//   bound(now) = bound of the measurement + |unslewed| + drift * age + granularity
+// with the larger of max_drift and the drift that came with the correction (a rate not yet known well).
 //
 // Pure; not thread-safe. Raw times must not decrease from call to call.
 #pragma once
@@ -37,6 +38,7 @@ struct Adjustment {
     std::int64_t freq_ppb = 0;  ///< added to the rate
     Duration bound{0};          ///< of the measurement, at measured_at
     RawTime measured_at{};      ///< own raw time
+    std::int64_t drift_ppb = 0; ///< the bound grows so fast at least, where more than max_drift
 };
 
 struct AdjustResult {
@@ -75,6 +77,8 @@ public:
     /// Times that the clock may have jumped, those before the first synchronisation included.
     std::uint64_t jumps() const { return jumps_; }
     Duration valid_for() const { return valid_for_; }
+    /// How fast the bound grows.
+    std::int64_t drift_ppb() const { return drift_ppb_; }
     RawTime measured_at() const { return measured_at_; }
     /// The bound at measured_at(), without what is unslewed.
     Duration measurement_bound() const { return bound_ + options_.granularity; }
@@ -94,6 +98,7 @@ private:
     std::uint64_t disruptions_ = 0;
     std::uint64_t jumps_ = 0;
     Duration bound_{kUnknownBound};
+    std::int64_t drift_ppb_;
     RawTime measured_at_{};
     RawTime applied_at_{};
     Duration valid_for_ = std::chrono::seconds{5};

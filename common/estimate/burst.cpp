@@ -37,7 +37,7 @@ std::optional<Measurement> combine_burst(std::span<const Sample> samples, std::s
     const Sample median = midpoint(fast[(quartile - 1) / 2], fast[quartile / 2]);
     const auto least = std::min_element(samples.begin(), samples.end(),
                                         [](const Sample& a, const Sample& b) { return a.delay < b.delay; });
-    return Measurement{median.at, median.offset, median.delay, least->delay,
+    return Measurement{median.at, median.offset, median.delay, *least,
                        static_cast<std::uint32_t>(samples.size())};
 }
 

@@ -17,7 +17,7 @@ struct Measurement {
     RawTime at{};           ///< master's raw time of the kept sample (of two: their mean, as below)
     Duration offset{0};     ///< slave's raw clock minus master's
     Duration delay{0};      ///< of the kept sample
-    Duration delay_min{0};  ///< of the whole burst, warm-up included
+    Sample tightest{};      ///< the one of least delay, warm-up included: the narrowest certain interval
     std::uint32_t samples = 0;
 };
 

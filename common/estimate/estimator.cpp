@@ -97,7 +97,7 @@ void OffsetEstimator::adapt(double normalized_innovation) {
 }
 
 bool OffsetEstimator::update(const Measurement& measurement) {
-    note_delay(measurement.delay_min);
+    note_delay(measurement.tightest.delay);
     const auto floor = static_cast<double>(delay_floor().count());
     // The least delay seen so far may itself have queued; the more bursts have been seen, the less.
     const double hidden = floor / (2 * static_cast<double>(delay_count_));

@@ -22,6 +22,8 @@ using Round = std::uint64_t;       ///< number of a Berkeley cycle within a term
 using Generation = std::uint64_t;  ///< drawn at random when a process starts; names its clock
 using Incarnation = std::uint64_t; ///< random, kept in the state directory; names its persistent state
 
+/// Two clocks part no faster than both may run wrong.
+inline constexpr std::int64_t kDriftMaxPpb = 2 * kRateMaxPpb;
 inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
 inline constexpr std::size_t kMaxCandidates = 8;
@@ -127,10 +129,11 @@ struct Correction {
     Generation generation = 0;  ///< of the slave's clock as it was measured
     Term basis_term = 0;        ///< the last correction that the measured clock had applied
     Round basis_round = 0;
-    RawTime measured_at{};      ///< slave's raw time to which the measurement belongs
+    RawTime measured_at{};      ///< slave's raw time to which the bound belongs
     Duration correction{0};     ///< to be added to the slave's clock
     std::int64_t freq_ppb = 0;  ///< to be added to the slave's rate
     Duration bound{0};          ///< half-width of the error at measured_at once slewed: e_i + a_master
+    std::int64_t drift_ppb = 0; ///< at least so fast the bound grows with age
     friend bool operator==(const Correction&, const Correction&) = default;
 };
 

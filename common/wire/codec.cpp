@@ -167,6 +167,7 @@ public:
     Duration duration() { return Duration{number<std::int64_t>(-kDurationMax, kDurationMax)}; }
     Duration length() { return Duration{number<std::int64_t>(0, kDurationMax)}; }
     std::int64_t rate() { return number<std::int64_t>(-kRateMaxPpb, kRateMaxPpb); }
+    std::int64_t drift() { return number<std::int64_t>(0, kDriftMaxPpb); }
     std::int64_t rate_difference() { return number<std::int64_t>(-2 * kRateMaxPpb, 2 * kRateMaxPpb); }
 
     std::string_view raw_text() {
@@ -486,7 +487,7 @@ struct Wire<RoundNotice> {
 
 template <>
 struct Wire<Correction> {
-    static constexpr std::uint32_t elements = 9;
+    static constexpr std::uint32_t elements = 10;
     static void put_body(Writer& w, const Correction& b) {
         w.number(b.round);
         w.text(b.target);
@@ -497,6 +498,7 @@ struct Wire<Correction> {
         w.duration(b.correction);
         w.number(b.freq_ppb);
         w.duration(b.bound);
+        w.number(b.drift_ppb);
     }
     static void get_body(Reader& r, Correction& b) {
         b.round = r.number<std::uint64_t>();
@@ -508,6 +510,7 @@ struct Wire<Correction> {
         b.correction = r.duration();
         b.freq_ppb = r.rate_difference();
         b.bound = r.length();
+        b.drift_ppb = r.drift();
     }
 };
 

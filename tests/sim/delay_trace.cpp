@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
-#include <sstream>
 
 namespace berkeley::sim {
 
@@ -78,16 +76,6 @@ std::string format_trace(const DelayTrace& trace) {
         }
     }
     return text;
-}
-
-Result<DelayTrace> load_trace(const std::string& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file) return failure(path + ": cannot be read");
-    auto trace = parse_trace(text.str());
-    if (!trace) return failure(path + ": " + trace.error());
-    return trace;
 }
 
 }  // namespace berkeley::sim

@@ -36,7 +36,4 @@ inline constexpr std::size_t kTraceProbesMax = 4'000'000;
 Result<DelayTrace> parse_trace(std::string_view text);
 std::string format_trace(const DelayTrace& trace);
 
-/// Reads a whole file; the error names it.
-Result<DelayTrace> load_trace(const std::string& path);
-
 }  // namespace berkeley::sim

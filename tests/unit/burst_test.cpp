@@ -22,7 +22,7 @@ TEST(CombineBurst, WarmupProbesDoNotCountHoweverFast) {
     ASSERT_TRUE(m);
     EXPECT_EQ(m->offset, Duration{10});
     EXPECT_EQ(m->delay, Duration{100});
-    EXPECT_EQ(m->delay_min, Duration{1}) << "of the whole burst";
+    EXPECT_EQ(m->tightest.delay, Duration{1}) << "of the whole burst";
     EXPECT_EQ(m->samples, 3U);
 }
 

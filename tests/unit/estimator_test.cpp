@@ -199,7 +199,7 @@ TEST(Estimator, TheDelayFloorSlidesOverItsWindow) {
     OffsetEstimator estimator(EstimatorOptions{.floor_window = 4});
     auto feed = [&, t = std::int64_t{0}](std::int64_t delay) mutable {
         t += 1'000'000'000;
-        estimator.update({from_ns<RawTime>(t), Duration{0}, Duration{delay + 50}, Duration{delay}, 8});
+        estimator.update({from_ns<RawTime>(t), Duration{0}, Duration{delay + 50}, {{}, {}, Duration{delay}}, 8});
     };
     feed(100'000);
     feed(300'000);
@@ -213,7 +213,7 @@ TEST(Estimator, OffsetsOfDecadesKeepTheirNanoseconds) {
     OffsetEstimator estimator;
     const Duration offset{static_cast<std::int64_t>(decades) + 123};
     for (int i = 1; i <= 10; ++i) {
-        estimator.update({raw(i * kSecond), offset, Duration{100'000}, Duration{100'000}, 8});
+        estimator.update({raw(i * kSecond), offset, Duration{100'000}, {{}, {}, Duration{100'000}}, 8});
     }
     EXPECT_NEAR(static_cast<double>((estimator.predict(raw(10 * kSecond))->offset - offset).count()), 0, 2);
 }
@@ -229,7 +229,7 @@ TEST(Estimator, HostileMeasurementsLeaveFiniteNumbers) {
         const Duration delay{std::abs(anything(std::int64_t{1} << 61))};
         const bool ordered = prng.chance(0.5);
         const RawTime at = from_ns<RawTime>(ordered ? i * 1'000'000'000LL : anything(kRawTimeMax));
-        estimator.update({at, Duration{anything(std::int64_t{1} << 62)}, delay, delay / 2, 8});
+        estimator.update({at, Duration{anything(std::int64_t{1} << 62)}, delay, {{}, {}, delay / 2}, 8});
         const auto estimate = estimator.predict(from_ns<RawTime>(anything(kRawTimeMax)));
         ASSERT_TRUE(estimate);
         ASSERT_TRUE(std::isfinite(estimate->freq_ppb)) << "seed " << kSeed << ", step " << i;

@@ -81,7 +81,8 @@ inline std::vector<Example> example_messages() {
                    .measured_at = from_ns<RawTime>(86'400'001'020'000),
                    .correction = Duration{-3'100},
                    .freq_ppb = 120,
-                   .bound = Duration{61'000}});
+                   .bound = Duration{61'000},
+                   .drift_ppb = 50'000});
     add("HEARTBEAT", "m1",
         Heartbeat{.sequence = 420,
                   .role = Role::master,

@@ -70,5 +70,23 @@ TEST(Roster, PeerThatRenamesItselfLeavesItsOldName) {
     EXPECT_EQ(roster.by_route(1), roster.by_id(node_id("b")));
 }
 
+TEST(Roster, TellsOfEveryMemberThatLeavesHoweverItLeaves) {
+    Roster roster(10);
+    std::vector<std::string> left;
+    roster.on_leave = [&](Member& m) { left.push_back(m.id.str()); };
+    for (Route route = 1; route <= 4; ++route) {
+        roster.on_hello(node_id("s" + std::to_string(route)), route, hello(10 + route), false, 5, kStart);
+    }
+    roster.on_hello(node_id("other"), 1, hello(99), false, 5, kStart);  // s1's connection takes another name
+    roster.on_hello(node_id("s2"), 3, hello(12), false, 5, kStart);     // s2 comes over the connection of s3
+    roster.on_hello(node_id("s4"), 9, hello(77), false, 5, kStart);     // s4 was restarted
+    roster.remove(node_id("s4"));
+    EXPECT_EQ(left, (std::vector<std::string>{"s1", "s3", "s4", "s4"}));
+    EXPECT_EQ(roster.by_route(1), roster.by_id(node_id("other")));
+    EXPECT_EQ(roster.by_route(3), roster.by_id(node_id("s2")));
+    EXPECT_EQ(roster.by_route(2), nullptr);
+    EXPECT_EQ(roster.size(), 2U);
+}
+
 }  // namespace
 }  // namespace berkeley

@@ -29,7 +29,7 @@ protected:
         hello.generation = ++generation_;
         roster_.on_hello(name, static_cast<Route>(generation_), hello, true, 1, kNow);
         Member& m = *roster_.by_id(name);
-        m.measurement = Measurement{kNow, kRawOffset, delay, delay, 8};
+        m.measurement = Measurement{kNow, kRawOffset, delay, {kNow, kRawOffset, delay}, 8};
         m.estimator.update(*m.measurement);
         m.reply.emplace();
         m.reply->status = status;
@@ -112,13 +112,51 @@ TEST_F(VerdictTest, TwoClocksFarApartAreNotAveraged) {
     EXPECT_FALSE(judge(roster_, own_, {}, kNow).correct);
 }
 
-TEST_F(VerdictTest, AverageOfASteadyRoundIsLimited) {
+TEST_F(VerdictTest, ClusterTimeMovesNoFasterThanAFifthOfTheDriftThatEveryBoundAllowsFor) {
     synchronize_master();
-    // All agree on 300 us, within wide intervals, which no honest drift of one interval explains.
-    for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, microseconds{300});
+    for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, microseconds{60});
     const Verdict verdict = judge(roster_, own_, {.interval = seconds{1}}, kNow);
     ASSERT_TRUE(verdict.correct);
-    EXPECT_LE(verdict.average, microseconds{100} + microseconds{51});
+    EXPECT_EQ(verdict.average, microseconds{10});
+    EXPECT_EQ(of(verdict, "s1").correction, -microseconds{50});
+}
+
+TEST_F(VerdictTest, MasterThatDisagreesWithAllCorrectsNobodyAtFirstAndThenMovesItself) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, milliseconds{300});
+    for (std::uint32_t rounds = 0; rounds < kSelfOutlierRounds; ++rounds) {
+        const Verdict verdict = judge(roster_, own_, {.self_outlier_rounds = rounds}, kNow);
+        EXPECT_TRUE(verdict.self_outlier);
+        EXPECT_FALSE(verdict.correct);
+    }
+    const Verdict verdict = judge(roster_, own_, {.self_outlier_rounds = kSelfOutlierRounds}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    EXPECT_NEAR(static_cast<double>(verdict.own_correction.count()), 300e6, 1e3);
+    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").correction.count()), 0, 1e3);
+    EXPECT_GE(of(verdict, "s1").bound, milliseconds{300}) << "until the master has slewed there";
+}
+
+TEST_F(VerdictTest, FrequencyNotYetKnownLetsTheBoundGrowFasterAndTakesNoPartInTheEnsembles) {
+    synchronize_master();
+    member("s1", Duration{0});
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_GE(of(verdict, "s1").drift_ppb, 50'000 + 4 * 200'000 - 1) << "one measurement tells no frequency";
+    EXPECT_EQ(verdict.own_freq_correction_ppb, 0);
+    Member& s2 = member("s2", Duration{0});
+    s2.estimator.set_prior_frequency(9'000, 10);
+    const Verdict next = judge(roster_, own_, {}, kNow);
+    EXPECT_NEAR(static_cast<double>(of(next, "s2").drift_ppb), 50'040, 5);
+    EXPECT_EQ(next.own_freq_correction_ppb, 1'000) << "a fiftieth of the drift in a round";
+}
+
+TEST_F(VerdictTest, BoundRestsOnTheFastestProbeAndItsOwnTime) {
+    synchronize_master();
+    Member& m = member("s1", Duration{0}, ClockStatus::synchronized, microseconds{100});
+    // Fastest by far, a little earlier, and 3 us off the kept one.
+    m.measurement->tightest = {kNow - milliseconds{2}, kRawOffset + microseconds{3}, microseconds{20}};
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(of(verdict, "s1").measured_at, kNow + kRawOffset - milliseconds{2} + microseconds{3});
+    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").half_width.count()), 13'000, 10);
 }
 
 TEST_F(VerdictTest, SlavesMajorityTellsTheTimeToAMasterThatLostIt) {
