@@ -1,7 +1,9 @@
 #include "sim/sim_cluster.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <cassert>
+
+#include "wire/codec.hpp"
 
 namespace berkeley::sim {
 
@@ -11,6 +13,7 @@ namespace {
 constexpr std::int64_t kEpochNs = 1'767'225'600'000'000'000;
 /// What a process needs between reception and answer.
 constexpr Duration kProcessing = std::chrono::microseconds{5};
+constexpr std::string_view kScheme = "sim://";
 
 template <class... Ts>
 struct Overload : Ts... {
@@ -20,125 +23,188 @@ struct Overload : Ts... {
 template <class... Ts>
 Overload(Ts...) -> Overload<Ts...>;
 
+Url url(const std::string& id, const char* what) { return *Url::from(std::string(kScheme) + id + "/" + what); }
+
+const ClusterName& cluster_name() {
+    static const ClusterName name = node_id("sim");
+    return name;
+}
+
+std::optional<std::uint32_t> probe_of(const Message& message) {
+    if (const auto* poll = std::get_if<Poll>(&message.body)) return poll->probe;
+    if (const auto* reply = std::get_if<Reply>(&message.body)) return reply->probe;
+    return std::nullopt;
+}
+
+void tell(const Lie& lie, TrueTime now, Reply& reply) {
+    Duration by = lie.size;
+    if (lie.kind == LieKind::none) return;
+    if (lie.kind == LieKind::ramp) {
+        by = Duration{saturate(Int128{lie.size.count()} * to_ns(now) / 1'000'000'000)};
+    } else if (lie.kind == LieKind::two_faced && reply.round % 2 == 1) {
+        by = -by;
+    } else if (lie.kind == LieKind::huge_bound) {
+        reply.bound = kUnknownBound;
+    }
+    reply.t2 += by;
+    reply.t3 += by;
+}
+
 }  // namespace
 
+SimCluster::SimCluster(std::uint64_t seed, const SimOptions& options)
+    : prng_(seed), options_(options), network_(options.network, prng_.next()) {}
+
 SimCluster::SimCluster(std::uint64_t seed, NetworkModel network, Duration interval)
-    : prng_(seed), network_(network), interval_(interval) {}
+    : SimCluster(seed, SimOptions{.network = network, .interval = interval}) {}
 
 void SimCluster::add(const NodeSpec& spec) {
-    Node& node = nodes_[spec.id];
-    node.spec = spec;
+    auto added = std::make_unique<Node>();
+    added->spec = spec;
+    added->index = static_cast<NodeIndex>(nodes_.size());
+    OscillatorModel model = spec.oscillator;
+    model.ppm += spec.drift_ppm;
     // Machines were booted at different times: their raw clocks have nothing in common.
-    node.raw_base = Duration{static_cast<std::int64_t>(prng_.below(1'000'000'000'000'000ULL))};
-    begin(node, std::nullopt);
+    const Duration base{static_cast<std::int64_t>(prng_.below(1'000'000'000'000'000ULL))};
+    added->oscillator = std::make_unique<Oscillator>(std::move(model), base, prng_.next());
+    names_[spec.id] = added->index;
+    nodes_.push_back(std::move(added));
+    begin(*nodes_.back(), std::nullopt);
 }
 
 void SimCluster::begin(Node& node, std::optional<Duration> offset) {
     ++node.life;
     node.alive = true;
     node.paused = false;
-    node.links.clear();
-    node.subscriptions.clear();
+    node.links = {};
+    node.subscriptions = {};
+    node.waiting.clear();
     const NodeSpec& spec = node.spec;
+    const RawTime raw_now = raw(node.index);
     SlaveCoreOptions options;
-    options.cluster = node_id("sim");
+    options.cluster = cluster_name();
     options.id = node_id(spec.id);
     options.incarnation = prng_.next();
-    for (const std::string& master : spec.masters) options.masters.push_back(*Url::from(url(master, "poll")));
+    options.discipline = options_.discipline;
+    for (const std::string& master : spec.masters) options.masters.push_back(url(master, "poll"));
     const ClusterTime initial = from_ns<ClusterTime>(kEpochNs + to_ns(now_)) + offset.value_or(spec.offset);
     Actions actions;
     if (spec.candidate) {
         CandidateOptions all;
         options.want_heartbeats = true;
-        options.candidate = CandidateInfo{options.id, spec.priority, *Url::from(url(spec.id, "poll")),
-                                          *Url::from(url(spec.id, "publish")),
-                                          *Url::from(url(spec.id, "heartbeat"))};
+        options.candidate = CandidateInfo{options.id, spec.priority, url(spec.id, "poll"), url(spec.id, "publish"),
+                                          url(spec.id, "heartbeat")};
         all.slave = options;
-        all.master.interval = interval_;
+        all.master.interval = options_.interval;
+        all.master.burst = options_.burst;
+        all.master.window = options_.window;
         all.election.id = options.id;
         all.election.priority = spec.priority;
         all.election.standby = spec.standby;
-        node.candidate = std::make_unique<CandidateCore>(all, node.memory, Prng{prng_.next()}, raw(node), initial, 0);
+        all.election.heartbeat_interval = options_.heartbeat_interval;
+        all.election.heartbeat_timeout = options_.heartbeat_timeout;
+        node.candidate = std::make_unique<CandidateCore>(all, node.memory, Prng{prng_.next()}, raw_now, initial,
+                                                         node.saved_rate_ppb);
         for (const CandidateInfo& info : node.memory.candidates) {
-            node.candidate->slave().add_candidate(info, raw(node), actions);
+            node.candidate->slave().add_candidate(info, raw_now, actions);
         }
-        node.candidate->start(raw(node), actions);
+        node.candidate->start(raw_now, actions);
     } else {
-        node.slave = std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw(node), initial, 0);
-        node.slave->start(raw(node), actions);
+        node.slave = std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate_ppb);
+        node.slave->start(raw_now, actions);
     }
     carry_out(node, actions);
     rearm(node);
 }
 
 void SimCluster::kill(const std::string& id) {
-    Node& node = nodes_.at(id);
-    node.alive = false;
-    node.slave.reset();
-    node.candidate.reset();
-    node.wake = TrueTime::max();
+    Node& killed = node(id);
+    if (!killed.alive) return;
+    killed.saved_rate_ppb = core(killed).discipline().map().rate_ppb;
+    killed.alive = false;
+    killed.slave.reset();
+    killed.candidate.reset();
+    killed.wake = TrueTime::max();
+    if (on_change) on_change(killed.index);
 }
 
 void SimCluster::restart(const std::string& id, bool with_state, std::optional<Duration> offset) {
-    Node& node = nodes_.at(id);
-    if (node.alive) kill(id);
-    if (!with_state) node.memory = {};
-    begin(node, offset);
+    Node& restarted = node(id);
+    kill(id);
+    if (!with_state) {
+        restarted.memory = {};
+        restarted.saved_rate_ppb = 0;
+    }
+    begin(restarted, offset);
 }
 
-void SimCluster::pause(const std::string& id) { nodes_.at(id).paused = true; }
+void SimCluster::pause(const std::string& id) { node(id).paused = true; }
 
 void SimCluster::resume(const std::string& id) {
-    nodes_.at(id).paused = false;
-    wake(nodes_.at(id));
+    Node& resumed = node(id);
+    if (!resumed.paused) return;
+    resumed.paused = false;
+    if (!resumed.alive) return;
+    wake(resumed);
+    for (Delivery& delivery : std::exchange(resumed.waiting, {})) deliver(std::move(delivery));
+}
+
+void SimCluster::suspend(const std::string& id, Duration duration) {
+    Node& slept = node(id);
+    slept.oscillator->suspend(now_, now_ + duration);
+    slept.paused = true;
+    at(now_ + duration, [this, id, life = slept.life] {
+        Node& woken = node(id);
+        if (!woken.alive || woken.life != life) return;
+        Actions actions;
+        SlaveCore& slave_core = woken.candidate ? woken.candidate->slave() : *woken.slave;
+        slave_core.disrupt("the machine was suspended", actions);
+        carry_out(woken, actions);
+        resume(id);
+    });
 }
 
 void SimCluster::cut(const std::string& a, const std::string& b, bool is_cut) {
-    for (const auto& pair : {std::pair{a, b}, std::pair{b, a}}) {
-        if (is_cut) {
-            cuts_.insert(pair);
-        } else {
-            cuts_.erase(pair);
-        }
-    }
+    cut_way(a, b, is_cut);
+    cut_way(b, a, is_cut);
 }
 
-RawTime SimCluster::raw(const Node& node) const {
-    const double drift = std::floor(static_cast<double>(to_ns(now_)) * node.spec.drift_ppm * 1e-6);
-    return from_ns<RawTime>(to_ns(now_) + static_cast<std::int64_t>(drift)) + node.raw_base;
+void SimCluster::cut_way(const std::string& from, const std::string& to, bool is_cut) {
+    network_.cut(names_.at(from), names_.at(to), is_cut);
 }
 
-TrueTime SimCluster::true_at(const Node& node, RawTime raw) const {
-    if (raw == RawTime::max()) return TrueTime::max();
-    const double local = static_cast<double>((raw - node.raw_base).time_since_epoch().count());
-    return from_ns<TrueTime>(static_cast<std::int64_t>(std::ceil(local / (1.0 + node.spec.drift_ppm * 1e-6))) + 1);
+void SimCluster::at(TrueTime when, std::function<void()> what) {
+    calls_.push_back(std::move(what));
+    push(when, Kind::call, static_cast<std::uint32_t>(calls_.size() - 1));
 }
 
-std::string SimCluster::host(const Url& url) {
-    const std::string text = url.str().substr(6);
-    return text.substr(0, text.find('/'));
+std::optional<SimCluster::NodeIndex> SimCluster::host(const Url& url) const {
+    const std::string_view text = url.view().substr(std::min(url.view().size(), kScheme.size()));
+    const auto found = names_.find(std::string(text.substr(0, text.find('/'))));
+    return found == names_.end() ? std::nullopt : std::optional{found->second};
 }
 
 SlaveCore& SimCluster::slave(const std::string& id) {
-    Node& node = nodes_.at(id);
-    return node.candidate ? node.candidate->slave() : *node.slave;
+    Node& n = node(id);
+    return n.candidate ? n.candidate->slave() : *n.slave;
 }
 
-CandidateCore& SimCluster::candidate(const std::string& id) { return *nodes_.at(id).candidate; }
+const SlaveCore& SimCluster::slave(NodeIndex index) const { return core(*nodes_[index]); }
 
-ClusterTime SimCluster::clock(const std::string& id) const {
-    const Node& node = nodes_.at(id);
-    const SlaveCore& core = node.candidate ? node.candidate->slave() : *node.slave;
-    return core.discipline().map().cluster(raw(node));
+CandidateCore& SimCluster::candidate(const std::string& id) { return *node(id).candidate; }
+
+ClusterTime SimCluster::clock(NodeIndex index) const {
+    return core(*nodes_[index]).discipline().map().cluster(raw(index));
 }
 
 Duration SimCluster::spread() const {
     ClusterTime low = ClusterTime::max();
     ClusterTime high = ClusterTime::min();
-    for (const auto& [id, node] : nodes_) {
-        if (!node.alive) continue;
-        low = std::min(low, clock(id));
-        high = std::max(high, clock(id));
+    for (const auto& node : nodes_) {
+        if (!node->alive) continue;
+        const ClusterTime time = clock(node->index);
+        low = std::min(low, time);
+        high = std::max(high, time);
     }
     return high - low;
 }
@@ -152,136 +218,196 @@ std::uint64_t SimCluster::dropped(const std::string& node, std::string_view reas
     return total;
 }
 
-void SimCluster::send(const std::string& from, const std::string& to,
-                      std::variant<Route, std::pair<Link, Via>> where, Message message) {
-    const Node& target = nodes_.at(to);
-    if (!target.alive || prng_.chance(network_.loss)) return;
-    const auto jitter = prng_.exponential(static_cast<double>(network_.jitter_mean.count()));
-    const Duration delay = network_.base + Duration{static_cast<std::int64_t>(jitter)};
-    queue_.push({now_ + delay, ++order_, {from, to, target.life, where, std::move(message)}});
+void SimCluster::through_codec(Message& message) {
+    Encoded encoded;
+    Message decoded;
+    encode(message, encoded);
+    if (decode(encoded.bytes, cluster_name(), decoded) || decoded != message) {
+        ++codec_failures_;
+        return;
+    }
+    message = std::move(decoded);
+}
+
+void SimCluster::send(NodeIndex from, NodeIndex to, Where where, Message message) {
+    const Node& target = *nodes_[to];
+    if (!target.alive) return;
+    if (++messages_, options_.codec_every > 0 && messages_ % options_.codec_every == 0) through_codec(message);
+    // Of polls and replies the way matters; candidates' other talk is taken as the way from a master.
+    const bool there = std::holds_alternative<std::pair<Link, Via>>(where);
+    const auto probe = probe_of(message);
+    const Duration took = std::holds_alternative<Reply>(message.body) ? kProcessing : Duration{0};
+    const std::size_t copies = network_.copies();
+    for (std::size_t i = 1; i < copies; ++i) {
+        push_delivery(took + network_.delay(from, to, there, probe), {from, to, target.life, where, message});
+    }
+    if (copies > 0) {
+        push_delivery(took + network_.delay(from, to, there, probe), {from, to, target.life, where, std::move(message)});
+    }
+}
+
+void SimCluster::push_delivery(Duration delay, Delivery delivery) {
+    std::uint32_t slot = 0;
+    if (free_deliveries_.empty()) {
+        slot = static_cast<std::uint32_t>(deliveries_.size());
+        deliveries_.push_back(std::move(delivery));
+    } else {
+        slot = free_deliveries_.back();
+        free_deliveries_.pop_back();
+        deliveries_[slot] = std::move(delivery);
+    }
+    push(now_ + delay, Kind::deliver, slot);
+}
+
+void SimCluster::publish_to(NodeIndex from, Node& to, Channel channel, const Message& message) {
+    if (!to.alive) return;
+    for (Link link = 0; link < to.subscriptions.size(); ++link) {
+        const Subscriptions& subscribed = to.subscriptions[link];
+        const bool heartbeat = channel == Channel::heartbeat;
+        if ((heartbeat ? subscribed.heartbeat : subscribed.publish) != from) continue;
+        send(from, to.index, std::pair{link, heartbeat ? Via::heartbeat : Via::publish}, message);
+    }
 }
 
 void SimCluster::publish(Node& node, Channel channel, const Message& message) {
-    for (auto& [id, other] : nodes_) {
-        if (!other.alive) continue;
-        if (const auto* c = std::get_if<Correction>(&message.body); c != nullptr && c->target.view() != id) continue;
-        for (const auto& [link, subscribed] : other.subscriptions) {
-            if (!subscribed.contains({node.spec.id, channel})) continue;
-            const Via via = channel == Channel::publish ? Via::publish : Via::heartbeat;
-            send(node.spec.id, id, std::pair{link, via}, message);
-        }
+    if (const auto* correction = std::get_if<Correction>(&message.body)) {
+        const auto target = names_.find(correction->target.str());
+        if (target != names_.end()) publish_to(node.index, *nodes_[target->second], channel, message);
+        return;
     }
+    for (const auto& other : nodes_) publish_to(node.index, *other, channel, message);
+}
+
+void SimCluster::send_to_route(Node& node, const SendToRoute& a) {
+    const Connection& connection = connections_.at(a.route - 1);
+    const Node& peer = *nodes_[connection.from];
+    if (!peer.alive || peer.life != connection.from_life || peer.links[connection.link] != a.route) {
+        Actions more;
+        node.candidate->on_unreachable(a.route, more);
+        return carry_out(node, more);
+    }
+    if (a.token != 0) node.candidate->on_sent(a.token, raw(node.index));
+    send(node.index, connection.from, std::pair{connection.link, Via::dealer}, a.message);
+}
+
+void SimCluster::send_to_link(Node& node, const SendToLink& a) {
+    const Route route = node.links.at(a.link);
+    if (route == 0) return;
+    Message message = a.message;
+    if (auto* reply = std::get_if<Reply>(&message.body)) {
+        reply->t3 = raw(node.index) + kProcessing;
+        tell(node.lie, now_, *reply);
+    }
+    send(node.index, connections_[route - 1].to, route, std::move(message));
 }
 
 void SimCluster::carry_out(Node& node, const Actions& actions) {
-    const std::string& self = node.spec.id;
     for (const Action& action : actions) {
-        std::visit(
-            Overload{
-                [&](const SendToRoute& a) {
-                    const auto found = connections_.find(a.route);
-                    const bool there = found != connections_.end() && nodes_.at(found->second.from).alive &&
-                                       nodes_.at(found->second.from).life == found->second.from_life;
-                    if (!there) {
-                        Actions more;
-                        node.candidate->on_unreachable(a.route, more);
-                        return carry_out(node, more);
-                    }
-                    if (a.token != 0) node.candidate->on_sent(a.token, raw(node));
-                    send(self, found->second.from, std::pair{found->second.link, Via::dealer}, a.message);
-                },
-                [&](const SendToLink& a) {
-                    const auto found = node.links.find(a.link);
-                    if (found == node.links.end()) return;
-                    Message message = a.message;
-                    now_ += kProcessing;
-                    if (auto* reply = std::get_if<Reply>(&message.body)) reply->t3 = raw(node);
-                    send(self, connections_.at(found->second).to, found->second, std::move(message));
-                    now_ -= kProcessing;
-                },
-                [&](const Publish& a) { publish(node, a.channel, a.message); },
-                [&](const ConnectLink& a) {
-                    if (!nodes_.contains(host(a.poll))) return;
-                    node.links[a.link] = ++next_route_;
-                    connections_[next_route_] = {self, node.life, a.link, host(a.poll)};
-                },
-                [&](const SubscribeLink& a) {
-                    auto& subscribed = node.subscriptions[a.link];
-                    subscribed.clear();
-                    subscribed.insert({host(a.publish), Channel::publish});
-                    if (!a.heartbeat.empty()) subscribed.insert({host(a.heartbeat), Channel::heartbeat});
-                },
-                [&](const DropLink& a) {
-                    node.links.erase(a.link);
-                    node.subscriptions.erase(a.link);
-                },
-                [](const PublishClock&) {},
-                [&](const SaveState&) {
-                    if (node.candidate) node.memory = node.candidate->memory();
-                },
-                [&](const EmitEvent& a) { events_.push_back({now_, self, a.event}); },
-            },
-            action);
+        std::visit(Overload{
+                       [&](const SendToRoute& a) { send_to_route(node, a); },
+                       [&](const SendToLink& a) { send_to_link(node, a); },
+                       [&](const Publish& a) { publish(node, a.channel, a.message); },
+                       [&](const ConnectLink& a) {
+                           const auto peer = host(a.poll);
+                           if (!peer) return;
+                           connections_.push_back({node.index, node.life, a.link, *peer});
+                           node.links.at(a.link) = static_cast<Route>(connections_.size());
+                       },
+                       [&](const SubscribeLink& a) {
+                           node.subscriptions.at(a.link) = {
+                               host(a.publish), a.heartbeat.empty() ? std::nullopt : host(a.heartbeat)};
+                       },
+                       [&](const DropLink& a) {
+                           node.links.at(a.link) = 0;
+                           node.subscriptions.at(a.link) = {};
+                       },
+                       [](const PublishClock&) {},
+                       [&](const SaveState&) {
+                           if (node.candidate) node.memory = node.candidate->memory();
+                       },
+                       [&](const EmitEvent& a) {
+                           if (on_event) on_event(node.index, a.event);
+                           if (options_.keep_events) events_.push_back({now_, node.spec.id, a.event});
+                       },
+                   },
+                   action);
     }
 }
 
-void SimCluster::deliver(const Delivery& d) {
-    Node& node = nodes_.at(d.to);
-    if (!node.alive || node.life != d.life || cuts_.contains({d.from, d.to})) return;
-    if (node.paused) {  // waits in the socket; looked at again a little later
-        queue_.push({now_ + std::chrono::milliseconds{1}, ++order_, d});
+void SimCluster::deliver(Delivery d) {
+    Node& node = *nodes_[d.to];
+    if (!node.alive || node.life != d.life || network_.is_cut(d.from, d.to)) return;
+    if (node.paused) {  // waits in the socket
+        constexpr std::size_t kSocketMax = 100'000;
+        if (node.waiting.size() < kSocketMax) node.waiting.push_back(std::move(d));
         return;
     }
-    Message message = d.message;
-    if (tap && !tap(d.from, d.to, message)) return;
+    if (tap && !tap(nodes_[d.from]->spec.id, node.spec.id, d.message)) return;
     Actions actions;
+    const RawTime now = raw(node.index);
     if (const auto* route = std::get_if<Route>(&d.where)) {
-        node.candidate->on_route_message(*route, message, raw(node), actions);
+        if (node.candidate) node.candidate->on_route_message(*route, d.message, now, actions);
     } else {
         const auto [link, via] = std::get<std::pair<Link, Via>>(d.where);
         if (node.candidate) {
-            node.candidate->on_link_message(link, via, message, raw(node), actions);
+            node.candidate->on_link_message(link, via, d.message, now, actions);
         } else {
-            node.slave->on_message(link, via, message, raw(node), actions);
+            node.slave->on_message(link, via, d.message, now, actions);
         }
     }
     carry_out(node, actions);
     rearm(node);
+    if (on_change) on_change(node.index);
 }
 
 void SimCluster::wake(Node& node) {
     Actions actions;
+    const RawTime now = raw(node.index);
     if (node.candidate) {
-        node.candidate->on_timer(raw(node), actions);
+        node.candidate->on_timer(now, actions);
     } else {
-        node.slave->on_timer(raw(node), actions);
+        node.slave->on_timer(now, actions);
     }
     carry_out(node, actions);
     rearm(node);
+    if (on_change) on_change(node.index);
 }
 
 void SimCluster::rearm(Node& node) {
     const RawTime next = node.candidate ? node.candidate->next_deadline() : node.slave->next_deadline();
-    node.wake = std::max(true_at(node, next), now_ + Duration{1});
+    node.wake = std::max(node.oscillator->when(next, now_), now_ + Duration{1});
+    if (node.wake < node.wake_queued) {
+        node.wake_queued = node.wake;
+        push(node.wake, Kind::wake, node.index);
+    }
 }
+
+void SimCluster::push(TrueTime at, Kind kind, std::uint32_t index) { queue_.push({at, ++order_, kind, index}); }
 
 void SimCluster::run_for(Duration duration) {
     const TrueTime end = now_ + duration;
-    for (;;) {
-        Node* next = nullptr;
-        for (auto& [id, node] : nodes_) {
-            if (node.alive && !node.paused && (next == nullptr || node.wake < next->wake)) next = &node;
-        }
-        const TrueTime wake_at = next != nullptr ? next->wake : TrueTime::max();
-        const TrueTime message_at = queue_.empty() ? TrueTime::max() : queue_.top().at;
-        if (std::min(wake_at, message_at) > end) break;
-        now_ = std::max(now_, std::min(wake_at, message_at));
-        if (message_at <= wake_at) {
-            const Delivery delivery = queue_.top().delivery;
-            queue_.pop();
-            deliver(delivery);
+    while (!queue_.empty() && queue_.top().at <= end) {
+        const Scheduled next = queue_.top();
+        queue_.pop();
+        now_ = std::max(now_, next.at);
+        if (next.kind == Kind::deliver) {
+            Delivery delivery = std::move(deliveries_[next.index]);
+            free_deliveries_.push_back(next.index);
+            deliver(std::move(delivery));
+        } else if (next.kind == Kind::wake) {
+            Node& node = *nodes_[next.index];
+            if (next.at != node.wake_queued) continue;  // an earlier one had been queued meanwhile
+            node.wake_queued = TrueTime::max();
+            if (!node.alive || node.paused) continue;   // it is woken when it goes on
+            if (node.wake > now_) {
+                node.wake_queued = node.wake;
+                push(node.wake, Kind::wake, node.index);
+                continue;
+            }
+            wake(node);
         } else {
-            wake(*next);
+            const auto call = std::exchange(calls_[next.index], nullptr);
+            call();
         }
         if (on_step) on_step();
     }
