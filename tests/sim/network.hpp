@@ -38,6 +38,7 @@ public:
 
     NetworkModel& model() { return model_; }
     void cut(Node from, Node to, bool is_cut);
+    void heal() { cuts_.clear(); }
     bool is_cut(Node from, Node to) const { return !cuts_.empty() && cuts_.contains({from, to}); }
 
     /// How many copies arrive (0, 1 or 2).

@@ -56,9 +56,16 @@ TrueTime Oscillator::when(RawTime raw, TrueTime now) {
     return from_ns<TrueTime>(saturate(Int128{to_ns(tick_at_)} + static_cast<std::int64_t>(wait)));
 }
 
+Duration Oscillator::stood_still(TrueTime now) const {
+    if (suspended_at_ == TrueTime::min()) return Duration{0};
+    return suspended_before_ + (std::min(now, suspended_until_) - suspended_at_);
+}
+
 void Oscillator::suspend(TrueTime now, TrueTime end) {
     // Up to now it ran; the time until `end` is taken back from what it will have gained by then.
     const RawTime before = raw(now);
+    suspended_before_ = stood_still(now);
+    suspended_at_ = now;
     suspended_until_ = end;
     const RawTime then = raw(end);
     raw_at_ -= (then - before).count();

@@ -40,7 +40,8 @@ public:
     TrueTime when(RawTime raw, TrueTime now);
     /// Raw time stands still until `end`.
     void suspend(TrueTime now, TrueTime end);
-    double rate_error_ppm() const { return rate_ * 1e6; }
+    /// For how long it has stood still in all.
+    Duration stood_still(TrueTime now) const;
 
 private:
     void advance(TrueTime now);
@@ -55,7 +56,9 @@ private:
     double rate_ = 0;        ///< fractional frequency error during this tick
     std::size_t steps_done_ = 0;
     double stepped_ppb_ = 0;
+    TrueTime suspended_at_ = TrueTime::min();
     TrueTime suspended_until_ = TrueTime::min();
+    Duration suspended_before_{0};  ///< in suspends before the last
 };
 
 }  // namespace berkeley::sim

@@ -76,6 +76,7 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
     ++node.life;
     node.alive = true;
     node.paused = false;
+    node.sleeping = false;
     node.links = {};
     node.subscriptions = {};
     node.waiting.clear();
@@ -153,6 +154,7 @@ void SimCluster::suspend(const std::string& id, Duration duration) {
     Node& slept = node(id);
     slept.oscillator->suspend(now_, now_ + duration);
     slept.paused = true;
+    slept.sleeping = true;
     at(now_ + duration, [this, id, life = slept.life] {
         Node& woken = node(id);
         if (!woken.alive || woken.life != life) return;
@@ -160,6 +162,7 @@ void SimCluster::suspend(const std::string& id, Duration duration) {
         SlaveCore& slave_core = woken.candidate ? woken.candidate->slave() : *woken.slave;
         slave_core.disrupt("the machine was suspended", actions);
         carry_out(woken, actions);
+        woken.sleeping = false;
         resume(id);
     });
 }

@@ -31,6 +31,7 @@ struct NodeSpec {
     std::int32_t priority = 100;
     std::vector<std::string> masters;  ///< ids to connect to (--master, --peer)
     OscillatorModel oscillator;        ///< drift_ppm comes on top
+    bool faulty = false;               ///< breaks promises on purpose: no invariant speaks of it
 };
 
 enum class LieKind : std::uint8_t { none, constant, ramp, two_faced, huge_bound };
@@ -100,11 +101,13 @@ public:
     bool alive(const std::string& id) const { return nodes_[names_.at(id)]->alive; }
     bool alive(NodeIndex index) const { return nodes_[index]->alive; }
     bool paused(NodeIndex index) const { return nodes_[index]->paused; }
+    /// Its machine sleeps, or its shell has not yet told the core that it did.
+    bool sleeping(NodeIndex index) const { return nodes_[index]->sleeping; }
     bool lies(NodeIndex index) const { return nodes_[index]->lie.kind != LieKind::none; }
     /// Which process of the node runs, counted up.
     std::uint64_t life(NodeIndex index) const { return nodes_[index]->life; }
     RawTime raw(NodeIndex index) const { return nodes_[index]->oscillator->raw(now_); }
-    double rate_error_ppm(NodeIndex index) const { return nodes_[index]->oscillator->rate_error_ppm(); }
+    Duration stood_still(NodeIndex index) const { return nodes_[index]->oscillator->stood_still(now_); }
     ClusterTime clock(NodeIndex index) const;
     ClusterTime clock(const std::string& id) const { return clock(names_.at(id)); }
     /// The widest difference between the clocks of all living nodes, now.
@@ -141,6 +144,7 @@ private:
         NodeIndex index = 0;
         bool alive = false;
         bool paused = false;
+        bool sleeping = false;
         std::uint64_t life = 0;  ///< of the process; what was sent to an earlier life is lost
         Lie lie;
         std::unique_ptr<Oscillator> oscillator;
