@@ -12,6 +12,11 @@ using std::chrono::seconds;
 
 constexpr std::uint32_t kMissedRounds = 3;
 constexpr std::size_t kWarmupProbes = 2;
+/// A burst goes on after a lost probe, but not after so many in a row.
+constexpr std::uint32_t kLostInARow = 3;
+constexpr int kPatienceFactor = 4;
+/// Delays are smoothed over so many samples.
+constexpr int kDelaySmoothing = 8;
 /// Bursts are no farther apart than this: waiting longer would only make the round's measurements older.
 constexpr Duration kPaceMax = milliseconds{5};
 /// A candidate that does not lead forgets members that have not greeted it for so long.
@@ -79,6 +84,11 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
     const auto claim = roster_.on_hello(id, route, hello, running_, token, now);
     if (claim == Roster::Claim::joined) {
         joined_at_ = now;
+        // Oscillators are as good as people say they are, and a little worse where nobody said.
+        EstimatorOptions estimator;
+        const auto promised = static_cast<double>(self_.discipline().options().max_drift_ppb);
+        estimator.freq_prior_stddev_ppb = std::max(estimator.freq_prior_stddev_ppb, promised);
+        roster_.by_id(id)->estimator = OffsetEstimator{estimator};
         if (running_) out.add(EmitEvent{MemberEvent{id, true, replaced ? "restarted" : "said hello"}});
     } else if (claim == Roster::Claim::pending) {
         const Member& holder = *roster_.by_id(id);
@@ -118,6 +128,12 @@ Duration MasterCore::probe_patience() const {
     return std::clamp<Duration>(options_.interval / 4, milliseconds{20}, milliseconds{250});
 }
 
+/// A probe that takes several times longer than usual is not worth waiting for.
+Duration MasterCore::probe_patience(const Member& member) const {
+    if (member.delay_usual == Duration{0}) return probe_patience();
+    return std::min(probe_patience(), std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20}));
+}
+
 void MasterCore::on_timer(RawTime now, Actions& out) {
     if (!running_) {
         for (auto it = roster_.members().begin(); it != roster_.members().end();) {
@@ -130,7 +146,7 @@ void MasterCore::on_timer(RawTime now, Actions& out) {
     }
     if (!in_round_ && now >= round_at_) begin_round(now);
     if (!in_round_) return;
-    expire_probes(now);
+    expire_probes(now, out);
     start_due_bursts(now, out);
     if (waiting_.empty() && bursting_.empty()) conclude(now, out);
 }
@@ -183,10 +199,11 @@ void MasterCore::start_burst(Member& member, RawTime now, Actions& out) {
 
 void MasterCore::probe(Member& member, RawTime now, Actions& out) {
     Burst& burst = member.burst;
+    burst.previous_token = burst.token;
     burst.token = prng_.next() | 1;
     burst.fate = ProbeFate::pending;
     burst.t1 = now;
-    burst.probe_deadline = now + probe_patience();
+    burst.probe_deadline = now + probe_patience(member);
     out.add(SendToRoute{member.route, self_.make(Poll{round_, burst.probe, burst.token}), burst.token});
 }
 
@@ -206,22 +223,34 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
         return;
     }
     Burst& burst = member->burst;
+    if (burst.previous_token != 0 && reply.token == burst.previous_token) return drop("late-reply", out);
     if (reply.token != burst.token || reply.probe != burst.probe || burst.fate == ProbeFate::none) {
         return drop("unexpected-reply", out);
     }
     if (burst.fate == ProbeFate::answered) return drop("duplicate-reply", out);
     if (burst.fate == ProbeFate::expired || !burst.active) return drop("late-reply", out);
     burst.fate = ProbeFate::answered;
+    burst.lost_in_a_row = 0;
     member->heard_at = t4;
     if (reply.applied_term == self_.term() && reply.applied_round >= round_) term_used_before_ = true;
     take_sample(*member, reply, t4, out);
-    if (burst.probe + 1 < options_.burst && t4 < burst.deadline) {
-        ++burst.probe;
-        probe(*member, t4, out);
-    } else {
-        end_burst(*member);
-    }
+    next_probe(*member, t4, out);
     if (in_round_ && waiting_.empty() && bursting_.empty()) conclude(t4, out);
+}
+
+void MasterCore::next_probe(Member& member, RawTime now, Actions& out) {
+    Burst& burst = member.burst;
+    if (burst.probe + 1 < options_.burst && now < burst.deadline && burst.lost_in_a_row < kLostInARow) {
+        ++burst.probe;
+        probe(member, now, out);
+    } else {
+        end_burst(member);
+    }
+}
+
+void MasterCore::note_delay(Member& member, Duration delay) {
+    if (member.delay_usual == Duration{0}) member.delay_usual = delay;
+    member.delay_usual += (delay - member.delay_usual) / kDelaySmoothing;
 }
 
 void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out) {
@@ -229,7 +258,9 @@ void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Act
     if (!sample) {
         return drop(sample.error() == StampError::residence ? "impossible-residence" : "impossible-stamps", out);
     }
+    if (member.burst.probe < kWarmupProbes) ++member.burst.warmup;
     member.burst.samples.push_back(*sample);
+    note_delay(member, sample->delay);
     member.reply = reply;
     member.replied_in_term = true;
     member.missed = 0;
@@ -239,7 +270,7 @@ void MasterCore::end_burst(Member& member) {
     if (!member.burst.active) return;
     member.burst.active = false;
     std::erase(bursting_, &member);
-    member.measurement = combine_burst(member.burst.samples, kWarmupProbes);
+    member.measurement = combine_burst(member.burst.samples, member.burst.warmup);
     if (!member.measurement) return;
     if (!member.estimator.predict(member.measurement->at)) {
         // The first measurement: the rate that the member's clock runs at tells its oscillator's frequency,
@@ -259,13 +290,15 @@ void MasterCore::end_burst(Member& member) {
     member.estimator.update(*member.measurement);
 }
 
-void MasterCore::expire_probes(RawTime now) {
+void MasterCore::expire_probes(RawTime now, Actions& out) {
     const std::vector<Member*> bursting = bursting_;
     for (Member* member : bursting) {
         if (now < member->burst.probe_deadline && now < member->burst.deadline) continue;
-        // A burst may end short; what it has measured so far still counts.
         member->burst.fate = ProbeFate::expired;
-        end_burst(*member);
+        ++member->burst.lost_in_a_row;
+        if (member->delay_usual > Duration{0}) note_delay(*member, 3 * member->delay_usual / 2);
+        // A burst may end short; what it has measured so far still counts.
+        next_probe(*member, now, out);
     }
 }
 

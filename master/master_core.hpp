@@ -63,7 +63,9 @@ private:
     void start_burst(Member& member, RawTime now, Actions& out);
     void probe(Member& member, RawTime now, Actions& out);
     void end_burst(Member& member);
-    void expire_probes(RawTime now);
+    static void note_delay(Member& member, Duration delay);
+    void next_probe(Member& member, RawTime now, Actions& out);
+    void expire_probes(RawTime now, Actions& out);
     void conclude(RawTime now, Actions& out);
     void correct(const Verdict& verdict, RawTime now, Actions& out);
     void report(const Verdict& verdict, Duration took, Actions& out);
@@ -75,6 +77,7 @@ private:
     void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     Duration probe_patience() const;
+    Duration probe_patience(const Member& member) const;
 
     MasterCoreOptions options_;
     SlaveCore& self_;

@@ -22,7 +22,7 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
         holder->candidate = hello.candidate;
         return Claim::known;
     }
-    if (leads) {
+    if (leads && holder->route != route) {
         if (holder->challenge_token == 0) {
             holder->challenge_token = new_token;
             holder->challenged_at = now;

@@ -2,7 +2,8 @@
 //
 // A name belongs to the first that claims it. A second claimant (another generation) starts a challenge: the
 // holder is polled at once, and if it answers, the newcomer is refused; if it is gone or stays silent for
-// kChallengePatience, the newcomer has the name (a slave that was restarted). While this candidate does not
+// kChallengePatience, the newcomer has the name (a slave that was restarted). A new generation over the
+// holder's own connection is the holder itself, whose clock has become another one. While this candidate does not
 // lead it may not poll, and the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
 #pragma once
 
@@ -27,11 +28,14 @@ struct Burst {
     bool active = false;
     std::uint32_t probe = 0;
     std::uint64_t token = 0;
+    std::uint64_t previous_token = 0;  ///< of the probe before
+    std::uint32_t lost_in_a_row = 0;
     ProbeFate fate = ProbeFate::none;
     RawTime t1{};
     RawTime probe_deadline{};
     RawTime deadline{};
     std::vector<Sample> samples;  ///< at most kMaxBurst
+    std::size_t warmup = 0;       ///< so many of them are of the first probes, which only warm the path
 };
 
 struct Member {
@@ -43,6 +47,7 @@ struct Member {
     RawTime heard_at{};
 
     OffsetEstimator estimator;
+    Duration delay_usual{0};  ///< smoothed; 0: none yet
     Burst burst;
     std::optional<Measurement> measurement;  ///< of the present round
     std::optional<Reply> reply;              ///< the newest

@@ -30,8 +30,6 @@ constexpr std::int64_t kMovingShare = 5;
 constexpr std::int64_t kRateShare = 50;
 /// Only frequencies known so well take part in the ensemble's.
 constexpr double kFreqKnown = 5'000;
-/// So many deviations of the frequency's estimate the bound allows for.
-constexpr double kFreqSigmas = 4;
 
 bool trusted(const Member& member) {
     return member.reply && (member.reply->status == ClockStatus::synchronized ||
@@ -64,8 +62,8 @@ std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawT
     result.measured_at = from_ns<RawTime>(saturate(Int128{to_ns(tightest.at)} + tightest.offset.count()));
     result.freq_ppb = estimate->freq_ppb;
     result.freq_stddev_ppb = estimate->freq_stddev_ppb;
-    const double unknown = std::min(kFreqSigmas * estimate->freq_stddev_ppb, static_cast<double>(kDriftMaxPpb) / 2);
-    result.drift_ppb = own.options().max_drift_ppb + std::llround(unknown);
+    result.drift_ppb =
+        std::min<std::int64_t>(own.options().max_drift_ppb + std::llround(estimate->freq_bound_ppb), kDriftMaxPpb);
     return result;
 }
 

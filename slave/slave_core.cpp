@@ -314,6 +314,13 @@ void SlaveCore::follow(Term term, const NodeId& leader) {
 
 void SlaveCore::disrupt(std::string_view why, Actions& out) {
     discipline_.disrupt();
+    // It is another clock now: what was measured of the old one must not correct it. The master learns of it.
+    generation_ = prng_.next() | 1;
+    answered_ = {};
+    for (LinkState& link : links_) {
+        link.welcomed = false;
+        link.hello_at = RawTime::min();
+    }
     out.add(PublishClock{});
     tell_status(why, out);
 }

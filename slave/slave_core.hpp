@@ -52,7 +52,7 @@ public:
     /// This node follows `leader` (perhaps itself) in `term`. Requires: term >= this->term().
     void follow(Term term, const NodeId& leader);
     /// The machine slept or the process was stopped for long.
-    void disrupt(std::string_view why, Actions& out);
+    void disrupt(std::string_view why, Actions& out);  // the next on_timer greets every candidate anew
 
     Term term() const { return term_; }
     const NodeId& leader() const { return leader_; }

@@ -28,7 +28,7 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     ClockMap next = map_.rebased(now);
     next.rate_ppb = std::clamp(next.rate_ppb + adjustment.freq_ppb, -kRateMaxPpb, kRateMaxPpb);
     const bool large = size > options_.step_threshold;
-    const bool step = !ever_synchronized_ || large;
+    const bool step = !ever_synchronized_ || lost_ || large;
     if (step) {
         const ClusterTime stepped = next.target(now) + adjustment.correction;
         if (!is_sane(stepped)) {
@@ -48,12 +48,13 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     applied_at_ = now;
     // A step of a synchronised clock is a disruption: readers see the status leave SYNCHRONIZED, and the
     // next small correction brings it back.
-    if (step && ever_synchronized_) {
+    if (step && ever_synchronized_ && !lost_) {
         status_ = ClockStatus::disrupted;
     } else {
         status_ = bound(now) <= options_.max_bound ? ClockStatus::synchronized : ClockStatus::unsynchronized;
         ever_synchronized_ = ever_synchronized_ || status_ == ClockStatus::synchronized;
     }
+    lost_ = false;
     return {step ? Applied::step : Applied::slew, {}};
 }
 
@@ -69,6 +70,7 @@ bool Discipline::tick(RawTime now) {
 void Discipline::disrupt() {
     ++disruptions_;
     ++jumps_;
+    lost_ = true;
     status_ = ever_synchronized_ ? ClockStatus::disrupted : ClockStatus::unsynchronized;
 }
 

@@ -59,7 +59,8 @@ public:
     /// Lets time pass; true where the status changed.
     bool tick(RawTime now);
 
-    /// The machine slept or the process was moved: the map cannot be trusted until the next correction.
+    /// The machine slept or the process was moved: the map cannot be trusted until the next correction, which
+    /// steps the clock, whatever its size.
     void disrupt();
 
     /// The reach of this clock's error: kUnknownBound where it was never synchronised.
@@ -95,6 +96,7 @@ private:
     ClockMap map_;
     ClockStatus status_ = ClockStatus::unsynchronized;
     bool ever_synchronized_ = false;
+    bool lost_ = false;  ///< since disrupt()
     std::uint64_t disruptions_ = 0;
     std::uint64_t jumps_ = 0;
     Duration bound_{kUnknownBound};

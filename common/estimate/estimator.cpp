@@ -37,6 +37,9 @@ constexpr double kWanderRise = 2.0;
 constexpr double kSurprising = 4.0;
 /// No oscillator is believed to be farther off.
 constexpr double kFreqMax = 2e8;
+/// So many deviations of a frequency known from before are certain enough.
+constexpr double kPriorSigmas = 4;
+constexpr Duration kAnchorAge = std::chrono::seconds{60};
 
 double seconds_between(RawTime from, RawTime to) {
     return static_cast<double>(saturate(Int128{to_ns(to)} - to_ns(from))) * 1e-9;
@@ -56,11 +59,14 @@ void OffsetEstimator::reset() {
     wander_ = kWanderStart;
     rejected_sign_ = 0;
     delay_count_ = 0;
+    anchor_.reset();
+    prior_bound_ = kFreqMax;
 }
 
 void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb) {
     freq_ = std::clamp(freq_ppb, -kFreqMax, kFreqMax);
     var_freq_ = stddev_ppb * stddev_ppb;
+    prior_bound_ = kPriorSigmas * stddev_ppb;
 }
 
 Duration OffsetEstimator::delay_floor() const {
@@ -70,6 +76,26 @@ Duration OffsetEstimator::delay_floor() const {
 }
 
 void OffsetEstimator::note_delay(Duration delay) { delays_[delay_count_++ % options_.floor_window] = delay; }
+
+void OffsetEstimator::note_tightest(const Sample& sample) {
+    latest_ = sample;
+    if (!anchor_) {
+        anchor_ = next_anchor_ = sample;
+    } else if (sample.at - next_anchor_.at >= kAnchorAge) {
+        anchor_ = next_anchor_;
+        next_anchor_ = sample;
+    }
+}
+
+/// Between two probes the offset has changed by the difference of their offsets, give or take half of both delays.
+double OffsetEstimator::freq_bound() const {
+    const double guess = std::min(prior_bound_, kPriorSigmas * options_.freq_prior_stddev_ppb);
+    const double dt = anchor_ ? seconds_between(anchor_->at, latest_.at) : 0;
+    if (dt <= 0) return guess;
+    const auto parted = static_cast<double>(saturate(Int128{latest_.offset.count()} - anchor_->offset.count()));
+    const double unknown = (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2;
+    return std::min({prior_bound_, (std::abs(parted - freq_ * dt) + unknown) / dt, kFreqMax});
+}
 
 void OffsetEstimator::begin(const Measurement& measurement, double variance) {
     started_ = true;
@@ -106,6 +132,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     const double variance = deviation * deviation;
     if (!started_) {
         begin(measurement, variance);
+        note_tightest(measurement.tightest);
         return true;
     }
     const OffsetEstimator before = *this;
@@ -133,6 +160,9 @@ bool OffsetEstimator::update(const Measurement& measurement) {
         const double freq = freq_ + implied;
         wander_ = kWanderStart;
         begin(measurement, variance);
+        anchor_.reset();
+        prior_bound_ = kFreqMax;
+        note_tightest(measurement.tightest);
         if (std::abs(freq) < kFreqMax) {
             freq_ = freq;
             var_freq_ = std::max(var_freq_, implied * implied);
@@ -140,6 +170,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
         return true;
     }
     rejected_sign_ = 0;
+    note_tightest(measurement.tightest);
     adapt(normalized);
     const double gain_offset = var_offset_ / total;
     const double gain_freq = covariance_ / total;
@@ -163,6 +194,7 @@ std::optional<Estimate> OffsetEstimator::predict(RawTime at) const {
     estimate.at = at;
     estimate.offset = Duration{saturate(Int128{base_.count()} + std::llround(ahead))};
     estimate.freq_ppb = freq_;
+    estimate.freq_bound_ppb = freq_bound();
     estimate.offset_stddev_ns =
         std::sqrt(std::max(0.0, var_offset_ + 2 * dt * covariance_ + dt * dt * var_freq_));
     estimate.freq_stddev_ppb = std::sqrt(std::max(0.0, var_freq_));

@@ -22,6 +22,9 @@ struct Estimate {
     double freq_ppb = 0;        ///< the slave's oscillator relative to the master's
     double offset_stddev_ns = 0;
     double freq_stddev_ppb = 0;
+    /// The frequency's mean over the time observed lies certainly within this of freq_ppb: the first figure is
+    /// an estimate's deviation, this one follows from the fastest probes' intervals alone.
+    double freq_bound_ppb = 0;
 };
 
 struct EstimatorOptions {
@@ -54,6 +57,8 @@ public:
 private:
     void begin(const Measurement& measurement, double variance);
     void note_delay(Duration delay);
+    void note_tightest(const Sample& sample);
+    double freq_bound() const;
     double advance(RawTime at);
     void adapt(double normalized_innovation);
 
@@ -67,6 +72,12 @@ private:
     double covariance_ = 0;
     double var_freq_ = 0;
     double wander_ = 0;  ///< process noise: variance of the frequency gained per second, ppb^2 / s
+    /// Fast probes of long ago and of late: what the clocks have parted by between them limits the frequency.
+    /// anchor_ is replaced by next_anchor_ when that is old enough, so that the oscillator's past is forgotten.
+    std::optional<Sample> anchor_;
+    Sample next_anchor_;
+    Sample latest_;
+    double prior_bound_ = 0;  ///< ppb, of the frequency known from before
     int rejected_sign_ = 0;  ///< of the innovation that was rejected last; 0: none
     std::array<Duration, kFloorWindowMax> delays_{};
     std::size_t delay_count_ = 0;

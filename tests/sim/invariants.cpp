@@ -1,7 +1,6 @@
 #include "sim/invariants.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <numeric>
 
 namespace berkeley::sim {
@@ -17,11 +16,15 @@ constexpr Duration kNoticing = std::chrono::milliseconds{20};
 
 Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
 
-std::string us(Duration d) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.3f us", static_cast<double>(d.count()) * 1e-3);
-    return text;
+/// 1234 is "1.234".
+std::string thousandths(std::int64_t value) {
+    std::string digits = std::to_string(value < 0 ? -value : value);
+    if (digits.size() < 4) digits.insert(0, 4 - digits.size(), '0');
+    digits.insert(digits.size() - 3, ".");
+    return value < 0 ? "-" + digits : digits;
 }
+
+std::string us(Duration d) { return thousandths(d.count()) + " us"; }
 
 std::string text(std::pair<Term, Round> at) {
     return "term " + std::to_string(at.first) + " round " + std::to_string(at.second);
@@ -30,10 +33,8 @@ std::string text(std::pair<Term, Round> at) {
 }  // namespace
 
 std::string to_string(const Violation& violation) {
-    char head[64];
-    std::snprintf(head, sizeof head, "invariant %d at %.6f s: ", violation.invariant,
-                  static_cast<double>(to_ns(violation.at)) * 1e-9);
-    return head + violation.what;
+    return "invariant " + std::to_string(violation.invariant) + " at " +
+           thousandths(to_ns(violation.at) / 1'000'000) + " s: " + violation.what;
 }
 
 Invariants::Invariants(SimCluster& cluster) : cluster_(cluster) {
@@ -51,7 +52,12 @@ void Invariants::report(int invariant, std::string what) {
 
 Invariants::Watched& Invariants::watched(NodeIndex index) {
     if (watched_.size() <= index) watched_.resize(cluster_.size());
-    return watched_[index];
+    Watched& node = watched_[index];
+    if (node.life != cluster_.life(index)) {  // another process, another clock
+        node = {};
+        node.life = cluster_.life(index);
+    }
+    return node;
 }
 
 bool Invariants::correct(NodeIndex index) const {
@@ -70,9 +76,12 @@ bool Invariants::synchronized(NodeIndex index) const {
     return !cluster_.paused(index) || clock.next_deadline() >= cluster_.raw(index);
 }
 
+/// A master that has stepped down goes by its own time until it is corrected in a later term.
 Term Invariants::followed_term(NodeIndex index) const {
     const SlaveCore& core = cluster_.slave(index);
-    return leads(index) ? core.term() : core.applied_term();
+    if (leads(index)) return core.term();
+    const bool same_life = index < watched_.size() && watched_[index].life == cluster_.life(index);
+    return std::max(core.applied_term(), same_life ? watched_[index].led : Term{0});
 }
 
 std::optional<Duration> Invariants::error(NodeIndex index) const {
@@ -88,6 +97,7 @@ void Invariants::follow_leader(NodeIndex index) {
     if (!leads(index)) return;
     const CandidateCore& candidate = *cluster_.candidate(index);
     const Term term = candidate.election().term();
+    watched(index).led = term;
     const auto [found, first] = references_.try_emplace(term);
     if (first) found->second.leader = index;
     if (found->second.leader != index) {
@@ -116,15 +126,13 @@ void Invariants::check_clock(NodeIndex index) {
     const ClusterTime time = clock.map().cluster(raw);
     const Duration certain = clock.bound(raw) - magnitude(clock.map().slew_left(raw));
     const std::pair measured_in{core.applied_term(), core.applied_round()};
-    const bool same_clock = node.life == cluster_.life(index) && node.jumps == clock.jumps();
+    const bool same_clock = node.jumps == clock.jumps();
     const std::string& name = cluster_.spec(index).id;
     if (same_clock && time < node.last) report(3, name + " ran back by " + us(node.last - time));
     if (same_clock && node.measured_in == measured_in && node.measured_at == clock.measured_at() &&
         certain + kGrain < node.certain) {
         report(4, name + "'s bound shrank from " + us(node.certain) + " to " + us(certain));
     }
-    if (node.life != cluster_.life(index)) node.corrected = {};
-    node.life = cluster_.life(index);
     node.jumps = clock.jumps();
     node.last = time;
     node.certain = certain;
@@ -143,8 +151,6 @@ void Invariants::on_event(NodeIndex index, const Event& event) {
 void Invariants::on_correction(NodeIndex index, const CorrectionEvent& correction) {
     follow_leader(index);
     Watched& node = watched(index);
-    if (node.life != cluster_.life(index)) node.corrected = {};
-    node.life = cluster_.life(index);
     const std::pair now{followed_term(index), correction.round};
     if (correct(index) && now <= node.corrected) {
         report(6, cluster_.spec(index).id + " applied " + text(now) + " after " + text(node.corrected));
@@ -188,8 +194,9 @@ void Invariants::check() {
             report(1, cluster_.spec(index).id + " is off by " + us(*off) + ", beyond its bound of " + us(bound));
         }
         const Duration silent = cluster_.now() - watched(index).corrected_at;
-        // The deadline is kept on the node's own oscillator.
-        const Duration limit = clock.valid_for() + clock.valid_for() / 8 + kNoticing;
+        // Three rounds and two seconds, kept on the node's own oscillator.
+        const Duration deadline = 3 * cluster_.options().interval + std::chrono::seconds{2};
+        const Duration limit = deadline + deadline / 8 + kNoticing;
         if (!leads(index) && silent > limit) {
             report(8, cluster_.spec(index).id + " is still SYNCHRONIZED " + us(silent) + " after its last correction");
         }

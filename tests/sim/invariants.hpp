@@ -65,6 +65,7 @@ private:
         Duration certain{0};
         std::pair<Term, Round> corrected{};
         TrueTime corrected_at{};
+        Term led = 0;  ///< the last that it led in this life
     };
     struct Reference {
         SimCluster::NodeIndex leader = 0;

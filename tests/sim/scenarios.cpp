@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 namespace berkeley::sim {
 
@@ -63,6 +62,8 @@ void heal_all(SimCluster& cluster) {
     cluster.network().heal();
     for (SimCluster::NodeIndex i = 0; i < cluster.size(); ++i) {
         const std::string id = cluster.spec(i).id;
+        // A liar comes back honest, with a clock that was corrected by lies.
+        if (cluster.lies(i)) cluster.kill(id);
         cluster.lie(id, {});
         if (!cluster.alive(i)) cluster.restart(id, true);
         if (!cluster.sleeping(i)) cluster.resume(id);
@@ -316,6 +317,15 @@ std::vector<Scenario> scenarios(const DelayTrace* idle, const DelayTrace* loaded
     return all;
 }
 
+namespace {
+
+std::string tenths(double value) {
+    const auto rounded = std::llround(value * 10);
+    return std::to_string(rounded / 10) + "." + std::to_string(rounded % 10);
+}
+
+}  // namespace
+
 Outcome run(const Scenario& scenario, std::uint64_t seed) {
     Prng prng(seed);
     SimCluster cluster(prng.next(), scenario.options);
@@ -363,9 +373,7 @@ std::vector<std::string> complaints(const Scenario& scenario, const Outcome& out
     if (!outcome.recovered) lines.push_back("the clocks did not agree again within 20 s after healing");
     const auto limit = [&](const char* what, double value, double allowed) {
         if (allowed <= 0 || value <= allowed) return;
-        char text[100];
-        std::snprintf(text, sizeof text, "%s error %.2f us, allowed %.0f us", what, value, allowed);
-        lines.push_back(text);
+        lines.push_back(std::string(what) + " error " + tenths(value) + " us, allowed " + tenths(allowed) + " us");
     };
     limit("RMS", outcome.rms_us, scenario.limits.rms_us);
     limit("maximum", outcome.max_us, scenario.limits.max_us);

@@ -90,6 +90,7 @@ public:
     bool run_until(const std::function<bool()>& predicate, Duration limit);
 
     TrueTime now() const { return now_; }
+    const SimOptions& options() const { return options_; }
     SlaveCore& slave(const std::string& id);
     const SlaveCore& slave(NodeIndex index) const;
     CandidateCore& candidate(const std::string& id);

@@ -1,0 +1,78 @@
+// Every scenario, many seeds: no invariant broken, the limits kept, and agreement again after healing.
+// BERKELEY_SEEDS says how many seeds (default 100); what fails prints its seed, and
+// `berkeley-bench simulate --scenario NAME --seed N` repeats it.
+
+#include "sim/scenarios.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+namespace berkeley::sim {
+namespace {
+
+DelayTrace recorded(const std::string& name) {
+    std::ifstream file(BERKELEY_SOURCE_DIR "/tests/sim/traces/" + name);
+    std::ostringstream text;
+    text << file.rdbuf();
+    auto trace = parse_trace(text.str());
+    if (!trace) throw std::runtime_error(name + ": " + trace.error());
+    return std::move(*trace);
+}
+
+const std::vector<Scenario>& all_scenarios() {
+    static const DelayTrace idle = recorded("loopback_idle.txt");
+    static const DelayTrace loaded = recorded("loopback_loaded.txt");
+    static const std::vector<Scenario> all = scenarios(&idle, &loaded);
+    return all;
+}
+
+std::uint64_t seeds() {
+    const char* text = std::getenv("BERKELEY_SEEDS");
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : 100;
+}
+
+class Scenarios : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(Scenarios, HoldsForEverySeed) {
+    const Scenario& scenario = all_scenarios().at(GetParam());
+    const auto begin = std::chrono::steady_clock::now();
+    std::uint64_t node_rounds = 0;
+    for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+        const Outcome outcome = run(scenario, seed);
+        node_rounds += outcome.node_rounds;
+        EXPECT_GT(outcome.node_rounds, 0U);
+        for (const std::string& line : complaints(scenario, outcome)) {
+            ADD_FAILURE() << scenario.name << ", seed " << seed << ": " << line << "\n  berkeley-bench simulate --scenario "
+                          << scenario.name << " --seed " << seed << " repeats it";
+        }
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    std::cout << scenario.name << ": " << seeds() << " seeds, " << static_cast<double>(node_rounds) / took.count()
+              << " node-rounds/s\n";
+}
+
+std::string test_name(const ::testing::TestParamInfo<std::size_t>& info) {
+    std::string name(all_scenarios().at(info.param).name);
+    std::replace(name.begin(), name.end(), '-', '_');
+    return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Scenarios, ::testing::Range(std::size_t{0}, all_scenarios().size()), test_name);
+
+TEST(Simulation, SameSeedGivesTheSameRunAndAnotherSeedAnother) {
+    for (const Scenario& scenario : all_scenarios()) {
+        if (scenario.name == "holdover") continue;  // an hour, the same code
+        const Outcome first = run(scenario, 7);
+        EXPECT_EQ(first.digest, run(scenario, 7).digest) << scenario.name;
+        EXPECT_NE(first.digest, run(scenario, 8).digest) << scenario.name;
+    }
+}
+
+}  // namespace
+}  // namespace berkeley::sim
