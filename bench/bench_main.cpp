@@ -5,8 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/duration_text.hpp"
+#include "bench/accuracy_command.hpp"
 #include "bench/codec_bench.hpp"
+#include "bench/estimator_command.hpp"
 #include "bench/latency.hpp"
+#include "bench/record.hpp"
+#include "bench/simulate_command.hpp"
 
 namespace berkeley::bench {
 namespace {
@@ -26,6 +31,29 @@ int print(const Result<Report>& report, bool json) {
     return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+void add_record_options(CLI::App& latency, RecordOptions& options) {
+    CLI::Option* record = latency.add_option(
+        "--record", options.file, "Record one-way delays of poll_tcp into this file instead, as in real use");
+    latency.add_option("--record-bursts", options.bursts, "Bursts of 8 probes")
+        ->needs(record)
+        ->capture_default_str()
+        ->check(CLI::Range(std::uint64_t{1}, kRecordBurstsMax));
+    latency
+        .add_option_function<std::string>(
+            "--record-gap",
+            [&options](const std::string& text) {
+                const auto gap = parse_duration(text);
+                if (!gap) throw CLI::ValidationError("--record-gap", gap.error());
+                if (*gap < Duration{0} || *gap > kRecordGapMax) {
+                    throw CLI::ValidationError("--record-gap", "0 to 60s are allowed");
+                }
+                options.gap = *gap;
+            },
+            "Idle between two bursts [" + duration_literal(options.gap) + "]")
+        ->needs(record);
+    latency.add_flag("--record-load", options.load, "While two processes spin")->needs(record);
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"Measures Berkeley on this machine, next to what it is built upon.", "berkeley-bench"};
     app.set_version_flag("--version", "berkeley-bench " BERKELEY_VERSION);
@@ -35,6 +63,8 @@ int run(int argc, char** argv) {
         "  berkeley-bench latency                        a table, in microseconds\n"
         "  berkeley-bench latency --json | jq .ratios    for scripts\n"
         "  berkeley-bench codec\n"
+        "  berkeley-bench accuracy                       real processes, a minute and a half\n"
+        "  berkeley-bench simulate --seeds 100           faults in virtual time; exit code 1 where one shows\n"
         "Build with optimisation (cmake --preset release), and leave the machine alone meanwhile.\n"
         "Exit codes: 0 measured, 1 could not measure, 2 bad usage.");
 
@@ -46,6 +76,8 @@ int run(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, kLatencyCountMax));
     latency->add_flag("--json", json, "One JSON object instead of the table");
+    RecordOptions record_options;
+    add_record_options(*latency, record_options);
     latency->footer(
         "Rows, each the round trip of a probe in microseconds:\n"
         "  poll_*    the product: POLL encoded, sent, answered by a real slave, REPLY decoded\n"
@@ -64,11 +96,22 @@ int run(int argc, char** argv) {
         "Further options go to Google Benchmark, such as\n"
         "  --benchmark_filter=reply  --benchmark_repetitions=5  --benchmark_min_time=0.2");
 
+    AccuracyOptions accuracy_options;
+    CLI::App* accuracy = add_accuracy(app, accuracy_options, json);
+
+    SimulateOptions simulate_options;
+    const CLI::App* simulate = add_simulate(app, simulate_options, json);
+
+    StudyOptions study_options;
+    const CLI::App* estimators = add_estimators(app, study_options, json);
+
     // CLI11 would only say that some argument was not expected.
     const std::string_view first = argc > 1 ? argv[1] : "";
-    if (first.empty()) return usage_error("name a benchmark: latency or codec (see berkeley-bench --help)");
-    if (first.front() != '-' && first != latency->get_name() && first != codec->get_name()) {
-        return usage_error("'" + std::string(first) + "' is no benchmark: latency and codec are allowed");
+    if (first.empty()) return usage_error("name a benchmark: latency, codec, accuracy, simulate or estimators (see berkeley-bench --help)");
+    if (first.front() != '-' && first != latency->get_name() && first != codec->get_name() &&
+        first != accuracy->get_name() && first != simulate->get_name() &&
+        first != estimators->get_name()) {
+        return usage_error("'" + std::string(first) + "' is no benchmark: latency, codec, accuracy, simulate and estimators are allowed");
     }
     try {
         app.parse(argc, argv);
@@ -77,7 +120,18 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return usage_error(std::string(error.what()) + " (see berkeley-bench --help)");
     }
+    if (accuracy->parsed()) {
+        if (const auto there = check_accuracy(accuracy_options); !there) return usage_error(there.error());
+        return print(run_accuracy(accuracy_options), json);
+    }
+    if (simulate->parsed()) {
+        const auto report = run_simulate(simulate_options);
+        const int code = print(report, json);
+        return code == 0 && report->violations > 0 ? 1 : code;
+    }
+    if (estimators->parsed()) return print(run_estimators(study_options), json);
     if (codec->parsed()) return run_codec(codec->remaining(), json);
+    if (!record_options.file.empty()) return print(run_record(record_options), json);
     return print(run_latency(latency_options), json);
 }
 

@@ -113,11 +113,11 @@ std::string endpoint_of(Wire wire, std::string_view tag, std::string_view channe
     return (wire == Wire::ipc ? "ipc://@" : "inproc://") + name;
 }
 
-class PollPath final : public Path {
+class RouterPath final : public PollPath {
 public:
-    explicit PollPath(Wire wire) : wire_(wire) {}
+    explicit RouterPath(Wire wire) : wire_(wire) {}
 
-    ~PollPath() override {
+    ~RouterPath() override {
         if (!thread_.joinable()) return;
         stop_.store(true, std::memory_order_relaxed);
         thread_.join();
@@ -153,24 +153,42 @@ public:
     std::string_view name() const override { return name_of(wire_); }
 
     std::optional<Duration> probe() override {
-        ++sequence_;
         const RawTime start = clock_.now();
+        if (!exchange()) return std::nullopt;
+        return clock_.now() - start;
+    }
+
+    std::optional<ProbeStamps> exchange() override {
+        ++sequence_;
+        const RawTime deadline = clock_.now() + kProbeTimeout;
         request_.body =
             Poll{1 + sequence_ / kBurst, static_cast<std::uint32_t>(sequence_ % kBurst), prng_.next()};
         const std::uint64_t token = std::get<Poll>(request_.body).token;
         encode(request_, encoded_);
-        if (!transport_->send(route_, encoded_).ok()) return std::nullopt;
-        const RawTime deadline = start + kProbeTimeout;
+        const Sent sent = transport_->send(route_, encoded_);
+        if (!sent.ok()) return std::nullopt;
         while (!transport_->poll(deadline).deadline) {
             Inbound in;
             while (transport_->receive(in)) {
                 if (decode(in.payload, cluster(), answer_)) continue;
                 const auto* reply = std::get_if<Reply>(&answer_.body);
-                if (reply != nullptr && reply->token == token) return clock_.now() - start;
+                if (reply == nullptr || reply->token != token) continue;
+                return ProbeStamps{sent.stamp, reply->t2, reply->t3, in.received_at};
             }
         }
         return std::nullopt;
     }
+
+    void idle(Duration duration) override {
+        const RawTime deadline = clock_.now() + duration;
+        while (!transport_->poll(deadline).deadline) {
+            Inbound in;
+            while (transport_->receive(in)) {
+            }
+        }
+    }
+
+    RawTime now() const override { return clock_.now(); }
 
 private:
     /// Waits for the slave's HELLO and answers it, so that the slave is in the state in which it is polled.
@@ -211,14 +229,18 @@ private:
 
 void run_slave_process(const std::string& endpoint) {
     place(End::peer);
+    run_unplaced_slave_process(endpoint);
+}
+
+void run_unplaced_slave_process(const std::string& endpoint) {
     const OsClock clock;
     auto transport = make_transport(clock, nullptr);
     const std::atomic<bool> never{false};
     if (transport) Slave(endpoint, std::move(*transport), clock).run(never);
 }
 
-Result<std::unique_ptr<Path>> make_poll_path(Wire wire, std::string_view tag, PeerProcess* peer) {
-    auto path = std::make_unique<PollPath>(wire);
+Result<std::unique_ptr<PollPath>> make_poll_path(Wire wire, std::string_view tag, PeerProcess* peer) {
+    auto path = std::make_unique<RouterPath>(wire);
     if (const auto opened = path->open(tag, peer); !opened) return failure(opened.error());
     return path;
 }

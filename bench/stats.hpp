@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,7 @@ struct Row {
     double p99 = 0;
     double p99_9 = 0;
     double max = 0;
+    std::optional<double> rms;  ///< root of the mean square, of rows that are errors
 };
 
 /// The least sample that at least `fraction` of all do not exceed. Requires: sorted, not empty; 0 < fraction
@@ -43,6 +45,13 @@ public:
     void reserve(std::size_t count) { values_.reserve(count); }
     void add(double value) { values_.push_back(value); }
     std::size_t size() const { return values_.size(); }
+
+    /// 0 without samples.
+    double rms() const {
+        double sum = 0;
+        for (const double value : values_) sum += value * value;
+        return values_.empty() ? 0 : std::sqrt(sum / static_cast<double>(values_.size()));
+    }
 
     /// Without samples a row of zeros with n = 0.
     Row row(std::string name, std::string unit) const {

@@ -1,0 +1,320 @@
+#include "bench/accuracy.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/duration_text.hpp"
+#include "base/prng.hpp"
+#include "bench/accuracy_clocks.hpp"
+#include "bench/accuracy_phase.hpp"
+#include "bench/accuracy_plot.hpp"
+#include "bench/accuracy_probe.hpp"
+#include "bench/chrony_peer.hpp"
+#include "bench/peer_process.hpp"
+#include "io/os_clock.hpp"
+
+namespace berkeley::bench {
+
+namespace {
+
+constexpr Duration kStartPatience = std::chrono::seconds{60};
+constexpr Duration kStartCheck = std::chrono::milliseconds{2};
+/// On average; varied by half, so that sampling keeps no phase with the rounds.
+constexpr Duration kSampleEvery = std::chrono::milliseconds{10};
+constexpr Duration kCheckEvery = ChronyPair::kInterval;
+constexpr std::int64_t kConvergedNs = 1'000'000;
+constexpr std::size_t kSpinners = 2;
+constexpr int kReadBlocks = 1000;
+constexpr int kReadsInBlock = 1000;
+
+volatile std::sig_atomic_t interrupted_by = 0;
+void note_interrupt(int number) { interrupted_by = number; }
+
+/// While it lives, SIGINT and SIGTERM only leave a note. Then this process dies of the signal after all: as
+/// the outermost object, when everything that was started is gone.
+class InterruptGuard {
+public:
+    InterruptGuard() {
+        struct sigaction action {};
+        action.sa_handler = note_interrupt;
+        ::sigaction(SIGINT, &action, &old_int_);
+        ::sigaction(SIGTERM, &action, &old_term_);
+    }
+    ~InterruptGuard() {
+        ::sigaction(SIGINT, &old_int_, nullptr);
+        ::sigaction(SIGTERM, &old_term_, nullptr);
+        if (interrupted_by != 0) ::raise(interrupted_by);
+    }
+    InterruptGuard(const InterruptGuard&) = delete;
+    InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+    static Result<void> check() {
+        if (interrupted_by != 0) return failure("interrupted");
+        return {};
+    }
+
+private:
+    struct sigaction old_int_ {};
+    struct sigaction old_term_ {};
+};
+
+void run_spinner(const std::string& /*endpoint*/) {
+    for (volatile std::uint64_t i = 0;;) i = i + 1;
+}
+
+struct Convergence {
+    std::int64_t before_ns = 0;  ///< spread when all clocks were there for the first time
+    std::uint64_t round = 0;     ///< the first with less than kConvergedNs
+};
+
+class AccuracyRun {
+public:
+    explicit AccuracyRun(const AccuracyOptions& options)
+        : options_(options),
+          prng_(options.cluster.seed),
+          total_(options.settle + 2 * options.duration),
+          progress_("accuracy", static_cast<std::uint64_t>(total_.count())) {}
+
+    Result<void> start();
+    Result<void> measure();
+    Result<Report> report();
+
+private:
+    Result<void> fork_peers();
+    Result<void> await_chrony();
+    Result<void> converge();
+    Result<void> watch(Duration time, AccuracyPhase* phase);
+    Result<void> check(AccuracyPhase* phase);
+    void time_reads();
+
+    AccuracyOptions options_;
+    Prng prng_;
+    Duration total_;
+    Duration done_{0};
+    Progress progress_;
+    std::optional<PeerProcess> cristian_;
+    std::vector<PeerProcess> spinners_;
+    std::optional<TemporaryFolder> folder_;
+    std::optional<ChronyPair> chrony_;
+    std::optional<ClusterProcesses> cluster_;
+    std::optional<ClockWatch> clocks_;
+    std::unique_ptr<SinglePoller> poller_;
+    double load_average_ = 0;
+    Convergence convergence_;
+    AccuracyPhase idle_;
+    AccuracyPhase loaded_;
+    Samples clock_read_;
+    Samples clock_gettime_;
+};
+
+/// All forks of this process come before the first context and thread.
+Result<void> AccuracyRun::fork_peers() {
+    auto cristian = PeerProcess::start(run_cristian_process);
+    if (!cristian) return failure(cristian.error());
+    cristian_.emplace(std::move(*cristian));
+    for (std::size_t i = 0; i < kSpinners; ++i) {
+        auto spinner = PeerProcess::start(run_spinner);
+        if (!spinner) return failure(spinner.error());
+        spinners_.push_back(std::move(*spinner));
+    }
+    return {};
+}
+
+Result<void> AccuracyRun::start() {
+    ::getloadavg(&load_average_, 1);
+    if (const auto forked = fork_peers(); !forked) return forked;
+    auto folder = TemporaryFolder::create();
+    if (!folder) return failure(folder.error());
+    folder_.emplace(std::move(*folder));
+    if (options_.with_chrony) {
+        auto chrony = ChronyPair::start(*folder_);
+        if (!chrony) return failure(chrony.error());
+        chrony_.emplace(std::move(*chrony));
+    }
+    auto cluster = ClusterProcesses::start(*folder_, options_.cluster);
+    if (!cluster) return failure(cluster.error());
+    cluster_.emplace(std::move(*cluster));
+    if (const auto converged = converge(); !converged) return converged;
+    auto poller = SinglePoller::start(*cristian_, options_.cluster.interval, options_.cluster.seed);
+    if (!poller) return failure(poller.error());
+    poller_ = std::move(*poller);
+    return {};
+}
+
+/// Until all clocks are there, agree, and say that they are synchronized.
+Result<void> AccuracyRun::converge() {
+    const TrueTime deadline = true_now() + kStartPatience;
+    std::string missing = "the clocks did not become SYNCHRONIZED in time";
+    bool agreed = false;
+    while (true_now() < deadline) {
+        std::this_thread::sleep_for(kStartCheck);
+        if (auto go_on = InterruptGuard::check().and_then([&] { return cluster_->check(); }); !go_on)
+            return go_on;
+        if (!clocks_) {
+            auto clocks = ClockWatch::open(cluster_->pages());
+            if (!clocks) {
+                missing = clocks.error();
+                continue;
+            }
+            clocks_.emplace(std::move(*clocks));
+            if (const auto first = clocks_->sweep()) convergence_.before_ns = first->spread_ns();
+        }
+        const auto sweep = clocks_->sweep();
+        if (!sweep) return failure(sweep.error());
+        if (!agreed && sweep->spread_ns() < kConvergedNs) {
+            agreed = true;
+            for (const Reading& reading : sweep->clocks)
+                convergence_.round = std::max(convergence_.round, reading.round);
+        }
+        if (agreed && sweep->synchronized()) return {};
+    }
+    return failure(missing);
+}
+
+/// Samples all clocks for that time. Without a phase nothing is kept; everything else is the same, so that
+/// settling is no quieter than measuring.
+Result<void> AccuracyRun::watch(Duration time, AccuracyPhase* phase) {
+    const CpuTime cpu = CpuTime::now();
+    const TrueTime began = true_now();
+    TrueTime check_at = began;
+    for (TrueTime now = began; now - began < time; now = true_now()) {
+        progress_.update(static_cast<std::uint64_t>((done_ + (now - began)).count()));
+        std::this_thread::sleep_for(kSampleEvery * prng_.uniform(0.5, 1.5));
+        if (const auto go_on = InterruptGuard::check(); !go_on) return go_on;
+        const auto sweep = clocks_->sweep();
+        if (!sweep) return failure(sweep.error());
+        if (phase != nullptr) phase->add(*sweep);
+        if (now < check_at) continue;
+        check_at = now + kCheckEvery;
+        if (const auto checked = check(phase); !checked) return checked;
+    }
+    for (const SingleProbe& probe : poller_->take()) {
+        if (phase != nullptr) phase->add(probe);
+    }
+    if (phase != nullptr) phase->busy = CpuTime::now().busy_since(cpu);
+    done_ += time;
+    return {};
+}
+
+/// What need not be done at every sample.
+Result<void> AccuracyRun::check(AccuracyPhase* phase) {
+    if (const auto alive = cluster_->check(); !alive) return alive;
+    // Asked while settling too, as that costs some time. It may not answer at once.
+    if (!chrony_ || phase == &loaded_) return {};
+    const auto error = chrony_->system_time_error();
+    if (error && phase != nullptr) phase->chrony.add(std::abs(static_cast<double>(error->count())) / 1000);
+    return {};
+}
+
+/// Blocks take turns: whatever the machine does hits both alike.
+void AccuracyRun::time_reads() {
+    const berkeley_clock* clock = clocks_->clock(1);
+    berkeley_clock_interval interval{};
+    timespec raw{};
+    const auto block = [](Samples& samples, const auto& read) {
+        const TrueTime began = true_now();
+        for (int i = 0; i < kReadsInBlock; ++i) read();
+        samples.add(static_cast<double>((true_now() - began).count()) / kReadsInBlock);
+    };
+    for (int i = 0; i < kReadBlocks; ++i) {
+        block(clock_read_, [&] { berkeley_clock_now(clock, &interval); });
+        block(clock_gettime_, [&] { ::clock_gettime(CLOCK_MONOTONIC_RAW, &raw); });
+    }
+}
+
+Result<void> AccuracyRun::measure() {
+    if (const auto settled = watch(options_.settle, nullptr); !settled) return settled;
+    if (const auto measured = watch(options_.duration, &idle_); !measured) return measured;
+    if (chrony_ && idle_.chrony.size() == 0) return failure("chronyd did not follow its server");
+    // Before the load: the cost of a read is no question of who else wants the CPU.
+    time_reads();
+    for (PeerProcess& spinner : spinners_) {
+        if (const auto told = spinner.tell("spin"); !told) return told;
+    }
+    if (const auto measured = watch(options_.duration, &loaded_); !measured) return measured;
+    spinners_.clear();
+    if (options_.plot.empty()) return {};
+    return plot_accuracy(*folder_, options_.plot, idle_.sweeps, loaded_.sweeps);
+}
+
+Result<Report> AccuracyRun::report() {
+    Violations broken = idle_.violations;
+    broken.pairs += loaded_.violations.pairs;
+    broken.master += loaded_.violations.master;
+    broken.status += loaded_.violations.status;
+
+    Report report;
+    report.bench = "accuracy";
+    report.violations = broken.total();
+    Facts facts{
+        {"load", fmt::format("{:.2f} at the start; CPUs busy by {:.0f} % idle, {:.0f} % loaded",
+                             load_average_, idle_.busy * 100, loaded_.busy * 100)},
+        {"cluster", fmt::format("1 master, {} slaves, tcp, every {}, bursts of {}", options_.cluster.slaves,
+                                duration_literal(options_.cluster.interval), options_.cluster.burst)},
+        {"injected", fmt::format("up to {} and {} ppm, seed {}; {} apart at first",
+                                 duration_text(kInjectedOffsetMax), kInjectedDriftMaxPpb / 1000,
+                                 options_.cluster.seed, duration_text(Duration{convergence_.before_ns}))},
+        {"broken", fmt::format("{} pairs apart, {} off the master, {} lost SYNCHRONIZED", broken.pairs,
+                               broken.master, broken.status)}};
+    if (chrony_) facts.push_back({"chrony", ChronyPair::version()});
+    report.machine = machine_facts(std::move(facts));
+
+    const auto add = [&](const Samples& samples, const char* name, const char* unit) {
+        report.rows.push_back(samples.row(name, unit));
+    };
+    add(idle_.spread, "spread_idle", "us");
+    add(loaded_.spread, "spread_loaded", "us");
+    add(idle_.offset, "offset_idle", "us");
+    add(loaded_.offset, "offset_loaded", "us");
+    add(idle_.bound, "bound_idle", "us");
+    add(loaded_.bound, "bound_loaded", "us");
+    add(idle_.single_cristian, "single_cristian_idle", "us");
+    add(loaded_.single_cristian, "single_cristian_loaded", "us");
+    add(idle_.tutorial, "tutorial_idle", "us");
+    if (chrony_) add(idle_.chrony, "chrony_idle", "us");
+    add(clock_read_, "clock_read", "ns");
+    add(clock_gettime_, "clock_gettime", "ns");
+    Samples first;
+    first.add(static_cast<double>(convergence_.round));
+    add(first, "first_convergence", "rounds");
+
+    add_ratio(report, "single_cristian_idle", "spread_idle", Quantile::p99);
+    add_ratio(report, "single_cristian_loaded", "spread_loaded", Quantile::p99);
+    add_ratio(report, "tutorial_idle", "spread_idle");
+    add_ratio(report, "clock_read", "clock_gettime");
+    add_ratio(report, "spread_idle", "chrony_idle");
+    add_ratio(report, "spread_idle", "chrony_idle", Quantile::p99);
+    add_ratio(report, "offset_idle", "chrony_idle");
+    add_ratio(report, "spread_idle", "single_cristian_idle");
+    if (!report.ratios.empty() && report.ratios.back().first == "spread_idle/single_cristian_idle") {
+        report.ratios.back().first = "spread_one_cristian_ratio";
+    }
+    return report;
+}
+
+}  // namespace
+
+Result<void> check_accuracy(const AccuracyOptions& options) {
+    if (const auto there = ClusterProcesses::check_programs(); !there) return there;
+    if (options.with_chrony) {
+        if (const auto there = ChronyPair::check(); !there) return there;
+    }
+    return options.plot.empty() ? Result<void>{} : check_plot(options.plot);
+}
+
+Result<Report> run_accuracy(const AccuracyOptions& options) {
+    const InterruptGuard guard;
+    AccuracyRun run(options);
+    if (const auto started = run.start(); !started) return failure(started.error());
+    if (const auto measured = run.measure(); !measured) return failure(measured.error());
+    return run.report();
+}
+
+}  // namespace berkeley::bench

@@ -1,0 +1,51 @@
+// AccuracyPhase: what was seen in one half of `berkeley-bench accuracy`, and which promises were broken.
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bench/accuracy_clocks.hpp"
+#include "bench/accuracy_probe.hpp"
+#include "bench/stats.hpp"
+
+namespace berkeley::bench {
+
+struct Violations {
+    std::uint64_t pairs = 0;   ///< two clocks further apart than their bounds together
+    std::uint64_t master = 0;  ///< a slave further from the master than its own bound
+    std::uint64_t status = 0;  ///< a clock that left SYNCHRONIZED
+
+    std::uint64_t total() const { return pairs + master + status; }
+};
+
+/// CPU time of the whole machine since it started, in ticks.
+struct CpuTime {
+    std::uint64_t all = 0;
+    std::uint64_t idle = 0;
+
+    static CpuTime now();
+    double busy_since(const CpuTime& before) const;
+};
+
+struct AccuracyPhase {
+    Samples spread;
+    Samples offset;  ///< of each slave from the master
+    Samples bound;
+    Samples single_cristian;
+    Samples tutorial;
+    Samples chrony;
+    Violations violations;
+    double busy = 0;            ///< share of the machine's CPU time that anybody used meanwhile
+    std::vector<Sweep> sweeps;  ///< for the plot; not all where there are very many
+
+    void add(const Sweep& sweep);
+    void add(const SingleProbe& probe);
+
+private:
+    void judge(const Sweep& sweep);
+
+    std::vector<std::int32_t> last_status_;
+};
+
+}  // namespace berkeley::bench
