@@ -1,8 +1,10 @@
 // The envelope, of one direction (forward; backward is its mirror image):
 //
-//   t2 - t1  |   x        x             The points are offset + delay, so the true line runs below all of them.
-//            |        x      x    x     Of the lines that do, the one with the least sum of distances touches the
-//            |  x   ___o----x           lower convex hull along the edge above the points' mean time: a linear
+//   t2 - t1  |   x        x             The points are offset + delay, so the true line runs below all of
+//   them.
+//            |        x      x    x     Of the lines that do, the one with the least sum of distances touches
+//            the |  x   ___o----x           lower convex hull along the edge above the points' mean time: a
+//            linear
 //            |___o--      ^             programme whose solution is read off the hull.
 //                      mean time
 //
@@ -33,7 +35,8 @@ double ns(Duration d) { return static_cast<double>(d.count()); }
 double seconds(Duration d) { return ns(d) * 1e-9; }
 
 std::span<const Sample> without_warmup(std::span<const Sample> burst) {
-    return burst.size() > kWarmup ? burst.subspan(kWarmup) : burst.last(std::min<std::size_t>(1, burst.size()));
+    return burst.size() > kWarmup ? burst.subspan(kWarmup)
+                                  : burst.last(std::min<std::size_t>(1, burst.size()));
 }
 
 const Sample& least_delay(std::span<const Sample> samples) {
@@ -65,7 +68,7 @@ std::optional<Duration> fastest_probe(std::span<const Sample> burst) {
 }
 
 std::optional<Duration> burst_median(std::span<const Sample> burst) {
-    const auto measurement = combine_burst(burst, kWarmup);
+    const auto measurement = combine_burst(burst, {.warmup = kWarmup});
     if (!measurement) return std::nullopt;
     return measurement->offset;
 }
@@ -112,9 +115,10 @@ public:
         if (burst.empty()) return;
         minima_.push_back(least_delay(without_warmup(burst)));
         if (minima_.size() > kRegressionRounds) minima_.pop_front();
-        const double floor = ns(std::min_element(minima_.begin(), minima_.end(), [](const Sample& a, const Sample& b) {
-                                    return a.delay < b.delay;
-                                })->delay);
+        const double floor =
+            ns(std::min_element(minima_.begin(), minima_.end(), [](const Sample& a, const Sample& b) {
+                   return a.delay < b.delay;
+               })->delay);
         std::vector<Point> points;
         for (const Sample& s : minima_) {
             const double deviation = kUnqueuedNs + (ns(s.delay) - floor) / 2;
@@ -192,7 +196,11 @@ private:
 class Product final : public Rival {
 public:
     void round(std::span<const Sample> burst) override {
-        if (const auto measurement = combine_burst(burst, kWarmup)) estimator_.update(*measurement);
+        BurstOptions options{.warmup = kWarmup};
+        if (!burst.empty()) {
+            if (const auto known = estimator_.predict(burst.back().at)) options.freq_ppb = known->freq_ppb;
+        }
+        if (const auto measurement = combine_burst(burst, options)) estimator_.update(*measurement);
     }
     std::optional<double> predict(RawTime at) const override {
         const auto estimate = estimator_.predict(at);
@@ -213,12 +221,9 @@ std::unique_ptr<Rival> make() {
 
 const std::vector<RivalKind>& rival_kinds() {
     static const std::vector<RivalKind> kinds{
-        {"plain", make<Memoryless<last_probe>>},
-        {"minimum", make<Memoryless<fastest_probe>>},
-        {"burst_median", make<Memoryless<burst_median>>},
-        {"regression", make<Regression<false>>},
-        {"weighted_regression", make<Regression<true>>},
-        {"envelope", make<Envelope>},
+        {"plain", make<Memoryless<last_probe>>},          {"minimum", make<Memoryless<fastest_probe>>},
+        {"burst_median", make<Memoryless<burst_median>>}, {"regression", make<Regression<false>>},
+        {"weighted_regression", make<Regression<true>>},  {"envelope", make<Envelope>},
         {std::string(kProduct), make<Product>},
     };
     return kinds;

@@ -1,12 +1,13 @@
 // The estimators that the product's is compared with: what else the literature does with bursts of probes.
 //
 //   plain                Cristian's method as it stands: the last probe of the round
-//   minimum              the probe of least delay of the round; what NTP's clock filter does within its window
-//   burst_median         the product's choice within a burst, without the filter behind it
-//   regression           least-squares line through the minima of 16 rounds
-//   weighted_regression  the same, slow probes counting less
-//   envelope             lines below all forward and above all backward stamps of 32 rounds (Moon, Skelly and
-//                        Towsley, "Estimation and removal of clock skew from network delay measurements", 1999)
+//   minimum              the probe of least delay of the round; what NTP's clock filter does within its
+//   window burst_median         the product's choice within a burst, without the filter behind it regression
+//   least-squares line through the minima of 16 rounds weighted_regression  the same, slow probes counting
+//   less envelope             lines below all forward and above all backward stamps of 32 rounds (Moon,
+//   Skelly and
+//                        Towsley, "Estimation and removal of clock skew from network delay measurements",
+//                        1999)
 //   kalman               the product's, as it ships
 //
 // All see the same samples. Not thread-safe.

@@ -106,11 +106,13 @@ std::vector<StudyScenario> study_scenarios() {
     return all;
 }
 
-Report study(std::span<const StudyScenario> scenarios, std::span<const RivalKind> kinds, std::uint64_t seeds) {
+Report study(std::span<const StudyScenario> scenarios, std::span<const RivalKind> kinds,
+             std::uint64_t seeds) {
     Report report;
     report.bench = "estimators";
-    report.machine = machine_facts({{"seeds", std::to_string(seeds)},
-                                    {"burst", std::to_string(kProbes) + " probes, for 300 s, the first 30 s not counted"}});
+    report.machine = machine_facts(
+        {{"seeds", std::to_string(seeds)},
+         {"burst", std::to_string(kProbes) + " probes, for 300 s, the first 30 s not counted"}});
     Progress progress("estimators", scenarios.size() * seeds);
     std::uint64_t done = 0;
     for (const StudyScenario& scenario : scenarios) {
@@ -144,7 +146,8 @@ Result<Report> run_estimators(const StudyOptions& options) {
         auto trace = load_trace(file);
         if (!trace) return failure(trace.error());
         traces.push_back(std::move(*trace));
-        StudyScenario replay = scenario(std::filesystem::path(file).stem().string(), Duration{0}, Duration{0});
+        StudyScenario replay =
+            scenario(std::filesystem::path(file).stem().string(), Duration{0}, Duration{0});
         replay.network.trace = &traces.back();
         scenarios.push_back(replay);
         scenarios.back().name += "_1s";

@@ -1,8 +1,8 @@
 // berkeley-bench estimators: what each part of the estimator is worth, against its rivals, offline.
 //
-// A modelled oscillator is polled in bursts of 8 over modelled or recorded delays; each estimator sees the same
-// samples and is asked for the offset at the end of each burst, when the product computes its corrections. The
-// truth is known, so the error is. A seed gives the same run everywhere.
+// A modelled oscillator is polled in bursts of 8 over modelled or recorded delays; each estimator sees the
+// same samples and is asked for the offset at the end of each burst, when the product computes its
+// corrections. The truth is known, so the error is. A seed gives the same run everywhere.
 #pragma once
 
 #include <cstdint>

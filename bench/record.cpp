@@ -82,7 +82,8 @@ Result<Report> run_record(const RecordOptions& options) {
     std::ofstream file(options.file);
     if (!file) return failure(options.file + ": cannot be written");
     std::vector<PeerProcess> processes;
-    if (const auto slave = start(processes, run_unplaced_slave_process); !slave) return failure(slave.error());
+    if (const auto slave = start(processes, run_unplaced_slave_process); !slave)
+        return failure(slave.error());
     for (int i = 0; options.load && i < kSpinning; ++i) {
         if (const auto spinner = start(processes, spin); !spinner) return failure(spinner.error());
     }
@@ -98,8 +99,9 @@ Result<Report> run_record(const RecordOptions& options) {
 
     Report report;
     report.bench = "recording";
-    report.machine = machine_facts({{"load", options.load ? "two spinning processes" : "none of ours"},
-                                    {"gap", std::to_string(options.gap / std::chrono::milliseconds{1}) + " ms"}});
+    report.machine =
+        machine_facts({{"load", options.load ? "two spinning processes" : "none of ours"},
+                       {"gap", std::to_string(options.gap / std::chrono::milliseconds{1}) + " ms"}});
     report.rows.push_back(recording.forward.row("forward", "us"));
     report.rows.push_back(recording.backward.row("backward", "us"));
     report.rows.push_back(recording.error.row("single_probe_error", "us"));

@@ -80,13 +80,14 @@ std::string as_table(const Report& report) {
     for (const auto& [name, value] : report.machine) text += fmt::format("{:<10} {}\n", name, value);
     std::size_t width = 4;
     for (const Row& row : report.rows) width = std::max(width, row.name.size());
-    const bool has_rms = std::any_of(report.rows.begin(), report.rows.end(), [](const Row& r) { return r.rms; });
-    text += fmt::format("\n{:<{}} {:>5} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {}\n", report.bench, width,
-                        "unit", "n", "min", "p50", "p99", "p99.9", "max", has_rms ? "       rms" : "");
+    const bool has_rms = std::any_of(report.rows.begin(), report.rows.end(),
+                                     [](const Row& row) { return row.rms.has_value(); });
+    text += fmt::format("\n{:<{}} {:>5} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}{}\n", report.bench, width,
+                        "unit", "n", "min", "p50", "p99", "p99.9", "max", has_rms ? "        rms" : "");
     for (const Row& row : report.rows) {
-        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f} {}\n",
+        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f}{}\n",
                             row.name, width, row.unit, row.n, row.min, row.p50, row.p99, row.p99_9, row.max,
-                            row.rms ? fmt::format("{:>10.2f}", *row.rms) : std::string{});
+                            row.rms ? fmt::format(" {:>10.2f}", *row.rms) : std::string{});
     }
     if (!report.ratios.empty()) text += '\n';
     for (const auto& [name, value] : report.ratios) text += fmt::format("{:<36} {:.3f}\n", name, value);

@@ -27,7 +27,7 @@ struct Row {
     double p99 = 0;
     double p99_9 = 0;
     double max = 0;
-    std::optional<double> rms;  ///< root of the mean square, of rows that are errors
+    std::optional<double> rms{};  ///< root of the mean square, of rows that are errors
 };
 
 /// The least sample that at least `fraction` of all do not exceed. Requires: sorted, not empty; 0 < fraction

@@ -270,7 +270,11 @@ void MasterCore::end_burst(Member& member) {
     if (!member.burst.active) return;
     member.burst.active = false;
     std::erase(bursting_, &member);
-    member.measurement = combine_burst(member.burst.samples, member.burst.warmup);
+    const auto known = member.burst.samples.empty()
+                           ? std::optional<Estimate>{}
+                           : member.estimator.predict(member.burst.samples.back().at);
+    member.measurement = combine_burst(
+        member.burst.samples, {.warmup = member.burst.warmup, .freq_ppb = known ? known->freq_ppb : 0});
     if (!member.measurement) return;
     if (!member.estimator.predict(member.measurement->at)) {
         // The first measurement: the rate that the member's clock runs at tells its oscillator's frequency,

@@ -9,6 +9,9 @@ namespace berkeley {
 
 namespace {
 
+/// The next probe of a burst comes within it; one that wakes sleeping CPUs takes about so long.
+constexpr Duration kProbeAwake = std::chrono::microseconds{200};
+
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -67,6 +70,8 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options)
         if (!page) return failure(page.error());
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
+    // After the transport, which blocks the signals for all threads that come later.
+    if (!options.let_cpus_sleep) shell->waker_ = std::make_unique<CpuWaker>();
     if (options.clock == ClockKind::system_clock) {
         shell->system_calls_ = std::make_unique<LinuxSystemClock>();
         shell->follower_ = std::make_unique<SystemClockFollower>(*shell->system_calls_);
@@ -175,7 +180,10 @@ void NodeShell::carry_out(Node& node, const Actions& actions) {
                     encode(a.message, encoded_);
                     const Sent sent = transport_->send(a.route, encoded_);
                     if (sent.ok()) {
-                        if (a.token != 0) node.on_sent(a.token, sent.stamp);
+                        if (a.token != 0) {
+                            node.on_sent(a.token, sent.stamp);
+                            if (waker_) waker_->hold(kProbeAwake);
+                        }
                     } else if (sent.outcome == SendOutcome::unreachable) {
                         Actions more;
                         node.on_unreachable(a.route, more);
@@ -186,6 +194,7 @@ void NodeShell::carry_out(Node& node, const Actions& actions) {
                     encode(a.message, encoded_);
                     // Not connected yet, or gone: the core's deadlines notice.
                     static_cast<void>(transport_->send(a.link, encoded_));
+                    if (waker_ && std::holds_alternative<Reply>(a.message.body)) waker_->hold(kProbeAwake);
                 },
                 [&](const Publish& a) {
                     encode(a.message, encoded_);

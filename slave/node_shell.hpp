@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "io/clock_page.hpp"
+#include "io/cpu_waker.hpp"
 #include "io/event_log.hpp"
 #include "io/options.hpp"
 #include "io/os_clock.hpp"
@@ -77,6 +78,7 @@ private:
     std::unique_ptr<SystemClockCalls> system_calls_;
     std::unique_ptr<SystemClockFollower> follower_;
     SuspendDetector suspend_;
+    std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted
     Encoded encoded_;
     Message inbound_;
     std::uint64_t jumps_published_ = 0;

@@ -1,6 +1,7 @@
-// A burst's probes become one measurement: the first ones, which only warm the path, are left out; of the
-// rest the median offset within the lowest quartile of delay is taken. The very fastest packet was often
-// lucky in one direction only, the median of the fast ones is not.
+// A burst's probes become one measurement: each of them says that the offset lies within offset +- delay / 2, so
+// it lies within what all of these intervals share: between the fastest way there and the fastest way back, though
+// no single probe may have had both. The measurement is two parts the middle of that and one part the median
+// offset of the fastest quarter without the first ones, which only warm the path.
 // Not thread-safe.
 #pragma once
 
@@ -14,15 +15,19 @@ namespace berkeley {
 inline constexpr std::size_t kMaxBurst = 64;
 
 struct Measurement {
-    RawTime at{};           ///< master's raw time of the kept sample (of two: their mean, as below)
+    RawTime at{};           ///< master's raw time: the mean of the probes' that it is made of
     Duration offset{0};     ///< slave's raw clock minus master's
-    Duration delay{0};      ///< of the kept sample
-    Sample tightest{};      ///< the one of least delay, warm-up included: the narrowest certain interval
+    Duration delay{0};      ///< made of the interval's width and the median's delay alike
+    Sample tightest{};      ///< the one of least delay: the narrowest certain interval of a single probe
     std::uint32_t samples = 0;
 };
 
-/// `samples`: in the order of the probes. At least one sample behind the warm-up ones gives a measurement;
-/// with fewer than warmup + 1 samples the last one alone serves. Empty: nothing.
-std::optional<Measurement> combine_burst(std::span<const Sample> samples, std::size_t warmup = 2);
+struct BurstOptions {
+    std::size_t warmup = 2;  ///< the first ones, which do not count for the median
+    double freq_ppb = 0;     ///< of the slave's raw clock against the master's, as far as it is known
+};
+
+/// Empty: nothing. Where the intervals share nothing the tightest sample alone serves.
+std::optional<Measurement> combine_burst(std::span<const Sample> probes, const BurstOptions& options = {});
 
 }  // namespace berkeley

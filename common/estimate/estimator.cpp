@@ -4,9 +4,10 @@
 //   freq(t + dt)   = freq(t) + noise                variance wander * dt
 //
 // The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while the
-// innovations are smaller than predicted; innovations larger than predicted raise it again. A filter that
-// believes the oscillator to be too good is wrong by the drift that it denies; one that believes it too bad
-// only passes some more of the measurement's noise.
+// innovations are as white noise is. Innovations that follow each other with the same sign, however small, are
+// drift that the filter denies (Mehra, "On the identification of variances and adaptive Kalman filtering", 1970):
+// they raise it, and so does one that is larger than predicted. A filter that believes the oscillator to be too
+// good is wrong by the drift that it denies; one that believes it too bad only passes some more noise.
 //
 // The floor is the least delay of all probes of 64 rounds, warm-up included. In the first rounds it is still too
 // high, and a filter that trusts it is far too sure of measurements that have the most leverage on the frequency,
@@ -28,13 +29,18 @@ namespace berkeley {
 namespace {
 
 constexpr double kWanderStart = 1e4;  // 100 ppb per root second
-constexpr double kWanderMin = 1e-1;   // 0.3 ppb per root second: the wander of a crystal in a quiet room
+constexpr double kWanderMin = 10;     // 3 ppb per root second: below it the noise passed hardly falls any more
 constexpr double kWanderMax = 1e6;
 /// How fast the wander follows the innovations, per measurement.
 constexpr double kWanderFall = 0.8;
 constexpr double kWanderRise = 2.0;
 /// Squared normalized innovations have mean 1 where the model is right.
 constexpr double kSurprising = 4.0;
+/// Correlation of innovations with those before them; that of white noise is 0.
+constexpr double kLagging = 0.5;
+constexpr double kCorrelationWeight = 0.2;  ///< of the newest
+/// One outlier is not to look like a trend.
+constexpr double kInnovationMax = 3.0;
 /// No oscillator is believed to be farther off.
 constexpr double kFreqMax = 2e8;
 /// So many deviations of a frequency known from before are certain enough.
@@ -57,6 +63,7 @@ void OffsetEstimator::reset() {
     freq_ = 0;
     var_freq_ = options_.freq_prior_stddev_ppb * options_.freq_prior_stddev_ppb;
     wander_ = kWanderStart;
+    forget_innovations();
     rejected_sign_ = 0;
     delay_count_ = 0;
     anchor_.reset();
@@ -117,9 +124,17 @@ double OffsetEstimator::advance(RawTime at) {
     return offset_ + freq_ * dt;
 }
 
-void OffsetEstimator::adapt(double normalized_innovation) {
-    const double factor = normalized_innovation > kSurprising ? kWanderRise : kWanderFall;
-    wander_ = std::clamp(wander_ * factor, kWanderMin, kWanderMax);
+void OffsetEstimator::forget_innovations() { innovation_ = innovation_product_ = innovation_power_ = 0; }
+
+void OffsetEstimator::adapt(double normalized) {
+    const double bounded = std::clamp(normalized, -kInnovationMax, kInnovationMax);
+    const auto follow = [](double& mean, double value) { mean += kCorrelationWeight * (value - mean); };
+    follow(innovation_product_, bounded * innovation_);
+    follow(innovation_power_, bounded * bounded);
+    innovation_ = bounded;
+    const bool lagging = innovation_product_ > kLagging * innovation_power_;
+    const bool surprising = normalized * normalized > kSurprising;
+    wander_ = std::clamp(wander_ * (lagging || surprising ? kWanderRise : kWanderFall), kWanderMin, kWanderMax);
 }
 
 bool OffsetEstimator::update(const Measurement& measurement) {
@@ -127,7 +142,8 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     const auto floor = static_cast<double>(delay_floor().count());
     // The least delay seen so far may itself have queued; the more bursts have been seen, the less.
     const double hidden = floor / (2 * static_cast<double>(delay_count_));
-    const double queued = static_cast<double>(measurement.delay.count()) - floor + hidden;
+    // Made of two probes, a measurement may be below the floor of single ones.
+    const double queued = std::max(0.0, static_cast<double>(measurement.delay.count()) - floor) + hidden;
     const double deviation = static_cast<double>(options_.r0.count()) + queued / 2;
     const double variance = deviation * deviation;
     if (!started_) {
@@ -159,6 +175,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
         // A rate error shows in proportion to the time that passed, so it is tried as the explanation first.
         const double freq = freq_ + implied;
         wander_ = kWanderStart;
+        forget_innovations();
         begin(measurement, variance);
         anchor_.reset();
         prior_bound_ = kFreqMax;
@@ -171,7 +188,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     }
     rejected_sign_ = 0;
     note_tightest(measurement.tightest);
-    adapt(normalized);
+    adapt(innovation / std::sqrt(total));
     const double gain_offset = var_offset_ / total;
     const double gain_freq = covariance_ / total;
     offset_ = predicted + gain_offset * innovation;

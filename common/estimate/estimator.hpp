@@ -28,7 +28,7 @@ struct Estimate {
 };
 
 struct EstimatorOptions {
-    Duration r0{2'000};               ///< deviation of an unqueued measurement
+    Duration r0{3'000};               ///< deviation of an unqueued measurement
     double freq_prior_stddev_ppb = 200'000;
     std::size_t floor_window = 64;    ///< rounds over which the least delay is taken; <= kFloorWindowMax
     double gate_sigma = 5;
@@ -60,7 +60,8 @@ private:
     void note_tightest(const Sample& sample);
     double freq_bound() const;
     double advance(RawTime at);
-    void adapt(double normalized_innovation);
+    void adapt(double normalized);
+    void forget_innovations();
 
     EstimatorOptions options_;
     bool started_ = false;
@@ -78,6 +79,9 @@ private:
     Sample next_anchor_;
     Sample latest_;
     double prior_bound_ = 0;  ///< ppb, of the frequency known from before
+    double innovation_ = 0;  ///< the last, over its deviation
+    double innovation_product_ = 0;  ///< of two in a row, and
+    double innovation_power_ = 0;    ///< of one with itself: means of the latest
     int rejected_sign_ = 0;  ///< of the innovation that was rejected last; 0: none
     std::array<Duration, kFloorWindowMax> delays_{};
     std::size_t delay_count_ = 0;

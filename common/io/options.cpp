@@ -235,6 +235,8 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
                  "A clock with a larger error bound is not called synchronized");
     add_path(app, "--clock-page", raw.clock_page, "PATH",
              "Shared page for applications, or none [/dev/shm/berkeley/CLUSTER/ID]");
+    app.add_flag("--let-cpus-sleep", node.let_cpus_sleep,
+                 "Do not keep idle CPUs awake while a burst is under way: less power, noisier measurements");
 
     app.option_defaults()->group("Takeover");
     add_duration(app, "--heartbeat-interval", node.heartbeat_interval, {5ms, kMinute},

@@ -39,6 +39,7 @@ struct NodeOptions {
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
     bool json = false;
     LogLevel log_level = LogLevel::info;
+    bool let_cpus_sleep = false;  ///< also during bursts
     bool insecure = false;
 };
 

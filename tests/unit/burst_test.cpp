@@ -16,47 +16,52 @@ Sample sample(std::int64_t at, std::int64_t offset, std::int64_t delay) {
 
 TEST(CombineBurst, OfNothingIsNothing) { EXPECT_FALSE(combine_burst({})); }
 
-TEST(CombineBurst, WarmupProbesDoNotCountHoweverFast) {
-    const std::vector<Sample> samples{sample(0, 999, 1), sample(1, 888, 2), sample(2, 10, 100)};
+TEST(CombineBurst, OneProbeIsItsOwnMeasurement) {
+    const auto m = combine_burst(std::vector<Sample>{sample(5, 999, 40)});
+    ASSERT_TRUE(m);
+    EXPECT_EQ(m->at, from_ns<RawTime>(5));
+    EXPECT_EQ(m->offset, Duration{999});
+    EXPECT_EQ(m->delay, Duration{40});
+    EXPECT_EQ(m->samples, 1U);
+}
+
+TEST(CombineBurst, WarmupProbesCountForTheIntervalButNotForTheMedian) {
+    // The first probe says [-20, 180], the last two say [0, 20] and [5, 25]: [5, 20] is what they share.
+    const std::vector<Sample> samples{sample(0, 80, 200), sample(10, 900, 2'000), sample(20, 10, 20), sample(30, 15, 20)};
     const auto m = combine_burst(samples);
     ASSERT_TRUE(m);
-    EXPECT_EQ(m->offset, Duration{10});
-    EXPECT_EQ(m->delay, Duration{100});
-    EXPECT_EQ(m->tightest.delay, Duration{1}) << "of the whole burst";
-    EXPECT_EQ(m->samples, 3U);
+    // Twice the middle (12.5) and once the median of the fastest (10), both of one delay; thirds are cut off.
+    EXPECT_EQ(m->offset, Duration{11});
+    EXPECT_EQ(m->tightest.delay, Duration{20});
 }
 
-TEST(CombineBurst, OfWarmupProbesAloneTheLastServes) {
-    const std::vector<Sample> samples{sample(0, 999, 1), sample(1, 888, 2)};
-    ASSERT_TRUE(combine_burst(samples));
-    EXPECT_EQ(combine_burst(samples)->offset, Duration{888});
-    EXPECT_EQ(combine_burst(std::span{samples}.first(1))->offset, Duration{999});
-}
-
-TEST(CombineBurst, TakesTheMedianOffsetOfTheFastestQuarter) {
-    // Twelve behind no warm-up: the three fastest have the offsets 7, 5 and 30.
-    std::vector<Sample> samples;
-    for (int i = 0; i < 9; ++i) samples.push_back(sample(i, 10'000 + i, 500 + i));
-    samples.insert(samples.begin() + 2, sample(20, 7, 100));
-    samples.insert(samples.begin() + 5, sample(21, 30, 101));
-    samples.push_back(sample(22, 5, 102));
-    const auto m = combine_burst(samples, 0);
-    ASSERT_TRUE(m);
-    EXPECT_EQ(m->offset, Duration{7});
-    EXPECT_EQ(m->delay, Duration{100});
-    EXPECT_EQ(m->at, from_ns<RawTime>(20));
-}
-
-TEST(CombineBurst, OfTwoFastestTakesTheMiddleNotTheLower) {
+TEST(CombineBurst, WayThereAndWayBackMayBeFastestInDifferentProbes) {
+    // True offset 0. One probe was fast there (and 90 slow back), the other fast back: alone, each is 45 off.
     std::vector<Sample> samples(2, sample(0, 0, 1'000));
-    for (int i = 0; i < 4; ++i) samples.push_back(sample(i, 900, 500));
-    samples.push_back(sample(10, -40, 100));
-    samples.push_back(sample(20, 60, 110));
+    samples.push_back(sample(10, -45, 110));
+    samples.push_back(sample(20, 45, 110));
     const auto m = combine_burst(samples);
     ASSERT_TRUE(m);
-    EXPECT_EQ(m->offset, Duration{10});
-    EXPECT_EQ(m->delay, Duration{105});
-    EXPECT_EQ(m->at, from_ns<RawTime>(15));
+    EXPECT_LE(std::abs(m->offset.count()), 15) << "two parts of the middle, 0, one of a median within 45";
+    EXPECT_LT(m->delay, Duration{110});
+}
+
+TEST(CombineBurst, KnownFrequencyIsTakenOutBeforeProbesAreCompared) {
+    // 5 % fast: 50 us gained in the millisecond of the burst, with intervals of 10 us that else share nothing.
+    std::vector<Sample> samples;
+    for (int i = 0; i < 8; ++i) samples.push_back(sample(i * 125'000, i * 6'250, 10'000));
+    const auto m = combine_burst(samples, {.freq_ppb = 50'000'000});
+    ASSERT_TRUE(m);
+    const double expected = 0.05 * static_cast<double>(to_ns(m->at));
+    EXPECT_NEAR(static_cast<double>(m->offset.count()), expected, 2);
+}
+
+TEST(CombineBurst, IntervalsThatShareNothingLeaveTheTightest) {
+    const std::vector<Sample> samples{sample(0, 0, 100), sample(1, 10, 100), sample(2, 5'000, 30)};
+    const auto m = combine_burst(samples);
+    ASSERT_TRUE(m);
+    EXPECT_EQ(m->offset, Duration{5'000});
+    EXPECT_EQ(m->delay, Duration{30});
 }
 
 TEST(CombineBurst, IsUnbiasedUnderSymmetricNoise) {

@@ -72,7 +72,11 @@ const Unit* unit_of(const std::string& path) {
     const std::string& folder = parts.front();
     if (folder == "berkeley") return named("public");
     if (folder == "sim") return named("simulator");  // tests/ is an include folder for it
-    if (folder == "tests") return named(parts[1] == "sim" ? "simulator" : "tests");
+    if (folder == "tests") {
+        // The simulator itself, beside which its tests lie.
+        const bool test = fs::path(path).stem().string().ends_with("_test");
+        return named(parts[1] == "sim" && !test ? "simulator" : "tests");
+    }
     if (folder == "slave" || folder == "master") {
         const std::string stem = fs::path(path).stem().string();
         const bool program = stem.ends_with("_main") || stem.ends_with("_shell");
