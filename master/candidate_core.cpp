@@ -5,18 +5,25 @@
 
 namespace berkeley {
 
-CandidateCore::CandidateCore(const CandidateOptions& options, const CandidateMemory& memory, Prng prng,
-                             RawTime now, ClusterTime initial, std::int64_t rate_ppb)
+namespace {
+
+constexpr std::size_t kSpareListeners = 2;
+
+}  // namespace
+
+CandidateCore::CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
+                             ClusterTime initial, std::int64_t rate_ppb)
     : options_(options),
       slave_(options.slave, Prng{prng.next()}, now, initial, rate_ppb),
       master_(options.master, slave_, Prng{prng.next()}),
-      election_(options.election, Prng{prng.next()}, memory.term, !memory.candidates.empty(), now),
-      saved_term_(memory.term) {
+      election_(options.election, slave_.elector(), Prng{prng.next()}, now),
+      known_(std::move(known)) {
     assert(options_.slave.candidate);
 }
 
 void CandidateCore::start(RawTime now, Actions& out) {
     slave_.start(now, out);
+    for (const CandidateInfo& info : known_) slave_.add_candidate(info, now, out);
     settle(now, out);
 }
 
@@ -46,8 +53,25 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         answer_status(route, *request, received_at, out);
     } else if (const auto* bye = std::get_if<Bye>(&message.body)) {
         master_.on_bye(route, header.sender, *bye, out);
-    } else if (const auto* refused = std::get_if<Refuse>(&message.body);
-               refused && refused->kind == RefuseKind::old_term) {
+    } else if (const auto* ack = std::get_if<Ack>(&message.body)) {
+        if (from_member(route, header.sender)) {
+            const bool candidate = master_.roster().members().at(header.sender)->candidate.has_value();
+            election_.on_ack(header.sender, header.term, *ack, candidate, received_at);
+        } else {
+            drop("unknown-member", out);
+        }
+    } else if (const auto* grant = std::get_if<Grant>(&message.body)) {
+        if (from_member(route, header.sender)) {
+            election_.on_grant(header.sender, header.term, *grant, received_at);
+        } else {
+            drop("unknown-member", out);
+        }
+    } else if (const auto* refused = std::get_if<Refuse>(&message.body)) {
+        const bool vote = refused->kind == RefuseKind::vote || refused->kind == RefuseKind::pre_vote;
+        if (vote) {
+            out.add(EmitEvent{NoteEvent{Severity::info, header.sender.str() + " refuses its vote: " + refused->reason.str()}});
+        }
+        // Whoever knows a newer term ends this leadership.
         election_.on_term(header.term, NodeId{}, received_at);
     } else {
         out.add(EmitEvent{DroppedEvent{"unexpected-type", 1}});
@@ -65,7 +89,8 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
     switch (master_.on_hello(route, sender, hello, now, out)) {
         case Roster::Claim::joined:
         case Roster::Claim::known:
-            welcome(route, hello.generation, out);
+            welcome(route, sender, hello.generation, out);
+            election_.on_committee(hello.committee, message.header.term, now);
             if (hello.candidate && hello.candidate->id == sender) slave_.add_candidate(*hello.candidate, now, out);
             election_.on_term(message.header.term, hello.leader, now);
             return;
@@ -81,13 +106,14 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
     }
 }
 
-void CandidateCore::welcome(Route route, Generation generation, Actions& out) const {
+void CandidateCore::welcome(Route route, const NodeId& to, Generation generation, Actions& out) const {
     Welcome message;
     message.generation = generation;
     message.role = election_.role();
     message.leader = election_.leader();
     message.interval = options_.master.interval;
     message.candidates = all_candidates();
+    message.listen = listeners_.contains(to);
     out.add(SendToRoute{route, slave_.make(std::move(message)), 0});
 }
 
@@ -110,22 +136,25 @@ std::vector<CandidateInfo> CandidateCore::all_candidates() const {
 
 void CandidateCore::on_timer(RawTime now, Actions& out) {
     slave_.on_timer(now, out);
-    if (election_.on_timer(now)) {
-        settle(now, out);
-        beat(out);
-    }
+    const bool beats = election_.on_timer(now);
     settle(now, out);
+    if (beats) beat(now, out);
+    master_.set_leased(election_.has_lease(now));
     master_.on_timer(now, out);
     if (election_.role() == Role::master && master_.self_outlier_rounds() >= kSelfOutlierRounds &&
         !successor().empty()) {
-        hand_over("its own clock is a falseticker", out);
-        election_.step_down("its own clock is a falseticker", now);
+        hand_over("its own clock is a falseticker", now, out);
     }
     settle(now, out);
 }
 
 RawTime CandidateCore::next_deadline() const {
     return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline()});
+}
+
+bool CandidateCore::from_member(Route route, const NodeId& sender) const {
+    const auto found = master_.roster().members().find(sender);
+    return found != master_.roster().members().end() && found->second->route == route;
 }
 
 // Brings slave, master and roster in line with what the election decided, and tells it.
@@ -135,13 +164,29 @@ void CandidateCore::settle(RawTime now, Actions& out) {
         master_.stop_term();
         election_.renew(now);
     }
-    if (election_.term() > slave_.term() ||
-        (election_.leads() && (slave_.leader() != options_.slave.id || slave_.term() != election_.term()))) {
-        slave_.follow(election_.term(), election_.leader());
+    // What was promised is on the disk before anybody is told of it.
+    if (slave_.elector().take_changed()) out.add(SaveState{});
+    const Term term = election_.term();
+    if (term > slave_.term() ||
+        (election_.leads() && (slave_.leader() != options_.slave.id || slave_.term() != term))) {
+        slave_.follow(term, election_.leader());
     }
-    if (election_.leads() && !master_.running()) master_.start_term(now, out);
-    if (!election_.leads() && master_.running()) master_.stop_term();
-    if (election_.role() == Role::warmup && master_.warm()) election_.on_warm();
+    if (master_.running() && (!election_.leads() || led_term_ != term)) {
+        master_.stop_term();
+        out.add(Publish{Channel::publish, slave_.make(StepDown{})});
+        out.add(Publish{Channel::heartbeat, slave_.make(StepDown{})});
+    }
+    if (election_.leads() && !master_.running()) {
+        led_term_ = term;
+        master_.start_term(now, out);
+    }
+    send_ballots(out);
+    master_.set_leased(election_.has_lease(now));
+    if (election_.role() == Role::warmup && master_.warm() && election_.has_lease(now)) election_.on_warm();
+    tell(out);
+}
+
+void CandidateCore::tell(Actions& out) {
     const bool new_role = election_.role() != told_role_;
     if (new_role) {
         told_role_ = election_.role();
@@ -152,27 +197,60 @@ void CandidateCore::settle(RawTime now, Actions& out) {
     if (new_candidates) {
         told_candidates_ = known.size();
         election_.set_peers(known);
-    }
-    if (new_candidates || new_role) {
-        // The members learn whom to follow to, and in which interval the master now leading polls.
-        for (const auto& [id, member] : master_.roster().members()) {
-            welcome(member->route, member->generation, out);
-        }
-    }
-    if (new_candidates || election_.term() != saved_term_) {
-        saved_term_ = election_.term();
         out.add(SaveState{});
+    }
+    if (!new_candidates && !new_role) return;
+    // The members learn whom to follow to, and in which interval the master now leading polls.
+    for (const auto& [id, member] : master_.roster().members()) welcome(member->route, id, member->generation, out);
+}
+
+void CandidateCore::send_ballots(Actions& out) {
+    for (Ballot& ballot : election_.take_ballots()) {
+        const auto member = master_.roster().members().find(ballot.to.id);
+        if (member == master_.roster().members().end() || member->second->incarnation != ballot.to.incarnation) continue;
+        const SlaveCoreOptions& self = options_.slave;
+        out.add(SendToRoute{member->second->route, {{self.cluster, self.id, ballot.term}, ballot.request}, 0});
     }
 }
 
-void CandidateCore::beat(Actions& out) {
+/// As many slaves as the committee has room for are asked to acknowledge heartbeats, the same ones as long as
+/// they answer.
+void CandidateCore::choose_listeners(Actions& out) {
+    const auto& members = master_.roster().members();
+    const auto candidates = 1 + static_cast<std::size_t>(std::count_if(
+                                    members.begin(), members.end(), [](const auto& m) { return m.second->candidate.has_value(); }));
+    const std::size_t target = std::min(kMaxCommittee, std::max(kFill, candidates | 1U));
+    // Some more than there is room for, so that a voter that dies is replaced at once.
+    const std::size_t room = target - std::min(target, candidates) + kSpareListeners;
+    const auto fit = [](const Member& member) { return !member.candidate && member.missed == 0; };
+    std::set<NodeId> chosen;
+    const Committee& committee = election_.leadership().committee();
+    const auto choose = [&](const auto& preferred) {
+        for (const auto& [id, member] : members) {
+            if (chosen.size() >= room) return;
+            if (fit(*member) && preferred(id, *member)) chosen.insert(id);
+        }
+    };
+    choose([&](const NodeId& id, const Member& member) { return contains(committee, id, member.incarnation); });
+    choose([&](const NodeId& id, const Member&) { return listeners_.contains(id); });
+    choose([](const NodeId&, const Member&) { return true; });
+    if (chosen == listeners_) return;
+    const std::set<NodeId> before = std::exchange(listeners_, std::move(chosen));
+    for (const auto& [id, member] : members) {
+        if (before.contains(id) != listeners_.contains(id)) welcome(member->route, id, member->generation, out);
+    }
+}
+
+void CandidateCore::beat(RawTime now, Actions& out) {
+    if (!election_.leads()) return;
+    choose_listeners(out);
     Heartbeat heartbeat;
-    heartbeat.sequence = ++beats_;
+    heartbeat.sequence = election_.beats();
     heartbeat.role = election_.role();
     heartbeat.priority = options_.election.priority;
     heartbeat.round = master_.round();
-    heartbeat.lease_left = options_.election.heartbeat_timeout;
-    heartbeat.committee.term = election_.term();
+    heartbeat.lease_left = election_.lease_left(now);
+    heartbeat.committee = election_.leadership().committee();
     heartbeat.candidates = all_candidates();
     out.add(Publish{Channel::heartbeat, slave_.make(std::move(heartbeat))});
 }
@@ -186,17 +264,20 @@ NodeId CandidateCore::successor() const {
     return best == nullptr ? NodeId{} : best->id;
 }
 
-void CandidateCore::hand_over(std::string_view why, Actions& out) {
+void CandidateCore::hand_over(std::string_view why, RawTime now, Actions& out) {
     const NodeId next = successor();
+    // The lease ends here: not one correction is published after this.
+    master_.stop_term();
     out.add(Publish{Channel::publish, slave_.make(StepDown{next})});
     out.add(Publish{Channel::heartbeat, slave_.make(StepDown{next})});
     out.add(EmitEvent{NoteEvent{Severity::info, next.empty() ? "no standby to hand over to"
                                                              : "handing over to " + next.str() + ": " +
                                                                    std::string(why)}});
+    election_.step_down(std::string(why), now);
 }
 
-void CandidateCore::stop(Actions& out) {
-    if (election_.leads()) hand_over("asked to stop", out);
+void CandidateCore::stop(RawTime now, Actions& out) {
+    if (election_.leads()) hand_over("asked to stop", now, out);
     slave_.stop(out);
     out.add(SaveState{});
 }

@@ -7,6 +7,8 @@
 // It also answers STATUS requests. Pure: events and `now` in, actions out. Not thread-safe.
 #pragma once
 
+#include <set>
+
 #include "election/election.hpp"
 #include "master/master_core.hpp"
 #include "slave/slave_core.hpp"
@@ -19,15 +21,10 @@ struct CandidateOptions {
     ElectionOptions election;
 };
 
-/// What an earlier run left behind, as far as candidates need it.
-struct CandidateMemory {
-    Term term = 0;
-    std::vector<CandidateInfo> candidates;
-};
-
 class CandidateCore {
 public:
-    CandidateCore(const CandidateOptions& options, const CandidateMemory& memory, Prng prng, RawTime now,
+    /// `known`: candidates that an earlier run knew.
+    CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
                   ClusterTime initial, std::int64_t rate_ppb);
     CandidateCore(const CandidateCore&) = delete;
     CandidateCore& operator=(const CandidateCore&) = delete;
@@ -40,23 +37,26 @@ public:
     void on_timer(RawTime now, Actions& out);
     RawTime next_deadline() const;
     /// Hands over to the best standby, where there is one, and says BYE.
-    void stop(Actions& out);
+    void stop(RawTime now, Actions& out);
 
     SlaveCore& slave() { return slave_; }
     const SlaveCore& slave() const { return slave_; }
     const MasterCore& master() const { return master_; }
     const Election& election() const { return election_; }
-    /// To be kept for the next run.
-    CandidateMemory memory() const { return {election_.term(), slave_.known_candidates()}; }
 
 private:
     void on_hello(Route route, const Message& message, const Hello& hello, RawTime now, Actions& out);
     void answer_status(Route route, const StatusRequest& request, RawTime now, Actions& out);
-    void welcome(Route route, Generation generation, Actions& out) const;
+    void welcome(Route route, const NodeId& to, Generation generation, Actions& out) const;
     void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why, Actions& out) const;
     void settle(RawTime now, Actions& out);
-    void beat(Actions& out);
-    void hand_over(std::string_view why, Actions& out);
+    void tell(Actions& out);
+    void beat(RawTime now, Actions& out);
+    void choose_listeners(Actions& out);
+    void send_ballots(Actions& out);
+    bool from_member(Route route, const NodeId& sender) const;
+    void hand_over(std::string_view why, RawTime now, Actions& out);
+    void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     NodeId successor() const;
     std::vector<CandidateInfo> all_candidates() const;
 
@@ -65,9 +65,10 @@ private:
     MasterCore master_;
     Election election_;
     Role told_role_ = Role::slave;  ///< none told yet
-    Term saved_term_;
+    Term led_term_ = 0;             ///< that the master core runs in
+    std::vector<CandidateInfo> known_;
+    std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
     std::size_t told_candidates_ = 0;
-    std::uint64_t beats_ = 0;
 };
 
 }  // namespace berkeley

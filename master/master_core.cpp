@@ -56,7 +56,7 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     waiting_.clear();
     bursting_.clear();
     for (auto& [id, member] : roster_.members()) {
-        member->estimator.reset();
+        // What was learned of its oscillator, in an earlier leadership of this node, stays true.
         member->burst = {};
         member->measurement.reset();
         member->reply.reset();
@@ -318,7 +318,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     round_at_ = std::max(began + options_.interval, now);
     count_warm();
     drop_silent(out);
-    if (!warm_) return;
+    if (!warm_ || !leased_) return;
     VerdictOptions options;
     options.interval = options_.interval;
     options.inherited_bound = inherited_bound(now);

@@ -36,6 +36,8 @@ public:
     void start_term(RawTime now, Actions& out);
     void stop_term();
     bool running() const { return running_; }
+    /// Without a lease nothing is published: asked before every round's end.
+    void set_leased(bool leased) { leased_ = leased; }
     /// A majority of the roster has replied in this term: corrections may be made.
     bool warm() const;
 
@@ -100,6 +102,7 @@ private:
     Duration inherited_bound_{0};
     RawTime inherited_at_{};
     bool warm_ = false;
+    bool leased_ = false;
     bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;
 };

@@ -12,14 +12,9 @@ namespace {
 class CandidateNode final : public Node {
 public:
     CandidateNode(const CandidateOptions& options, const NodeShell& shell, std::vector<CandidateInfo> known)
-        : core_(options, {shell.saved().term, known}, shell.seeded(), shell.now(), shell.initial_time(),
-                shell.saved().freq_ppb),
-          known_(std::move(known)) {}
+        : core_(options, std::move(known), shell.seeded(), shell.now(), shell.initial_time(), shell.saved().freq_ppb) {}
 
-    void start(RawTime now, Actions& out) override {
-        core_.start(now, out);
-        for (const CandidateInfo& info : known_) core_.slave().add_candidate(info, now, out);
-    }
+    void start(RawTime now, Actions& out) override { core_.start(now, out); }
     void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {
         core_.on_link_message(link, via, message, at, out);
     }
@@ -30,18 +25,12 @@ public:
     void on_unreachable(Route route, Actions& out) override { core_.on_unreachable(route, out); }
     void on_timer(RawTime now, Actions& out) override { core_.on_timer(now, out); }
     RawTime next_deadline() const override { return core_.next_deadline(); }
-    void stop(Actions& out) override { core_.stop(out); }
+    void stop(RawTime now, Actions& out) override { core_.stop(now, out); }
     SlaveCore& slave() override { return core_.slave(); }
     const SlaveCore& slave() const override { return core_.slave(); }
-    void remember(SavedState& state) const override {
-        const CandidateMemory memory = core_.memory();
-        state.term = memory.term;
-        state.candidates = memory.candidates;
-    }
 
 private:
     CandidateCore core_;
-    std::vector<CandidateInfo> known_;
 };
 
 /// Binds the three sockets and says where others find them.
@@ -88,11 +77,9 @@ int run(const MasterOptions& options) {
     core.master.interval = options.interval;
     core.master.burst = options.burst;
     core.master.window = options.window;
-    core.election.id = options.node.id;
     core.election.priority = options.priority;
     core.election.standby = options.standby;
     core.election.heartbeat_interval = options.node.heartbeat_interval;
-    core.election.heartbeat_timeout = options.node.heartbeat_timeout;
     CandidateNode node(core, **shell, (*shell)->saved().candidates);
     return (*shell)->run(node, endpoints);
 }

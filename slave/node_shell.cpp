@@ -28,6 +28,10 @@ std::uint64_t random_word() {
     return word;
 }
 
+bool is_promise(const Message& message) {
+    return std::holds_alternative<Grant>(message.body) || std::holds_alternative<Ack>(message.body);
+}
+
 template <class... Ts>
 struct Overload : Ts... {
     using Ts::operator()...;
@@ -92,6 +96,8 @@ SlaveCoreOptions NodeShell::core_options() const {
     core.cluster = options_.cluster;
     core.id = options_.id;
     core.incarnation = saved_.incarnation;
+    core.heartbeat_timeout = options_.heartbeat_timeout;
+    core.memory = {saved_.term, saved_.voted_for, saved_.committee};
     core.discipline.max_slew_ppb = options_.max_slew_ppb;
     core.discipline.step_threshold = options_.step_threshold;
     core.discipline.max_correction = options_.max_correction;
@@ -133,9 +139,9 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
         receive(node);
     }
     actions.clear();
-    node.stop(actions);
+    node.stop(now(), actions);
     carry_out(node, actions);
-    save(node);
+    static_cast<void>(save(node));
     transport_->close(kLinger);
     log_.tick(stamp(node));
     log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", stamp(node));
@@ -191,6 +197,8 @@ void NodeShell::carry_out(Node& node, const Actions& actions) {
                     }
                 },
                 [&](const SendToLink& a) {
+                    // A promise that is not on the disk is not made.
+                    if (save_failed_ && is_promise(a.message)) return;
                     encode(a.message, encoded_);
                     // Not connected yet, or gone: the core's deadlines notice.
                     static_cast<void>(transport_->send(a.link, encoded_));
@@ -206,11 +214,19 @@ void NodeShell::carry_out(Node& node, const Actions& actions) {
                 },
                 [&](const DropLink& a) { transport_->drop_link(a.link); },
                 [&](const PublishClock&) { publish_clock(node); },
-                [&](const SaveState&) { save(node); },
+                [&](const SaveState&) {
+                    if (const auto saved = save(node); !saved) promise_lost(node, saved.error());
+                },
                 [&](const EmitEvent& a) { log_.log(a.event, stamp(node)); },
             },
             action);
     }
+}
+
+void NodeShell::promise_lost(Node& node, const std::string& why) {
+    Actions actions;
+    node.slave().stop_voting(why, actions);
+    carry_out(node, actions);
 }
 
 void NodeShell::publish_clock(const Node& node) {
@@ -245,12 +261,17 @@ Result<void> NodeShell::follow(const Node& node) {
     return {};
 }
 
-void NodeShell::save(const Node& node) {
+Result<void> NodeShell::save(const Node& node) {
     saved_.freq_ppb = node.slave().discipline().map().rate_ppb;
-    node.remember(saved_);
+    saved_.candidates = node.slave().known_candidates();
+    const ElectorMemory& memory = node.slave().elector().memory();
+    saved_.term = memory.term;
+    saved_.voted_for = memory.voted_for;
+    saved_.committee = memory.committee;
     const auto result = state_->save(saved_);
     if (!result && !save_failed_) log_.note(Severity::error, result.error());
     save_failed_ = !result;
+    return save_failed_ ? result : Result<void>{};
 }
 
 void NodeShell::housekeeping(Node& node, TrueTime now) {
@@ -266,7 +287,7 @@ void NodeShell::housekeeping(Node& node, TrueTime now) {
     }
     if (now >= save_at_) {
         save_at_ = now + kSaveEvery;
-        save(node);
+        static_cast<void>(save(node));
     }
     log_.tick(stamp(node));
 }

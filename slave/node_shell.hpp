@@ -33,11 +33,9 @@ public:
     virtual void on_unreachable(Route, Actions&) {}
     virtual void on_timer(RawTime now, Actions& out) = 0;
     virtual RawTime next_deadline() const = 0;
-    virtual void stop(Actions& out) = 0;
+    virtual void stop(RawTime now, Actions& out) = 0;
     virtual SlaveCore& slave() = 0;
     virtual const SlaveCore& slave() const = 0;
-    /// Adds what this kind of node remembers besides its frequency and incarnation.
-    virtual void remember(SavedState&) const {}
 };
 
 class NodeShell {
@@ -64,7 +62,8 @@ private:
     void receive(Node& node);
     void publish_clock(const Node& node);
     [[nodiscard]] Result<void> follow(const Node& node);
-    void save(const Node& node);
+    Result<void> save(const Node& node);
+    void promise_lost(Node& node, const std::string& why);
     void housekeeping(Node& node, TrueTime now);
     EventStamp stamp(const Node& node) const;
 

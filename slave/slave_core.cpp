@@ -22,6 +22,9 @@ constexpr int kMissedRounds = 3;
 /// A takeover takes about a second with the default timers; a clock stays SYNCHRONIZED through it.
 constexpr Duration kTakeoverAllowance = seconds{2};
 
+/// L, against D: clocks run at different rates, by far less than a fifth.
+Duration lease_of(Duration timeout) { return timeout / 5 * 4; }
+
 Duration valid_for(Duration interval) { return kMissedRounds * interval + kTakeoverAllowance; }
 
 }  // namespace
@@ -30,9 +33,13 @@ SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, Cl
                      std::int64_t rate_ppb)
     : options_(options),
       prng_(prng),
+      elector_({options.id, options.incarnation, options.heartbeat_timeout, lease_of(options.heartbeat_timeout)},
+               options.memory, now),
       generation_(prng_.next() | 1),
       discipline_(options.discipline, now, initial, rate_ppb),
       polled_at_(now) {
+    hears_ = options.want_heartbeats || elector_.is_voter();
+    term_ = elector_.term();
     discipline_.set_valid_for(valid_for(interval_));
 }
 
@@ -64,7 +71,7 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
             link.welcomed = false;
             out.add(ConnectLink{i, info.poll});
         }
-        out.add(SubscribeLink{i, info.publish, options_.want_heartbeats ? info.heartbeat : Url{}});
+        subscribe(i, out);
         return;
     }
     LinkState state;
@@ -83,9 +90,21 @@ void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
     *free = std::move(state);
     const auto link = static_cast<Link>(free - links_.begin());
     out.add(ConnectLink{link, free->poll});
-    if (free->info) {
-        out.add(SubscribeLink{link, free->info->publish,
-                              options_.want_heartbeats ? free->info->heartbeat : Url{}});
+    subscribe(link, out);
+}
+
+void SlaveCore::subscribe(Link link, Actions& out) const {
+    const auto& info = links_[link].info;
+    if (info) out.add(SubscribeLink{link, info->publish, hears_ ? info->heartbeat : Url{}});
+}
+
+/// Candidates, voters and those that the leader asks hear heartbeats; to a large cluster's others they are noise.
+void SlaveCore::hear(Actions& out) {
+    const bool hears = options_.want_heartbeats || asked_to_listen_ || elector_.is_voter();
+    if (hears == hears_) return;
+    hears_ = hears;
+    for (Link i = 0; i < links_.size(); ++i) {
+        if (links_[i].used) subscribe(i, out);
     }
 }
 
@@ -97,6 +116,7 @@ void SlaveCore::greet(Link link, RawTime now, Actions& out) {
     hello.freq_ppb = discipline_.map().rate_ppb;
     hello.leader = leader_;
     hello.candidate = options_.candidate;
+    hello.committee = elector_.committee();
     out.add(SendToLink{link, make(std::move(hello))});
     // A little noise, so that a thousand slaves started together do not greet together for ever.
     const double jitter = prng_.uniform(0.9, 1.1);
@@ -120,10 +140,13 @@ void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime r
     } else if (const auto* refuse = std::get_if<Refuse>(&message.body); refuse && dealer) {
         on_refuse(link, message, *refuse, received_at, out);
     } else if (const auto* beat = std::get_if<Heartbeat>(&message.body); beat && via == Via::heartbeat) {
-        for (const CandidateInfo& info : beat->candidates) add_candidate(info, received_at, out);
+        on_heartbeat(link, message, *beat, received_at, out);
+    } else if (const auto* vote = std::get_if<VoteRequest>(&message.body); vote && dealer) {
+        on_vote_request(link, message, *vote, received_at, out);
     } else if (std::holds_alternative<RoundNotice>(message.body) && via == Via::publish) {
         // Rounds are told to people by the master; here they only show that the link lives.
     } else if (std::holds_alternative<StepDown>(message.body) && !dealer) {
+        if (via == Via::heartbeat) elector_.on_step_down(message.header.sender, message.header.term);
         if (message.header.sender == leader_ && via == Via::publish) {
             out.add(EmitEvent{NoteEvent{Severity::info, "the master " + leader_.str() + " stepped down"}});
         }
@@ -158,16 +181,64 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
     }
     state.welcomed = true;
     if (!state.info || *state.info != sender) {
-        out.add(SubscribeLink{link, sender.publish, options_.want_heartbeats ? sender.heartbeat : Url{}});
         state.info = sender;
+        subscribe(link, out);
     }
     if (welcome.role == Role::master || welcome.role == Role::warmup) {
         interval_ = std::clamp(welcome.interval, Duration{milliseconds{1}}, Duration{std::chrono::hours{1}});
         discipline_.set_valid_for(valid_for(interval_));
+        asked_to_listen_ = welcome.listen;
+        hear(out);
     }
     for (const CandidateInfo& info : welcome.candidates) {
         if (info.id != sender.id) add_candidate(info, now, out);
     }
+}
+
+void SlaveCore::follow_told(Term term, const NodeId& leader, Actions& out) {
+    follow(term, leader);
+    out.add(EmitEvent{NoteEvent{Severity::info, "following " + leader.str() + " in term " + std::to_string(term_)}});
+}
+
+void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now, Actions& out) {
+    for (const CandidateInfo& info : beat.candidates) add_candidate(info, now, out);
+    const Header& header = message.header;
+    if (header.term < elector_.term() && (beat.role == Role::master || beat.role == Role::warmup)) {
+        Refuse refuse;
+        refuse.kind = RefuseKind::old_term;
+        refuse.reason = *Reason::from("a newer term has begun");
+        out.add(SendToLink{link, {{options_.cluster, options_.id, elector_.term()}, std::move(refuse)}});
+        return drop("old-term", out);
+    }
+    if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
+    if (header.term > term_ || (header.term == term_ && leader_.empty())) follow_told(header.term, header.sender, out);
+    if (elector_.take_changed()) out.add(SaveState{});
+    out.add(SendToLink{link, make(elector_.ack(beat.sequence))});
+    hear(out);
+}
+
+void SlaveCore::on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,
+                                Actions& out) {
+    const Header& header = message.header;
+    const std::string_view why = elector_.judge(header.sender, header.term, request, now);
+    // On the disk before it is given.
+    if (elector_.take_changed()) out.add(SaveState{});
+    if (!why.empty()) {
+        Refuse refuse;
+        refuse.kind = request.pre_vote ? RefuseKind::pre_vote : RefuseKind::vote;
+        refuse.reason = *Reason::from(why);
+        out.add(SendToLink{link, {{options_.cluster, options_.id, elector_.term()}, std::move(refuse)}});
+        return;
+    }
+    if (!request.pre_vote && header.term > term_) follow(header.term, NodeId{});
+    out.add(SendToLink{
+        link, {{options_.cluster, options_.id, header.term}, Grant{request.pre_vote, options_.incarnation}}});
+}
+
+void SlaveCore::stop_voting(std::string_view why, Actions& out) {
+    if (elector_.disabled()) return;
+    elector_.disable();
+    out.add(EmitEvent{NoteEvent{Severity::error, "votes no more until it is restarted: " + std::string(why)}});
 }
 
 void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at,
@@ -182,9 +253,9 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     }
     if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
     if (header.term > term_ || leader_.empty()) {
-        follow(header.term, header.sender);
-        out.add(EmitEvent{NoteEvent{Severity::info, "following " + leader_.str() + " in term " +
-                                                        std::to_string(term_)}});
+        follow_told(header.term, header.sender, out);
+        elector_.observe(header.term);
+        if (elector_.take_changed()) out.add(SaveState{});
     }
     leader_link_ = link;
     polled_at_ = received_at;
@@ -281,10 +352,7 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
                                            options_.cluster.str() + "?)"}});
             }
             out.add(ConnectLink{i, state.poll});
-            if (state.info) {
-                out.add(SubscribeLink{i, state.info->publish,
-                                      options_.want_heartbeats ? state.info->heartbeat : Url{}});
-            }
+            subscribe(i, out);
         }
         if (now < state.hello_at) continue;
         const bool polled = leader_link_ == i && now - polled_at_ < kMissedRounds * interval_;

@@ -16,6 +16,7 @@
 
 #include "base/prng.hpp"
 #include "discipline/discipline.hpp"
+#include "election/elector.hpp"
 #include "protocol/actions.hpp"
 
 namespace berkeley {
@@ -28,6 +29,8 @@ struct SlaveCoreOptions {
     Incarnation incarnation = 0;
     std::optional<CandidateInfo> candidate;  ///< set where this node is a candidate: told in HELLO
     bool want_heartbeats = false;
+    Duration heartbeat_timeout = std::chrono::milliseconds{500};
+    ElectorMemory memory;  ///< what an earlier run promised
 };
 
 /// Which socket of a link a message came from.
@@ -54,6 +57,10 @@ public:
     /// The machine slept or the process was stopped for long.
     void disrupt(std::string_view why, Actions& out);  // the next on_timer greets every candidate anew
 
+    Elector& elector() { return elector_; }
+    const Elector& elector() const { return elector_; }
+    /// The state directory cannot be written: this node goes on as a slave, without a vote.
+    void stop_voting(std::string_view why, Actions& out);
     Term term() const { return term_; }
     const NodeId& leader() const { return leader_; }
     Term applied_term() const { return applied_term_; }
@@ -88,12 +95,21 @@ private:
     void on_correction(Link link, const Message& message, const Correction& correction, RawTime now,
                        Actions& out);
     void on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now, Actions& out);
+    void on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now, Actions& out);
+    void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now, Actions& out);
+    /// Told of changes of whom this node follows, and of the term.
+    void follow_told(Term term, const NodeId& leader, Actions& out);
+    void subscribe(Link link, Actions& out) const;
+    void hear(Actions& out);
     std::string_view fence(Link link, const Message& message, const Correction& correction, RawTime now) const;
     void watch_links(RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
 
     SlaveCoreOptions options_;
     Prng prng_;
+    Elector elector_;
+    bool asked_to_listen_ = false;  ///< by the leader
+    bool hears_ = false;            ///< heartbeats are subscribed to
     Generation generation_;
     Discipline discipline_;
     std::array<LinkState, kMaxCandidates> links_{};

@@ -18,7 +18,7 @@ public:
     }
     void on_timer(RawTime now, Actions& out) override { core_.on_timer(now, out); }
     RawTime next_deadline() const override { return core_.next_deadline(); }
-    void stop(Actions& out) override { core_.stop(out); }
+    void stop(RawTime, Actions& out) override { core_.stop(out); }
     SlaveCore& slave() override { return core_; }
     const SlaveCore& slave() const override { return core_; }
 

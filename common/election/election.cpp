@@ -1,78 +1,181 @@
 #include "election/election.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace berkeley {
 
-Election::Election(const ElectionOptions& options, Prng prng, Term term, bool adopted, RawTime now)
-    : options_(options), prng_(prng), term_(term), adopted_(adopted) {
+Election::Election(const ElectionOptions& options, Elector& elector, Prng prng, RawTime now)
+    : options_(options), elector_(elector), prng_(prng) {
     arm(now);
 }
 
 bool Election::on_timer(RawTime now) {
     if (leads()) {
-        if (now < beat_at_) return false;
-        if (now - last_beat_ > options_.heartbeat_timeout && !peers_.empty()) {
-            // This process was stopped or starved for so long that another may lead by now: listen first.
-            step_down("paused for longer than the heartbeat timeout", now);
+        if (elector_.term() > asked_) {
+            step_down("a newer term has begun", now);
             return false;
         }
-        last_beat_ = now;
+        if (elector_.disabled()) {
+            step_down("its promises cannot be saved", now);
+            return false;
+        }
+        if (leadership_.lost(now)) {
+            step_down("no majority of the voters answers", now);
+            return false;
+        }
+        if (now < beat_at_) return false;
+        leadership_.change(now);
+        elector_.adopt(leadership_.committee());
+        elector_.hear_myself(now);
+        beat_number_ = leadership_.beat(now);
         beat_at_ = now + options_.heartbeat_interval;
+        if (leadership_.committee().voters.size() > 1) founded_ = false;
         return true;
     }
+    if (phase_ != Phase::none && now >= ask_at_ && now < deadline_) ask(now);
     if (now < deadline_) return false;
-    if (role_ == Role::standby) {
-        lead(now, "no heartbeat from " + (leader_.empty() ? "a master" : leader_.str()) + " for too long");
-    } else if (!options_.standby || adopted_) {
-        lead(now, "no master heard");
+    if (phase_ != Phase::none) {
+        listen("the voters did not agree to it", now);
+    } else if (!elector_.committee().voters.empty()) {
+        campaign(Phase::pre_vote, "no heartbeat for too long", now);
+    } else if (!options_.standby) {
+        found(now);
     } else {
         arm(now);  // a standby that no master has adopted waits for ever
     }
     return leads() && on_timer(now);
 }
 
+void Election::found(RawTime now) {
+    const ElectorOptions& self = elector_.options();
+    const Term term = elector_.term() + 1;
+    elector_.replace({term, 1, {{self.id, self.incarnation}}});
+    asked_ = term;
+    if (!elector_.judge(self.id, term, {.committee_term = term, .committee_version = 1}, now).empty()) {
+        return arm(now);  // silent after a restart
+    }
+    founded_ = true;
+    lead(now, "no master heard");
+}
+
+void Election::campaign(Phase phase, std::string reason, RawTime now) {
+    const ElectorOptions& self = elector_.options();
+    const Committee& committee = elector_.committee();
+    const Term term = phase_ == Phase::pre_vote && phase == Phase::vote ? asked_ : elector_.term() + 1;
+    const VoteRequest request{.pre_vote = phase == Phase::pre_vote,
+                              .incarnation = self.incarnation,
+                              .priority = options_.priority,
+                              .committee_term = committee.term,
+                              .committee_version = committee.version};
+    if (const auto why = elector_.judge(self.id, term, request, now); !why.empty()) {
+        phase_ = Phase::none;
+        return arm(now, 0);
+    }
+    phase_ = phase;
+    asked_ = term;
+    granted_.clear();
+    if (contains(committee, self.id, self.incarnation)) granted_.insert(self.id);
+    leader_ = NodeId{};
+    if (role_ != Role::candidate) change(Role::candidate, std::move(reason));
+    const auto jitter = prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count())));
+    deadline_ = now + elector_.options().timeout / 2 + Duration{static_cast<std::int64_t>(jitter)};
+    ask(now);
+    count(now);
+}
+
+void Election::ask(RawTime now) {
+    const ElectorOptions& self = elector_.options();
+    const Committee& committee = elector_.committee();
+    ask_at_ = now + options_.heartbeat_interval / 2;
+    for (const Voter& voter : committee.voters) {
+        if (voter.id == self.id || granted_.contains(voter.id)) continue;
+        ballots_.push_back({voter, asked_,
+                            {.pre_vote = phase_ == Phase::pre_vote,
+                             .incarnation = self.incarnation,
+                             .priority = options_.priority,
+                             .committee_term = committee.term,
+                             .committee_version = committee.version}});
+    }
+}
+
+void Election::on_grant(const NodeId& from, Term term, const Grant& grant, RawTime now) {
+    const bool expected = phase_ == (grant.pre_vote ? Phase::pre_vote : Phase::vote) && term == asked_;
+    if (!expected || !contains(elector_.committee(), from, grant.incarnation)) return;
+    granted_.insert(from);
+    count(now);
+}
+
+void Election::count(RawTime now) {
+    if (phase_ == Phase::none || elector_.disabled() || granted_.size() < majority(elector_.committee())) return;
+    if (phase_ == Phase::pre_vote) {
+        campaign(Phase::vote, reason_, now);
+    } else {
+        lead(now, "elected by " + std::to_string(granted_.size()) + " of " +
+                      std::to_string(elector_.committee().voters.size()) + " voters");
+    }
+}
+
+void Election::on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now) {
+    if (leads() && term == asked_) leadership_.on_ack(from, ack, candidate, now);
+}
+
 void Election::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return;
-    if (term < term_ || from == options_.id) return;
-    if (leads() && term == term_) {
-        // Two leaders of one term cannot both go on; both sides know priority and name and decide alike.
-        const bool yield = heartbeat.priority != options_.priority ? heartbeat.priority > options_.priority
-                                                                   : from < options_.id;
-        if (!yield) return;
-    }
-    follow(term, from, now);
+    if (term < elector_.term() || from == elector_.options().id) return;
+    // A term has one leader: whoever claims ours is another life of ours, or lies.
+    if (leads() && term == asked_) return;
+    on_term(term, from, now);
+    follow(from, now);
 }
 
 void Election::on_term(Term term, const NodeId& leader, RawTime now) {
-    if (term <= term_) return;
-    if (!leader.empty() && leader != options_.id) {
-        follow(term, leader, now);
-    } else {
-        term_ = term;
-        if (leads()) step_down("a newer term has begun", now);
+    elector_.observe(term);
+    const Term newest = elector_.term();
+    if (leads() && newest > asked_) step_down("a newer term has begun", now);
+    if (phase_ != Phase::none && newest >= asked_ + (phase_ == Phase::vote ? 1 : 0)) {
+        listen("a newer term has begun", now);
     }
+    // What others say of the term that this node knows already must not wake a leader that fell silent.
+    const bool news = term == newest && term > followed_;
+    if (news && !leads() && !leader.empty() && leader != elector_.options().id) follow(leader, now);
+}
+
+void Election::on_committee(const Committee& committee, Term term, RawTime now) {
+    if (committee.voters.empty()) return;
+    const bool mine = contains(committee, elector_.options().id, elector_.options().incarnation);
+    if (mine || (!elector_.committee().voters.empty() && !founded_)) return;
+    if (leads()) step_down("the members belong to a cluster that this node does not remember", now);
+    founded_ = false;
+    elector_.observe(term);
+    elector_.replace(committee);
 }
 
 void Election::on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now) {
-    if (role_ != Role::standby || from != leader_ || term != term_) return;
-    if (step_down.successor == options_.id) {
-        lead(now, from.str() + " handed over");
-    } else {
+    if (leads() || term != elector_.term() || (!leader_.empty() && from != leader_)) return;
+    if (step_down.successor == elector_.options().id) {
+        campaign(Phase::vote, from.str() + " handed over", now);
+    } else if (phase_ == Phase::none) {
         arm(now);
     }
+}
+
+void Election::renew(RawTime now) {
+    if (!leads()) return;
+    if (elector_.committee().voters.size() > 1) return step_down("the term was used before", now);
+    listen("the term was used before", now);
+    found(now);
 }
 
 void Election::on_warm() {
     if (role_ == Role::warmup) change(Role::master, "a majority of the roster replied");
 }
 
-void Election::renew(RawTime now) {
-    if (leads()) lead(now, "the term was used before");
-}
+void Election::step_down(std::string reason, RawTime now) { listen(std::move(reason), now); }
 
-void Election::step_down(std::string reason, RawTime now) {
+void Election::listen(std::string reason, RawTime now) {
     leader_ = NodeId{};
+    phase_ = Phase::none;
     change(Role::listen, std::move(reason));
     arm(now);
 }
@@ -83,38 +186,47 @@ void Election::change(Role role, std::string reason) {
 }
 
 void Election::lead(RawTime now, std::string reason) {
-    ++term_;
-    adopted_ = true;
-    leader_ = options_.id;
+    phase_ = Phase::none;
+    leader_ = elector_.options().id;
+    followed_ = asked_;
+    leadership_.begin(elector_.options(), options_.heartbeat_interval, elector_.term(), elector_.committee(), now);
     change(Role::warmup, std::move(reason));
     beat_at_ = now;
-    last_beat_ = now;
 }
 
-void Election::follow(Term term, const NodeId& leader, RawTime now) {
-    const bool news = role_ != Role::standby || leader_ != leader || term_ != term;
-    term_ = term;
+void Election::follow(const NodeId& leader, RawTime now) {
+    phase_ = Phase::none;
+    founded_ = false;
+    if (role_ != Role::standby || leader_ != leader) change(Role::standby, "following " + leader.str());
     leader_ = leader;
-    adopted_ = true;
-    if (news) change(Role::standby, "following " + leader.str());
+    followed_ = elector_.term();
     arm(now);
 }
 
-void Election::arm(RawTime now) { deadline_ = now + patience(); }
+void Election::arm(RawTime now, int timeouts) { deadline_ = now + patience(timeouts); }
 
-Duration Election::patience() {
+Duration Election::patience(int timeouts) {
+    const NodeId& self = elector_.options().id;
     const auto before_us = [&](const CandidateInfo& peer) {
-        if (peer.id == leader_ || peer.id == options_.id) return false;
-        return peer.priority != options_.priority ? peer.priority > options_.priority : peer.id < options_.id;
+        if (peer.id == leader_ || peer.id == self) return false;
+        return peer.priority != options_.priority ? peer.priority > options_.priority : peer.id < self;
     };
     const auto rank = std::count_if(peers_.begin(), peers_.end(), before_us);
     const auto jitter = static_cast<std::int64_t>(
         prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count()))));
-    // A node that belonged to a cluster gives its old master time to find it before it stands itself.
-    const int timeouts = role_ == Role::listen && adopted_ ? 4 : 1;
-    return timeouts * options_.heartbeat_timeout + rank * options_.stagger + Duration{jitter};
+    const Duration least = options_.heartbeat_interval / 2;
+    return std::max(least, timeouts * elector_.options().timeout) + rank * options_.stagger + Duration{jitter};
 }
 
-RawTime Election::next_deadline() const { return leads() ? beat_at_ : deadline_; }
+Duration Election::lease_left(RawTime now) const {
+    if (!has_lease(now)) return Duration{0};
+    const RawTime until = leadership_.lease_until();
+    return until == RawTime::max() ? elector_.options().lease : until - now;
+}
+
+RawTime Election::next_deadline() const {
+    if (leads()) return beat_at_;
+    return phase_ == Phase::none ? deadline_ : std::min(deadline_, ask_at_);
+}
 
 }  // namespace berkeley

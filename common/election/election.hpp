@@ -1,85 +1,120 @@
-// Election: who leads, by terms. The room in which the complete election (votes, committee, lease) will live;
-// today it is takeover on silence.
+// Election: who leads, by terms and votes. A candidate's half; every node's voting half is its Elector.
 //
-//   LISTEN --silence, not --standby--> WARMUP --majority of the roster replied--> MASTER
-//     |  master heard                                                                |
-//     v                                                                              | higher term,
-//   STANDBY --silence for D + S * rank + jitter, or named successor--> WARMUP        | pause, step-down
-//      ^-----------------------------------------------------------------------------'
+//   LISTEN --silence, founds--------------------------------.
+//     |  master heard                                        v
+//   STANDBY --silence for D + S * rank + jitter--> CANDIDATE(pre-vote --majority--> vote) --majority--> WARMUP
+//     ^   '--named by STEPDOWN: vote at once----------^          | in vain: LISTEN                        |
+//     |                                                                   a majority of the roster replied v
+//     '--------- lease lost, higher term, refusal: STEPDOWN ------------------------------------------ MASTER
 //
-// Every leadership has a term higher than any its leader has seen, so slaves can fence by it. Limits: without
-// votes, a network cut in two has a master on each side until it heals; then the higher term goes on alone.
-// Pure; not thread-safe. Times are raw times, never the clock that is disciplined.
+// A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as a
+// standby, and has heard no master for a full timeout. A leader that cannot renew its lease leads no longer: its
+// Leadership says until when it may. Sources: see elector.hpp and leadership.hpp. Pure; not thread-safe. Times are
+// raw times, never the clock that is disciplined.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/prng.hpp"
-#include "base/time.hpp"
-#include "protocol/messages.hpp"
+#include "election/leadership.hpp"
 
 namespace berkeley {
 
 struct ElectionOptions {
-    NodeId id;
     std::int32_t priority = 100;
     bool standby = false;  ///< never founds a cluster: waits until it has heard a master
     Duration heartbeat_interval = std::chrono::milliseconds{100};  ///< H
-    Duration heartbeat_timeout = std::chrono::milliseconds{500};   ///< D
     Duration stagger = std::chrono::milliseconds{100};             ///< S, per rank
     Duration jitter = std::chrono::milliseconds{50};               ///< J, at most
 };
 
+/// A request for a vote, to be sent to that voter.
+struct Ballot {
+    Voter to;
+    Term term = 0;
+    VoteRequest request;
+};
+
 class Election {
 public:
-    /// `term`: the last term of an earlier run. `adopted`: an earlier run has belonged to a cluster.
-    Election(const ElectionOptions& options, Prng prng, Term term, bool adopted, RawTime now);
+    /// `elector`: this node's own; outlives this. D and L are the elector's.
+    Election(const ElectionOptions& options, Elector& elector, Prng prng, RawTime now);
 
-    /// True: a heartbeat must be sent now.
+    /// True: a heartbeat must be sent now; its number is beats().
     [[nodiscard]] bool on_timer(RawTime now);
     void on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now);
-    /// A message of a slave or candidate that follows `leader` (perhaps unknown) in `term`.
+    /// A node that follows `leader` (perhaps unknown) in `term`, or refuses because of it.
     void on_term(Term term, const NodeId& leader, RawTime now);
     void on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now);
+    void on_grant(const NodeId& from, Term term, const Grant& grant, RawTime now);
+    void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
+    /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is theirs.
+    void on_committee(const Committee& committee, Term term, RawTime now);
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
     void on_warm();
-    /// This term has been led before, by an earlier life of this node that left no state: take the next one.
+    /// This term has been led before, by an earlier life of this node that left no state: take another one.
     void renew(RawTime now);
     /// Leads no longer; does not stand again before a full timeout has passed.
     void step_down(std::string reason, RawTime now);
-    /// The other candidates known, for the rank; `peers` without this node.
+    /// The other candidates known, for the rank.
     void set_peers(std::vector<CandidateInfo> peers) { peers_ = std::move(peers); }
 
     Role role() const { return role_; }
-    Term term() const { return term_; }
+    /// The newest known; of a leader, the one it leads.
+    Term term() const { return leads() ? asked_ : elector_.term(); }
     const NodeId& leader() const { return leader_; }
     bool leads() const { return role_ == Role::warmup || role_ == Role::master; }
-    bool adopted() const { return adopted_; }
+    /// May correct clocks now.
+    bool has_lease(RawTime now) const {
+        return leads() && elector_.term() == asked_ && leadership_.has_lease(now);
+    }
+    /// What is left of it; 0 where there is none.
+    Duration lease_left(RawTime now) const;
+    std::uint64_t beats() const { return beat_number_; }
+    const Leadership& leadership() const { return leadership_; }
+    const ElectionOptions& options() const { return options_; }
     /// Why the role changed last.
     const std::string& reason() const { return reason_; }
     RawTime next_deadline() const;
+    [[nodiscard]] std::vector<Ballot> take_ballots() { return std::exchange(ballots_, {}); }
 
 private:
+    enum class Phase : std::uint8_t { none, pre_vote, vote };
+
     void change(Role role, std::string reason);
+    void campaign(Phase phase, std::string reason, RawTime now);
+    void ask(RawTime now);
+    void count(RawTime now);
+    void found(RawTime now);
     void lead(RawTime now, std::string reason);
-    void follow(Term term, const NodeId& leader, RawTime now);
-    void arm(RawTime now);
-    Duration patience();
+    void follow(const NodeId& leader, RawTime now);
+    void listen(std::string reason, RawTime now);
+    void arm(RawTime now, int timeouts = 1);
+    Duration patience(int timeouts);
 
     ElectionOptions options_;
+    Elector& elector_;
     Prng prng_;
+    Leadership leadership_;
     Role role_ = Role::listen;
-    Term term_;
+    Phase phase_ = Phase::none;
+    bool founded_ = false;  ///< in this life, and nobody else has joined
+    Term asked_ = 0;        ///< the term that votes are sought for, or that this node leads
+    Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself
+    std::set<NodeId> granted_;
+    std::vector<Ballot> ballots_;
     NodeId leader_;
-    bool adopted_;
     std::string reason_ = "started";
     std::vector<CandidateInfo> peers_;
+    std::uint64_t beat_number_ = 0;
     RawTime deadline_{};    ///< of patience, where not leading
+    RawTime ask_at_{};      ///< when unanswered requests are repeated
     RawTime beat_at_{};     ///< of the next heartbeat, where leading
-    RawTime last_beat_{};   ///< of the last one sent
 };
 
 }  // namespace berkeley

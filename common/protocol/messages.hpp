@@ -73,6 +73,7 @@ struct Hello {
     std::int64_t freq_ppb = 0;  ///< the rate of the sender's clock map
     NodeId leader;              ///< the master that the sender follows; empty: none
     std::optional<CandidateInfo> candidate;  ///< where the sender is a candidate itself
+    Committee committee;        ///< the newest that the sender knows; term 0: none
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -83,6 +84,7 @@ struct Welcome {
     NodeId leader;              ///< empty: none known
     Duration interval{0};
     std::vector<CandidateInfo> candidates;  ///< the sender first; at most kMaxCandidates
+    bool listen = false;        ///< the receiver is asked to hear heartbeats and to acknowledge them
     friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 

@@ -382,7 +382,7 @@ struct Wire;
 
 template <>
 struct Wire<Hello> {
-    static constexpr std::uint32_t elements = 5;
+    static constexpr std::uint32_t elements = 6;
     static void put_body(Writer& w, const Hello& b) {
         w.number(b.incarnation);
         w.number(b.generation);
@@ -390,6 +390,7 @@ struct Wire<Hello> {
         w.text(b.leader);
         w.array(b.candidate ? 1 : 0);
         if (b.candidate) put(w, *b.candidate);
+        put(w, b.committee);
     }
     static void get_body(Reader& r, Hello& b) {
         b.incarnation = r.number<std::uint64_t>();
@@ -398,18 +399,20 @@ struct Wire<Hello> {
         b.leader = r.name(true);
         b.candidate.reset();
         if (r.list(1) == 1) b.candidate = get_candidate(r);
+        b.committee = get_committee(r);
     }
 };
 
 template <>
 struct Wire<Welcome> {
-    static constexpr std::uint32_t elements = 5;
+    static constexpr std::uint32_t elements = 6;
     static void put_body(Writer& w, const Welcome& b) {
         w.number(b.generation);
         w.choice(b.role);
         w.text(b.leader);
         w.duration(b.interval);
         put(w, b.candidates);
+        w.flag(b.listen);
     }
     static void get_body(Reader& r, Welcome& b) {
         b.generation = r.number<std::uint64_t>();
@@ -417,6 +420,7 @@ struct Wire<Welcome> {
         b.leader = r.name(true);
         b.interval = r.length();
         b.candidates = get_candidates(r);
+        b.listen = r.flag();
     }
 };
 

@@ -93,8 +93,8 @@ Body body(std::size_t kind) {
     switch (kind) {
         case 0:
             return Hello{u64(), u64(), rate(), name_or_empty(),
-                         flag() ? std::optional{candidate()} : std::nullopt};
-        case 1: return Welcome{u64(), choice(Role::master), name_or_empty(), length(), list(kMaxCandidates, candidate)};
+                         flag() ? std::optional{candidate()} : std::nullopt, committee()};
+        case 1: return Welcome{u64(), choice(Role::master), name_or_empty(), length(), list(kMaxCandidates, candidate), flag()};
         case 2: return Poll{u64(), u32(), u64()};
         case 3:
             return Reply{u64(), u32(), u64(), u64(), raw_time(), raw_time(), map(), length(),

@@ -201,7 +201,18 @@ void Invariants::check() {
             report(8, cluster_.spec(index).id + " is still SYNCHRONIZED " + us(silent) + " after its last correction");
         }
     }
+    check_leases();
     check_pairs();
+}
+
+void Invariants::check_leases() {
+    std::optional<NodeIndex> holder;
+    for (NodeIndex index = 0; index < cluster_.size(); ++index) {
+        const CandidateCore* candidate = cluster_.candidate(index);
+        if (candidate == nullptr || !cluster_.alive(index) || !candidate->election().has_lease(cluster_.raw(index))) continue;
+        if (holder) report(7, cluster_.spec(index).id + " and " + cluster_.spec(*holder).id + " hold a lease");
+        holder = index;
+    }
 }
 
 /// |Ci - Cj| <= bi + bj for all pairs, if and only if the greatest left end does not exceed the least right end.

@@ -6,7 +6,7 @@
 //   4 a bound does not shrink without a new measurement (what is still to be slewed does, by slewing)
 //   5 with at most f liars, the average stays within the range of the honest clocks' intervals
 //   6 corrections are applied in the order of (term, round), none of an older term, none twice
-//   7 a term has one leader
+//   7 a term has one leader, and one master at most holds a lease at any instant
 //   8 without corrections a clock leaves SYNCHRONIZED within its deadline
 //
 // The cluster's time in a term is the clock of the master that leads it; where that master is gone, its last map
@@ -80,6 +80,7 @@ private:
     void on_correction(SimCluster::NodeIndex index, const CorrectionEvent& correction);
     void follow_leader(SimCluster::NodeIndex index);
     void check_clock(SimCluster::NodeIndex index);
+    void check_leases();
     void check_pairs();
     bool correct(SimCluster::NodeIndex index) const;
     Term followed_term(SimCluster::NodeIndex index) const;

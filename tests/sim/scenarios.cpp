@@ -188,14 +188,24 @@ void add_liars(std::vector<Scenario>& all) {
 }
 
 void add_faults(std::vector<Scenario>& all) {
-    all.push_back(faulty("slaves-crash", "slaves die and come back, with and without their state",
+    all.push_back(faulty("slaves-crash", "slaves die and come back",
                          [](SimCluster& c, Prng& prng, const Scenario& s) {
                              on_random_slaves(c, prng, s, 6, 8, [](SimCluster& cl, const std::string& id, std::uint64_t draw) {
                                  cl.kill(id);
-                                 cl.at(cl.now() + Duration{static_cast<std::int64_t>(draw % 3'000'000'000)}, [&cl, id, draw] {
-                                     if (!cl.alive(id)) cl.restart(id, draw % 2 == 0);
+                                 cl.at(cl.now() + Duration{static_cast<std::int64_t>(draw % 3'000'000'000)}, [&cl, id] {
+                                     if (!cl.alive(id)) cl.restart(id, true);
                                  });
                              });
+                         }));
+    // One at a time: where a majority of the voters forget what they promised, only force-bootstrap helps.
+    all.push_back(faulty("states-lost", "one node after the other comes back without its state, the master too",
+                         [](SimCluster& c, Prng& prng, const Scenario& s) {
+                             TrueTime when = after(s.settle);
+                             for (const std::string id : {"s01", "m1", "s00", "m2"}) {
+                                 when += seconds{4};
+                                 c.at(when, [&c, id] { c.kill(id); });
+                                 c.at(when + random(prng, milliseconds{1}, seconds{2}), [&c, id] { c.restart(id, false); });
+                             }
                          }));
     all.push_back(faulty("processes-pause", "slaves stop for up to 4 s",
                          [](SimCluster& c, Prng& prng, const Scenario& s) {

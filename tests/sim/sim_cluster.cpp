@@ -85,7 +85,10 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
     SlaveCoreOptions options;
     options.cluster = cluster_name();
     options.id = node_id(spec.id);
-    options.incarnation = prng_.next();
+    if (node.incarnation == 0) node.incarnation = prng_.next() | 1;
+    options.incarnation = node.incarnation;
+    options.heartbeat_timeout = options_.heartbeat_timeout;
+    options.memory = node.memory;
     options.discipline = options_.discipline;
     for (const std::string& master : spec.masters) options.masters.push_back(url(master, "poll"));
     const ClusterTime initial = from_ns<ClusterTime>(kEpochNs + to_ns(now_)) + offset.value_or(spec.offset);
@@ -99,16 +102,11 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
         all.master.interval = options_.interval;
         all.master.burst = options_.burst;
         all.master.window = options_.window;
-        all.election.id = options.id;
         all.election.priority = spec.priority;
         all.election.standby = spec.standby;
         all.election.heartbeat_interval = options_.heartbeat_interval;
-        all.election.heartbeat_timeout = options_.heartbeat_timeout;
-        node.candidate = std::make_unique<CandidateCore>(all, node.memory, Prng{prng_.next()}, raw_now, initial,
+        node.candidate = std::make_unique<CandidateCore>(all, node.known, Prng{prng_.next()}, raw_now, initial,
                                                          node.saved_rate_ppb);
-        for (const CandidateInfo& info : node.memory.candidates) {
-            node.candidate->slave().add_candidate(info, raw_now, actions);
-        }
         node.candidate->start(raw_now, actions);
     } else {
         node.slave = std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate_ppb);
@@ -134,6 +132,8 @@ void SimCluster::restart(const std::string& id, bool with_state, std::optional<D
     kill(id);
     if (!with_state) {
         restarted.memory = {};
+        restarted.known.clear();
+        restarted.incarnation = 0;
         restarted.saved_rate_ppb = 0;
     }
     begin(restarted, offset);
@@ -326,7 +326,8 @@ void SimCluster::carry_out(Node& node, const Actions& actions) {
                        },
                        [](const PublishClock&) {},
                        [&](const SaveState&) {
-                           if (node.candidate) node.memory = node.candidate->memory();
+                           node.memory = core(node).elector().memory();
+                           node.known = core(node).known_candidates();
                        },
                        [&](const EmitEvent& a) {
                            if (on_event) on_event(node.index, a.event);

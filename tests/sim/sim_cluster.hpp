@@ -151,7 +151,9 @@ private:
         std::unique_ptr<Oscillator> oscillator;
         std::unique_ptr<SlaveCore> slave;
         std::unique_ptr<CandidateCore> candidate;
-        CandidateMemory memory;
+        ElectorMemory memory;
+        std::vector<CandidateInfo> known;
+        Incarnation incarnation = 0;
         std::int64_t saved_rate_ppb = 0;
         std::array<Route, kMaxCandidates> links{};  ///< 0: none
         std::array<Subscriptions, kMaxCandidates> subscriptions{};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 namespace berkeley {
 namespace {
 
@@ -10,149 +12,218 @@ using std::chrono::seconds;
 
 constexpr RawTime kStart = from_ns<RawTime>(5'000'000'000);
 
-ElectionOptions options(const char* id, std::int32_t priority = 100, bool standby = false) {
-    ElectionOptions o;
-    o.id = node_id(id);
-    o.priority = priority;
-    o.standby = standby;
-    return o;
-}
+Committee three() { return {1, 3, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}}}; }
 
-Election make(const ElectionOptions& o, Term term = 0, bool adopted = false) {
-    return Election(o, Prng{1}, term, adopted, kStart);
-}
-
-Heartbeat beat(std::int32_t priority = 100) {
+Heartbeat beat(Role role = Role::master) {
     Heartbeat h;
-    h.role = Role::master;
-    h.priority = priority;
+    h.role = role;
+    h.committee = three();
     return h;
 }
 
-/// Lets timers fire until `end`; returns when the first heartbeat was due.
-RawTime run_until(Election& election, RawTime end) {
-    while (election.next_deadline() <= end) {
-        const RawTime at = election.next_deadline();
-        if (election.on_timer(at)) return at;
-    }
-    return RawTime::max();
-}
+/// One candidate, and the events of the others by hand.
+struct Node {
+    explicit Node(const char* id, bool standby = false, ElectorMemory memory = {}, std::int32_t priority = 100)
+        : elector({node_id(id), 1}, std::move(memory), kStart),
+          election({.priority = priority, .standby = standby}, elector, Prng{1}, kStart) {}
 
-CandidateInfo peer(const char* id, std::int32_t priority) {
-    CandidateInfo info;
-    info.id = node_id(id);
-    info.priority = priority;
-    return info;
-}
+    /// What CandidateCore does with a heartbeat.
+    void hear(const char* from, Term term, RawTime now, const Heartbeat& heartbeat = beat()) {
+        elector.on_heartbeat(node_id(from), term, heartbeat, now);
+        election.on_heartbeat(node_id(from), term, heartbeat, now);
+    }
+    /// Lets timers fire until `end` or until a ballot is cast or a heartbeat due; says when.
+    RawTime run(RawTime end) {
+        while (election.next_deadline() <= end) {
+            const RawTime at = election.next_deadline();
+            const bool beats = election.on_timer(at);
+            if (beats || !(ballots = election.take_ballots()).empty()) return at;
+        }
+        return RawTime::max();
+    }
+    void grant(const char* from, RawTime now) {
+        const Ballot& ballot = ballots.at(0);
+        election.on_grant(node_id(from), ballot.term, {ballot.request.pre_vote, 1}, now);
+        if (auto more = election.take_ballots(); !more.empty()) ballots = std::move(more);
+    }
+
+    Elector elector;
+    Election election;
+    std::vector<Ballot> ballots;
+};
 
 TEST(Election, LoneMasterFoundsTheClusterAfterOneSilentTimeout) {
-    Election election = make(options("m1"));
-    EXPECT_EQ(election.role(), Role::listen);
-    const RawTime at = run_until(election, kStart + seconds{5});
+    Node m1("m1");
+    EXPECT_EQ(m1.election.role(), Role::listen);
+    const RawTime at = m1.run(kStart + seconds{5});
     EXPECT_GE(at - kStart, milliseconds{500});
     EXPECT_LE(at - kStart, milliseconds{550});
-    EXPECT_EQ(election.role(), Role::warmup);
-    EXPECT_EQ(election.term(), 1U);
-    election.on_warm();
-    EXPECT_EQ(election.role(), Role::master);
+    EXPECT_EQ(m1.election.role(), Role::warmup);
+    EXPECT_EQ(m1.election.term(), 1U);
+    EXPECT_TRUE(m1.election.has_lease(at));
+    m1.election.on_warm();
+    EXPECT_EQ(m1.election.role(), Role::master);
 }
 
 TEST(Election, StandbyNeverFoundsACluster) {
-    Election election = make(options("m2", 50, true));
-    EXPECT_EQ(run_until(election, kStart + seconds{60}), RawTime::max());
-    EXPECT_EQ(election.role(), Role::listen);
-}
-
-TEST(Election, StandbyTakesOverInANewTermAfterSilence) {
-    Election election = make(options("m2", 50, true));
-    election.on_heartbeat(node_id("m1"), 7, beat(), kStart);
-    EXPECT_EQ(election.role(), Role::standby);
-    EXPECT_EQ(election.leader(), node_id("m1"));
-    const RawTime at = run_until(election, kStart + seconds{5});
-    EXPECT_LE(at - kStart, milliseconds{550});
-    EXPECT_EQ(election.term(), 8U);
-    EXPECT_TRUE(election.leads());
+    Node m2("m2", true);
+    EXPECT_EQ(m2.run(kStart + seconds{60}), RawTime::max());
+    EXPECT_EQ(m2.election.role(), Role::listen);
 }
 
 TEST(Election, HeartbeatsKeepAStandbyQuiet) {
-    Election election = make(options("m2", 50, true));
+    Node m2("m2", true);
     for (RawTime t = kStart; t < kStart + seconds{10}; t += milliseconds{100}) {
-        election.on_heartbeat(node_id("m1"), 1, beat(), t);
-        ASSERT_EQ(run_until(election, t + milliseconds{99}), RawTime::max());
+        m2.hear("m1", 1, t);
+        ASSERT_EQ(m2.run(t + milliseconds{99}), RawTime::max());
     }
+    EXPECT_EQ(m2.election.role(), Role::standby);
+}
+
+TEST(Election, SilenceLeadsThroughPreVoteAndVoteToALeadershipInANewTerm) {
+    Node m2("m2", true);
+    m2.hear("m1", 7, kStart);
+    const RawTime at = m2.run(kStart + seconds{5});
+    EXPECT_GE(at - kStart, milliseconds{500});
+    EXPECT_LE(at - kStart, milliseconds{550});
+    ASSERT_EQ(m2.ballots.size(), 2U);
+    EXPECT_TRUE(m2.ballots[0].request.pre_vote);
+    EXPECT_EQ(m2.ballots[0].term, 8U);
+    EXPECT_EQ(m2.elector.term(), 7U) << "a pre-vote promises nothing";
+    m2.grant("s1", at);
+    EXPECT_FALSE(m2.ballots[0].request.pre_vote);
+    EXPECT_EQ(m2.elector.memory().voted_for, node_id("m2"));
+    EXPECT_FALSE(m2.election.leads());
+    m2.grant("s1", at);
+    EXPECT_EQ(m2.election.role(), Role::warmup);
+    EXPECT_EQ(m2.election.term(), 8U);
+    EXPECT_FALSE(m2.election.has_lease(at)) << "not before a majority has acknowledged a heartbeat";
+}
+
+TEST(Election, WithoutAMajorityNobodyLeadsAndTheTermDoesNotRise) {
+    Node m2("m2", true);
+    m2.hear("m1", 7, kStart);
+    RawTime at = kStart;
+    while (at < kStart + seconds{20}) at = m2.run(at + seconds{30});
+    EXPECT_FALSE(m2.election.leads());
+    EXPECT_EQ(m2.elector.term(), 7U);
+}
+
+TEST(Election, GrantsOfStrangersAndOfOtherTermsDoNotCount) {
+    Node m2("m2", true);
+    m2.hear("m1", 7, kStart);
+    const RawTime at = m2.run(kStart + seconds{5});
+    m2.election.on_grant(node_id("s9"), 8, {true, 1}, at);
+    m2.election.on_grant(node_id("s1"), 8, {true, 99}, at);
+    m2.election.on_grant(node_id("s1"), 7, {true, 1}, at);
+    m2.election.on_grant(node_id("s1"), 8, {false, 1}, at);
+    EXPECT_EQ(m2.elector.term(), 7U);
 }
 
 TEST(Election, LowerPriorityWaitsForTheHigherOnes) {
-    Election election = make(options("m3", 10, true));
-    election.set_peers({peer("m1", 100), peer("m2", 50)});
-    election.on_heartbeat(node_id("m1"), 1, beat(), kStart);
-    const RawTime at = run_until(election, kStart + seconds{5});
+    Node m3("m3", true, {}, 10);
+    CandidateInfo m1;
+    m1.id = node_id("m1");
+    m1.priority = 100;
+    CandidateInfo m2 = m1;
+    m2.id = node_id("m2");
+    m2.priority = 50;
+    m3.election.set_peers({m1, m2});
+    m3.hear("m1", 1, kStart);
+    const RawTime at = m3.run(kStart + seconds{5});
     EXPECT_GE(at - kStart, milliseconds{600}) << "m2 comes first; m1, the lost one, does not count";
     EXPECT_LE(at - kStart, milliseconds{650});
 }
 
+TEST(Election, LeaderThatNobodyAnswersLeadsNoLonger) {
+    Node m2("m2", true);
+    m2.hear("m1", 7, kStart);
+    const RawTime at = m2.run(kStart + seconds{5});
+    m2.grant("s1", at);
+    m2.grant("s1", at);
+    ASSERT_TRUE(m2.election.leads());
+    RawTime t = at;
+    while (m2.election.leads() && t < at + seconds{5}) {
+        t = m2.election.next_deadline();
+        static_cast<void>(m2.election.on_timer(t));
+    }
+    EXPECT_LE(t - at, milliseconds{600});
+    EXPECT_EQ(m2.election.role(), Role::listen);
+}
+
 TEST(Election, LeaderStepsDownForAHigherTermOnly) {
-    Election election = make(options("m1"));
-    run_until(election, kStart + seconds{1});
-    ASSERT_TRUE(election.leads());
+    Node m1("m1");
+    m1.run(kStart + seconds{1});
     const RawTime now = kStart + seconds{1};
-    election.on_heartbeat(node_id("m2"), 0, beat(50), now);
-    EXPECT_TRUE(election.leads());
-    election.on_heartbeat(node_id("m2"), 2, beat(50), now);
-    EXPECT_EQ(election.role(), Role::standby);
-    EXPECT_EQ(election.leader(), node_id("m2"));
-    EXPECT_EQ(election.term(), 2U);
+    m1.hear("m2", 0, now);
+    EXPECT_TRUE(m1.election.leads());
+    m1.hear("m2", 2, now);
+    EXPECT_EQ(m1.election.role(), Role::standby);
+    EXPECT_EQ(m1.election.leader(), node_id("m2"));
+    EXPECT_EQ(m1.election.term(), 2U);
 }
 
-TEST(Election, OfTwoLeadersOfOneTermTheOneWithLowerPriorityYields) {
-    for (const auto& [other, yields] : {std::pair{200, true}, std::pair{50, false}}) {
-        Election election = make(options("m1"));
-        run_until(election, kStart + seconds{1});
-        election.on_heartbeat(node_id("m2"), 1, beat(other), kStart + seconds{1});
-        EXPECT_EQ(election.leads(), !yields) << other;
+TEST(Election, RefusalFromANewerTermEndsTheLeadership) {
+    Node m1("m1");
+    m1.run(kStart + seconds{1});
+    ASSERT_TRUE(m1.election.leads());
+    m1.election.on_term(9, NodeId{}, kStart + seconds{1});
+    EXPECT_EQ(m1.election.role(), Role::listen);
+    EXPECT_EQ(m1.election.term(), 9U);
+}
+
+TEST(Election, StaleWordOfASilentMasterDoesNotStopACampaign) {
+    Node m2("m2", true);
+    m2.hear("m1", 7, kStart);
+    const RawTime at = m2.run(kStart + seconds{5});
+    ASSERT_EQ(m2.election.role(), Role::candidate);
+    m2.election.on_term(7, node_id("m1"), at);  // a slave that has not noticed yet
+    EXPECT_EQ(m2.election.role(), Role::candidate);
+}
+
+TEST(Election, NamedSuccessorAsksForVotesAtOnceAndTheOthersWait) {
+    for (const auto& [named, asks] : {std::pair{"m2", true}, std::pair{"m3", false}}) {
+        Node m2("m2", true);
+        m2.hear("m1", 1, kStart);
+        const RawTime now = kStart + milliseconds{1};
+        m2.elector.on_step_down(node_id("m1"), 1);
+        m2.election.on_step_down(node_id("m1"), 1, StepDown{node_id(named)}, now);
+        EXPECT_EQ(!m2.election.take_ballots().empty(), asks) << named;
     }
 }
 
-TEST(Election, PausedLeaderListensBeforeItSpeaksAgain) {
-    Election election = make(options("m1"));
-    election.set_peers({peer("m2", 50)});
-    run_until(election, kStart + seconds{1});
-    ASSERT_TRUE(election.leads());
-    EXPECT_FALSE(election.on_timer(kStart + seconds{10}));
-    EXPECT_EQ(election.role(), Role::listen);
-    EXPECT_EQ(run_until(election, kStart + seconds{10} + milliseconds{500}), RawTime::max());
+TEST(Election, RestartedLoneMasterIsSilentForTimeoutAndLeaseAndThenTakesAHigherTerm) {
+    Node m1("m1", false, {4, node_id("m1"), {4, 1, {{node_id("m1"), 1}}}});
+    const RawTime at = m1.run(kStart + seconds{10});
+    EXPECT_GE(at - kStart, milliseconds{900});
+    EXPECT_EQ(m1.election.term(), 5U);
 }
 
-TEST(Election, NamedSuccessorTakesOverAtOnceAndTheOthersWait) {
-    for (const auto& [named, leads] : {std::pair{"m2", true}, std::pair{"m3", false}}) {
-        Election election = make(options("m2", 50, true));
-        election.on_heartbeat(node_id("m1"), 1, beat(), kStart);
-        election.on_step_down(node_id("m1"), 1, StepDown{node_id(named)}, kStart + milliseconds{1});
-        EXPECT_EQ(election.leads(), leads) << named;
-    }
+TEST(Election, RestartedMasterOfACommitteeFoundsNothing) {
+    Node m1("m1", false, {4, node_id("m1"), three()});
+    const RawTime at = m1.run(kStart + seconds{10});
+    EXPECT_NE(at, RawTime::max());
+    EXPECT_FALSE(m1.election.leads());
+    EXPECT_TRUE(m1.ballots.at(0).request.pre_vote);
 }
 
-TEST(Election, StepDownOfAnybodyElseOrOfAnOldTermIsIgnored) {
-    Election election = make(options("m2", 50, true));
-    election.on_heartbeat(node_id("m1"), 3, beat(), kStart);
-    election.on_step_down(node_id("m9"), 3, StepDown{node_id("m2")}, kStart);
-    election.on_step_down(node_id("m1"), 2, StepDown{node_id("m2")}, kStart);
-    EXPECT_EQ(election.role(), Role::standby);
-}
-
-TEST(Election, RestartedMasterThatBelongedToAClusterWaitsLongerAndThenTakesAHigherTerm) {
-    Election election = make(options("m1"), 4, true);
-    const RawTime at = run_until(election, kStart + seconds{10});
-    EXPECT_GE(at - kStart, seconds{2});
-    EXPECT_EQ(election.term(), 5U);
+TEST(Election, MasterWithoutStateYieldsToTheClusterThatItsMembersRemember) {
+    Node m1("m1", false);
+    m1.run(kStart + seconds{1});
+    ASSERT_TRUE(m1.election.leads());
+    Committee theirs = three();
+    theirs.voters[0].incarnation = 99;  // this node's earlier life
+    m1.election.on_committee(theirs, 6, kStart + seconds{1});
+    EXPECT_FALSE(m1.election.leads());
+    EXPECT_EQ(m1.elector.committee(), theirs);
+    m1.run(kStart + seconds{5});
+    EXPECT_EQ(m1.ballots.at(0).term, 7U);
 }
 
 TEST(Election, StandbyIsNoLeaderToFollow) {
-    Election election = make(options("m1"));
-    Heartbeat standby = beat();
-    standby.role = Role::standby;
-    election.on_heartbeat(node_id("m2"), 9, standby, kStart);
-    EXPECT_EQ(election.role(), Role::listen);
+    Node m1("m1");
+    m1.hear("m2", 9, kStart, beat(Role::standby));
+    EXPECT_EQ(m1.election.role(), Role::listen);
 }
 
 }  // namespace

@@ -50,13 +50,15 @@ inline std::vector<Example> example_messages() {
               .generation = 0x99aabbccddeeff01,
               .freq_ppb = -30'000,
               .leader = node_id("m1"),
-              .candidate = second_candidate()});
+              .candidate = second_candidate(),
+              .committee = {3, 4, {{node_id("m1"), 7}}}});
     add("WELCOME", "m1",
         Welcome{.generation = 0x99aabbccddeeff01,
                 .role = Role::master,
                 .leader = node_id("m1"),
                 .interval = std::chrono::milliseconds{250},
-                .candidates = {first_candidate(), second_candidate()}});
+                .candidates = {first_candidate(), second_candidate()},
+                .listen = true});
     add("POLL", "m1", Poll{.round = 17, .probe = 5, .token = 0xdeadbeefcafef00d});
     add("REPLY", "s1",
         Reply{.round = 17,

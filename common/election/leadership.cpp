@@ -1,0 +1,179 @@
+#include "election/leadership.hpp"
+
+#include <algorithm>
+
+namespace berkeley {
+
+namespace {
+
+/// A voter silent for so many timeouts is replaced, where there is somebody to replace it.
+constexpr int kDeadTimeouts = 3;
+/// Acknowledgements no farther apart than this are in a row.
+constexpr std::uint64_t kGapMax = 2;
+constexpr std::size_t kNodesMax = 4 * (kMaxCandidates + kMaxCommittee);
+
+std::size_t odd_at_most(std::size_t n) { return n % 2 == 1 ? n : n - (n > 0 ? 1 : 0); }
+
+}  // namespace
+
+void Leadership::begin(const ElectorOptions& options, Duration heartbeat_interval, Term term, Committee committee,
+                       RawTime now) {
+    options_ = options;
+    heartbeat_interval_ = heartbeat_interval;
+    committee_ = std::move(committee);
+    committee_.term = term;
+    committee_.version = 1;
+    begun_at_ = now;
+    sequence_ = 0;
+    sent_ = {};
+    nodes_.clear();
+}
+
+std::uint64_t Leadership::beat(RawTime now) {
+    sent_[++sequence_ % kHeartbeatsKept] = now;
+    return sequence_;
+}
+
+void Leadership::on_ack(const NodeId& from, const Ack& ack, bool candidate, RawTime now) {
+    // Of heartbeats never sent or long ago there is nothing to learn.
+    if (ack.sequence == 0 || ack.sequence > sequence_ || ack.sequence + kHeartbeatsKept <= sequence_) return;
+    if (!nodes_.contains(from) && nodes_.size() >= kNodesMax) return;
+    Node& node = nodes_[from];
+    if (node.incarnation != ack.incarnation) node = Node{};
+    node.incarnation = ack.incarnation;
+    node.candidate = candidate;
+    node.heard_at = now;
+    node.committee_term = ack.committee_term;
+    node.committee_version = ack.committee_version;
+    if (ack.sequence <= node.sequence) return;
+    node.in_a_row = ack.sequence - node.sequence <= kGapMax || node.sequence == 0 ? node.in_a_row + 1 : 1;
+    node.sequence = ack.sequence;
+    node.sent_at = sent_[ack.sequence % kHeartbeatsKept];
+}
+
+const Leadership::Node* Leadership::node_of(const Voter& voter) const {
+    const auto found = nodes_.find(voter.id);
+    return found != nodes_.end() && found->second.incarnation == voter.incarnation ? &found->second : nullptr;
+}
+
+bool Leadership::settled() const {
+    std::size_t know = 0;
+    for (const Voter& voter : committee_.voters) {
+        const Node* node = node_of(voter);
+        const bool self = voter.id == options_.id && voter.incarnation == options_.incarnation;
+        if (self || (node != nullptr && node->committee_term == committee_.term &&
+                     node->committee_version == committee_.version)) {
+            ++know;
+        }
+    }
+    return know >= majority(committee_);
+}
+
+RawTime Leadership::lease_until() const {
+    std::vector<RawTime> sent;
+    for (const Voter& voter : committee_.voters) {
+        if (voter.id == options_.id && voter.incarnation == options_.incarnation) {
+            // The only voter needs nobody's leave.
+            if (committee_.voters.size() == 1) return RawTime::max();
+            sent.push_back(sent_[sequence_ % kHeartbeatsKept]);
+        } else if (const Node* node = node_of(voter); node != nullptr && node->sequence > 0) {
+            sent.push_back(node->sent_at);
+        }
+    }
+    if (sent.size() < majority(committee_)) return RawTime::min();
+    const auto decisive = sent.begin() + static_cast<std::ptrdiff_t>(majority(committee_) - 1);
+    std::nth_element(sent.begin(), decisive, sent.end(), std::greater<>{});
+    return *decisive + options_.lease;
+}
+
+bool Leadership::lost(RawTime now) const { return now >= std::max(lease_until(), begun_at_ + options_.timeout); }
+
+bool Leadership::alive(const Voter& voter, RawTime now) const {
+    if (voter.id == options_.id) return voter.incarnation == options_.incarnation;
+    const Node* node = node_of(voter);
+    if (node == nullptr) return nodes_.contains(voter.id) ? false : now - begun_at_ <= kDeadTimeouts * options_.timeout;
+    return now - node->heard_at <= kDeadTimeouts * options_.timeout;
+}
+
+std::size_t Leadership::voters_heard(RawTime now) const {
+    return static_cast<std::size_t>(std::count_if(committee_.voters.begin(), committee_.voters.end(), [&](const Voter& v) {
+        const Node* node = node_of(v);
+        return v.id == options_.id || (node != nullptr && now - node->heard_at <= options_.timeout);
+    }));
+}
+
+std::vector<std::pair<Voter, bool>> Leadership::learners(RawTime now) const {
+    std::vector<std::pair<Voter, bool>> ready;
+    if (!contains(committee_, options_.id, options_.incarnation)) {
+        ready.push_back({{options_.id, options_.incarnation}, true});
+    }
+    for (const bool candidate : {true, false}) {
+        for (const auto& [id, node] : nodes_) {
+            if (node.candidate != candidate || node.in_a_row < kLearned) continue;
+            if (now - node.heard_at > kLearned * heartbeat_interval_) continue;
+            if (!contains(committee_, id, node.incarnation)) ready.push_back({{id, node.incarnation}, candidate});
+        }
+    }
+    return ready;
+}
+
+bool Leadership::change(RawTime now) {
+    if (!settled() || !has_lease(now)) return false;
+    const auto ready = learners(now);
+    const auto is_candidate = [&](const Voter& voter) {
+        const Node* node = node_of(voter);
+        return voter.id == options_.id || (node != nullptr && node->candidate);
+    };
+    std::size_t living = 0;
+    std::size_t candidates = 0;
+    std::vector<Voter> voters = committee_.voters;
+    const Voter* dead = nullptr;
+    const Voter* slave = nullptr;
+    for (const Voter& voter : voters) {
+        if (!alive(voter, now)) {
+            dead = &voter;
+            continue;
+        }
+        ++living;
+        if (is_candidate(voter)) {
+            ++candidates;
+        } else {
+            slave = &voter;
+        }
+    }
+    for (const auto& [voter, candidate] : ready) candidates += candidate ? 1U : 0U;
+    const std::size_t wanted =
+        odd_at_most(std::min({living + ready.size(), std::max(candidates + 1, kFill), kMaxCommittee}));
+    const auto remove = [&](const Voter* gone) {
+        voters.erase(voters.begin() + (gone - voters.data()));
+        set(std::move(voters));
+        return true;
+    };
+    const bool candidate_waits = !ready.empty() && ready.front().second && slave != nullptr;
+    const bool replaces = voters.size() == wanted && !ready.empty() && (dead != nullptr || candidate_waits);
+    // One that came back without its memory stands in its own way: its old name goes first.
+    const auto renamed = std::find_if(voters.begin(), voters.end(), [&](const Voter& voter) {
+        return std::any_of(ready.begin(), ready.end(), [&](const auto& r) { return r.first.id == voter.id; });
+    });
+    if (renamed != voters.end()) return remove(&*renamed);
+    if ((voters.size() < wanted || replaces) && voters.size() < kMaxCommittee && !ready.empty()) {
+        voters.push_back(ready.front().first);
+        set(std::move(voters));
+        return true;
+    }
+    if (voters.size() > wanted && dead != nullptr) return remove(dead);
+    if (voters.size() > wanted && slave != nullptr) return remove(slave);
+    if (voters.size() > wanted && voters.size() % 2 == 0) {
+        // Two would both be needed for ever.
+        const auto other = std::find_if(voters.rbegin(), voters.rend(), [&](const Voter& v) { return v.id != options_.id; });
+        if (other != voters.rend()) return remove(&*other);
+    }
+    return false;
+}
+
+void Leadership::set(std::vector<Voter> voters) {
+    committee_.voters = std::move(voters);
+    ++committee_.version;
+}
+
+}  // namespace berkeley
