@@ -139,7 +139,7 @@ void CandidateCore::on_timer(RawTime now, Actions& out) {
     const bool beats = election_.on_timer(now);
     settle(now, out);
     if (beats) beat(now, out);
-    master_.set_leased(election_.has_lease(now));
+    master_.set_lease(election_.lease_until());
     master_.on_timer(now, out);
     if (election_.role() == Role::master && master_.self_outlier_rounds() >= kSelfOutlierRounds &&
         !successor().empty()) {
@@ -173,17 +173,24 @@ void CandidateCore::settle(RawTime now, Actions& out) {
     }
     if (master_.running() && (!election_.leads() || led_term_ != term)) {
         master_.stop_term();
-        out.add(Publish{Channel::publish, slave_.make(StepDown{})});
-        out.add(Publish{Channel::heartbeat, slave_.make(StepDown{})});
+        tell_step_down(NodeId{}, out);
     }
     if (election_.leads() && !master_.running()) {
         led_term_ = term;
         master_.start_term(now, out);
     }
     send_ballots(out);
-    master_.set_leased(election_.has_lease(now));
+    master_.set_lease(election_.lease_until());
     if (election_.role() == Role::warmup && master_.warm() && election_.has_lease(now)) election_.on_warm();
     tell(out);
+}
+
+void CandidateCore::tell_step_down(const NodeId& successor, Actions& out) const {
+    const SlaveCoreOptions& self = options_.slave;
+    // The term that ends here; a newer one may be known by now.
+    const Message message{{self.cluster, self.id, led_term_}, StepDown{successor}};
+    out.add(Publish{Channel::publish, message});
+    out.add(Publish{Channel::heartbeat, message});
 }
 
 void CandidateCore::tell(Actions& out) {
@@ -192,11 +199,10 @@ void CandidateCore::tell(Actions& out) {
         told_role_ = election_.role();
         out.add(EmitEvent{RoleEvent{told_role_, election_.reason()}});
     }
-    const std::vector<CandidateInfo> known = slave_.known_candidates();
-    const bool new_candidates = known.size() != told_candidates_;
+    const bool new_candidates = slave_.candidates_version() != told_candidates_;
     if (new_candidates) {
-        told_candidates_ = known.size();
-        election_.set_peers(known);
+        told_candidates_ = slave_.candidates_version();
+        election_.set_peers(slave_.known_candidates());
         out.add(SaveState{});
     }
     if (!new_candidates && !new_role) return;
@@ -268,8 +274,7 @@ void CandidateCore::hand_over(std::string_view why, RawTime now, Actions& out) {
     const NodeId next = successor();
     // The lease ends here: not one correction is published after this.
     master_.stop_term();
-    out.add(Publish{Channel::publish, slave_.make(StepDown{next})});
-    out.add(Publish{Channel::heartbeat, slave_.make(StepDown{next})});
+    tell_step_down(next, out);
     out.add(EmitEvent{NoteEvent{Severity::info, next.empty() ? "no standby to hand over to"
                                                              : "handing over to " + next.str() + ": " +
                                                                    std::string(why)}});

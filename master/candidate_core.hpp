@@ -51,6 +51,7 @@ private:
     void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why, Actions& out) const;
     void settle(RawTime now, Actions& out);
     void tell(Actions& out);
+    void tell_step_down(const NodeId& successor, Actions& out) const;
     void beat(RawTime now, Actions& out);
     void choose_listeners(Actions& out);
     void send_ballots(Actions& out);
@@ -68,7 +69,7 @@ private:
     Term led_term_ = 0;             ///< that the master core runs in
     std::vector<CandidateInfo> known_;
     std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
-    std::size_t told_candidates_ = 0;
+    std::uint64_t told_candidates_ = 0;  ///< version
 };
 
 }  // namespace berkeley

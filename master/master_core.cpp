@@ -13,7 +13,8 @@ using std::chrono::seconds;
 constexpr std::uint32_t kMissedRounds = 3;
 constexpr std::size_t kWarmupProbes = 2;
 /// A burst goes on after a lost probe, but not after so many in a row.
-constexpr std::uint32_t kLostInARow = 3;
+constexpr std::uint32_t kLostInARow = 5;
+constexpr std::uint32_t kLostOfSilent = 3;
 constexpr int kPatienceFactor = 4;
 /// Delays are smoothed over so many samples.
 constexpr int kDelaySmoothing = 8;
@@ -71,6 +72,7 @@ void MasterCore::stop_term() {
     running_ = false;
     in_round_ = false;
     waiting_.clear();
+    for (Member* member : bursting_) member->burst = {};
     bursting_.clear();
 }
 
@@ -147,6 +149,7 @@ void MasterCore::on_timer(RawTime now, Actions& out) {
     if (!in_round_ && now >= round_at_) begin_round(now);
     if (!in_round_) return;
     expire_probes(now, out);
+    if (now - round_at_ > options_.interval && !waiting_.empty()) leave_out_waiting();
     start_due_bursts(now, out);
     if (waiting_.empty() && bursting_.empty()) conclude(now, out);
 }
@@ -155,7 +158,10 @@ RawTime MasterCore::next_deadline() const {
     if (!running_) return RawTime::max();
     if (!in_round_) return round_at_;
     RawTime next = RawTime::max();
-    if (!waiting_.empty() && bursting_.size() < options_.window) next = burst_at_;
+    if (!waiting_.empty()) {
+        const RawTime end = round_at_ + options_.interval + Duration{1};
+        next = bursting_.size() < options_.window ? std::min(burst_at_, end) : end;
+    }
     if (waiting_.empty() && bursting_.empty()) next = round_at_;
     for (const Member* member : bursting_) {
         next = std::min({next, member->burst.probe_deadline, member->burst.deadline});
@@ -170,13 +176,29 @@ void MasterCore::begin_round(RawTime now) {
     burst_at_ = now;
     waiting_.clear();
     bursting_.clear();
+    // The round begins with those whom the last one left out.
+    const auto first = roster_.members().lower_bound(first_);
+    const auto enlist = [&](auto from, auto to) {
+        for (; from != to; ++from) waiting_.push_back(from->first);
+    };
+    enlist(first, roster_.members().end());
+    enlist(roster_.members().begin(), first);
     for (auto& [id, member] : roster_.members()) {
         member->measurement.reset();
         member->in_round = true;
-        waiting_.push_back(id);
     }
     polled_ = static_cast<std::uint32_t>(waiting_.size());
     pace_ = std::min(kPaceMax, options_.interval / (2 * std::max<std::int64_t>(1, polled_)));
+}
+
+/// A correction is refused when its measurement is two intervals old: a round that takes longer than one ends with
+/// what it has, and the next one begins with the others.
+void MasterCore::leave_out_waiting() {
+    first_ = waiting_.front();
+    for (const NodeId& id : waiting_) {
+        if (Member* member = roster_.by_id(id)) member->in_round = false;
+    }
+    waiting_.clear();
 }
 
 void MasterCore::start_due_bursts(RawTime now, Actions& out) {
@@ -214,6 +236,8 @@ void MasterCore::on_sent(std::uint64_t token, RawTime t1) {
 }
 
 void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply, RawTime t4, Actions& out) {
+    // Whoever leads no longer asks nothing more.
+    if (!running_) return drop("late-reply", out);
     Member* member = roster_.by_route(route);
     if (member == nullptr) return drop("unknown-member", out);
     if (member->id != sender) return drop("wrong-sender", out);
@@ -232,7 +256,11 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
     burst.fate = ProbeFate::answered;
     burst.lost_in_a_row = 0;
     member->heard_at = t4;
-    if (reply.applied_term == self_.term() && reply.applied_round >= round_) term_used_before_ = true;
+    // In its first round nobody can have applied anything of this term, unless an earlier life of this node led in
+    // it. Once a life: a liar could say so for ever.
+    if (round_ <= 1 && !used_before_told_ && reply.applied_term == self_.term() && reply.applied_round >= round_) {
+        used_before_told_ = term_used_before_ = true;
+    }
     take_sample(*member, reply, t4, out);
     next_probe(*member, t4, out);
     if (in_round_ && waiting_.empty() && bursting_.empty()) conclude(t4, out);
@@ -240,7 +268,10 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
 
 void MasterCore::next_probe(Member& member, RawTime now, Actions& out) {
     Burst& burst = member.burst;
-    if (burst.probe + 1 < options_.burst && now < burst.deadline && burst.lost_in_a_row < kLostInARow) {
+    // Of a member that may be gone fewer probes tell enough: many dead ones must not hold up the round.
+    const bool silent = burst.samples.empty() && (member.missed > 0 || !member.replied_in_term);
+    const std::uint32_t lost_max = silent ? kLostOfSilent : kLostInARow;
+    if (burst.probe + 1 < options_.burst && now < burst.deadline && burst.lost_in_a_row < lost_max) {
         ++burst.probe;
         probe(member, now, out);
     } else {
@@ -254,10 +285,14 @@ void MasterCore::note_delay(Member& member, Duration delay) {
 }
 
 void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out) {
-    const auto sample = cristian({member.burst.t1, reply.t2, reply.t3, t4});
+    auto sample = cristian({member.burst.t1, reply.t2, reply.t3, t4});
     if (!sample) {
         return drop(sample.error() == StampError::residence ? "impossible-residence" : "impossible-stamps", out);
     }
+    // The residence was told in the slave's seconds, which are not ours.
+    const Duration residence = reply.t3 - reply.t2;
+    sample->delay += Duration{saturate(Int128{residence.count()} * 2 * self_.discipline().options().max_drift_ppb /
+                                       1'000'000'000)};
     if (member.burst.probe < kWarmupProbes) ++member.burst.warmup;
     member.burst.samples.push_back(*sample);
     note_delay(member, sample->delay);
@@ -286,7 +321,9 @@ void MasterCore::end_burst(Member& member) {
         const bool knows = self_.discipline().trusted() && (member.reply->status == ClockStatus::synchronized ||
                                                             member.reply->status == ClockStatus::holdover);
         if (knows) {
-            member.estimator.set_prior_frequency(freq * 1e9, kFreqTrusted);
+            // A clock whose rate was not yet known well says so by the growth of its bound.
+            const auto unknown = static_cast<double>(member.reply->drift_ppb - self_.discipline().options().max_drift_ppb);
+            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown));
         } else if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
             member.estimator.set_prior_frequency(freq * 1e9, kFreqRestored);
         }
@@ -318,7 +355,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     round_at_ = std::max(began + options_.interval, now);
     count_warm();
     drop_silent(out);
-    if (!warm_ || !leased_) return;
+    if (!warm_ || now >= leased_until_) return;
     VerdictOptions options;
     options.interval = options_.interval;
     options.inherited_bound = inherited_bound(now);

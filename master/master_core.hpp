@@ -36,8 +36,8 @@ public:
     void start_term(RawTime now, Actions& out);
     void stop_term();
     bool running() const { return running_; }
-    /// Without a lease nothing is published: asked before every round's end.
-    void set_leased(bool leased) { leased_ = leased; }
+    /// After that instant nothing is published.
+    void set_lease(RawTime until) { leased_until_ = until; }
     /// A majority of the roster has replied in this term: corrections may be made.
     bool warm() const;
 
@@ -74,6 +74,7 @@ private:
     void drop_silent(Actions& out);
     void leave(const NodeId& id, std::string reason, Actions& out);
     void count_warm();
+    void leave_out_waiting();
     Duration inherited_bound(RawTime now) const;
     void keep_inheritance(const Verdict& verdict, bool all_follow, RawTime now);
     void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
@@ -102,7 +103,9 @@ private:
     Duration inherited_bound_{0};
     RawTime inherited_at_{};
     bool warm_ = false;
-    bool leased_ = false;
+    RawTime leased_until_ = RawTime::min();
+    bool used_before_told_ = false;
+    NodeId first_;  ///< with whom the next round begins
     bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;
 };

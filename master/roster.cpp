@@ -10,18 +10,13 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
         admit(id, route, hello, now);
         return Claim::joined;
     }
-    if (holder->generation == hello.generation) {
-        if (holder->route != route) {
-            // The same process over a new connection, which another name may have used before.
-            if (Member* other = by_route(route)) remove(NodeId{other->id});
-            routes_.erase(holder->route);
-            holder->route = route;
-            routes_[route] = holder;
-        }
+    const bool same_clock = holder->generation == hello.generation;
+    if (same_clock && holder->route == route) {
         holder->heard_at = now;
         holder->candidate = hello.candidate;
         return Claim::known;
     }
+    // Generations are no secrets: whoever comes over another connection is not the holder before that is silent.
     if (leads && holder->route != route) {
         if (holder->challenge_token == 0) {
             holder->challenge_token = new_token;
@@ -33,6 +28,17 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
             return Claim::name_in_use;
         }
         if (now - holder->challenged_at < kChallengePatience) return Claim::pending;
+    }
+    if (same_clock) {
+        // The same process over a new connection, which another name may have used before.
+        if (Member* other = by_route(route)) remove(NodeId{other->id});
+        routes_.erase(holder->route);
+        holder->route = route;
+        routes_[route] = holder;
+        holder->heard_at = now;
+        holder->candidate = hello.candidate;
+        holder->challenge_token = 0;
+        return Claim::known;
     }
     remove(id);
     admit(id, route, hello, now);

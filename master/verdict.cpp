@@ -82,7 +82,7 @@ Duration claim_limit(const std::vector<MemberVerdict>& members) {
     if (widths.empty()) return kClaimMax;
     const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
     std::nth_element(widths.begin(), middle, widths.end());
-    return std::max(kClaimMax, kClaimFactor * *middle);
+    return std::max(kClaimMax, kClaimFactor * std::min<Duration>(*middle, std::chrono::hours{1}));
 }
 
 void correct_frequency(Verdict& verdict, const Discipline& own) {
@@ -187,7 +187,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     verdict.correct = true;
     verdict.own_correction = verdict.average;
     correct_frequency(verdict, own);
-    const bool slews = own.trusted() && magnitude(verdict.average) <= own.options().step_threshold;
+    const bool slews = !own.would_step(verdict.average);
     const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
                               magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
     for (MemberVerdict& m : verdict.members) {

@@ -18,6 +18,7 @@ constexpr Duration kRefusedWait = seconds{1};
 constexpr Duration kGreetAgain = seconds{1};
 /// libzmq gives up a connection for good after a protocol error; a link silent for so long is made anew.
 constexpr Duration kLinkSilence = seconds{5};
+constexpr Duration kForgetCandidate = std::chrono::minutes{1};
 constexpr int kMissedRounds = 3;
 /// A takeover takes about a second with the default timers; a clock stays SYNCHRONIZED through it.
 constexpr Duration kTakeoverAllowance = seconds{2};
@@ -64,6 +65,9 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
         if (!link.used) continue;
         if (link.info ? link.info->id != info.id : link.poll != info.poll) continue;
         if (link.info && *link.info == info) return;
+        // A link that works is moved by nobody but its own candidate's WELCOME.
+        if (link.welcomed) return;
+        ++candidates_version_;
         const bool moved = link.info && link.info->poll != info.poll;
         link.info = info;
         if (moved) {
@@ -81,16 +85,29 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
 }
 
 void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
-    const auto free = std::find_if(links_.begin(), links_.end(), [](const auto& l) { return !l.used; });
+    auto free = std::find_if(links_.begin(), links_.end(), [](const auto& l) { return !l.used; });
+    if (free == links_.end()) free = forgettable(now);
     if (free == links_.end()) return drop("too-many-candidates", out);
+    ++candidates_version_;
     state.used = true;
-    state.heard_at = now;
+    state.heard_at = state.answered_at = state.published_at = now;
     state.hello_at = now;
     state.hello_backoff = kHelloFirst;
     *free = std::move(state);
     const auto link = static_cast<Link>(free - links_.begin());
     out.add(ConnectLink{link, free->poll});
     subscribe(link, out);
+}
+
+/// Where there are as many candidates as can be, one that nobody named at the start and that has not answered for
+/// long makes room for a new one.
+std::array<SlaveCore::LinkState, kMaxCandidates>::iterator SlaveCore::forgettable(RawTime now) {
+    const auto given = [&](const LinkState& link) {
+        return std::find(options_.masters.begin(), options_.masters.end(), link.poll) != options_.masters.end();
+    };
+    return std::find_if(links_.begin(), links_.end(), [&](const LinkState& link) {
+        return !link.welcomed && !given(link) && now - link.answered_at > kForgetCandidate;
+    });
 }
 
 void SlaveCore::subscribe(Link link, Actions& out) const {
@@ -128,9 +145,13 @@ void SlaveCore::greet(Link link, RawTime now, Actions& out) {
 void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out) {
     if (link >= links_.size() || !links_[link].used) return drop("unknown-link", out);
     if (message.header.sender == options_.id) return drop("own-name", out);
-    links_[link].heard_at = received_at;
-    links_[link].silence_told = false;
     const bool dealer = via == Via::dealer;
+    if (dealer) {
+        links_[link].heard_at = links_[link].answered_at = received_at;
+        links_[link].silence_told = false;
+    } else if (via == Via::publish) {
+        links_[link].published_at = received_at;
+    }
     if (const auto* poll = std::get_if<Poll>(&message.body); poll && dealer) {
         on_poll(link, message, *poll, received_at, out);
     } else if (const auto* c = std::get_if<Correction>(&message.body); c && via == Via::publish) {
@@ -181,6 +202,7 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
     }
     state.welcomed = true;
     if (!state.info || *state.info != sender) {
+        ++candidates_version_;
         state.info = sender;
         subscribe(link, out);
     }
@@ -211,7 +233,8 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
         return drop("old-term", out);
     }
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
-    if (header.term > term_ || (header.term == term_ && leader_.empty())) follow_told(header.term, header.sender, out);
+    // Of one term there is one leader, and it is the one that the voters hear.
+    if (header.term > term_ || (header.term == term_ && leader_ != header.sender)) follow_told(header.term, header.sender, out);
     if (elector_.take_changed()) out.add(SaveState{});
     out.add(SendToLink{link, make(elector_.ack(beat.sequence))});
     hear(out);
@@ -244,6 +267,7 @@ void SlaveCore::stop_voting(std::string_view why, Actions& out) {
 void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at,
                         Actions& out) {
     const Header& header = message.header;
+    if (!elector_.plausible(header.term)) return drop("term-too-far", out);
     if (header.term < term_) {
         Refuse refuse;
         refuse.kind = RefuseKind::old_term;
@@ -273,6 +297,7 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     reply.status = discipline_.status();
     reply.applied_term = applied_term_;
     reply.applied_round = applied_round_;
+    reply.drift_ppb = discipline_.drift_ppb();
     out.add(SendToLink{link, make(std::move(reply))});
 }
 
@@ -356,7 +381,13 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
         }
         if (now < state.hello_at) continue;
         const bool polled = leader_link_ == i && now - polled_at_ < kMissedRounds * interval_;
-        if (state.welcomed && polled) {
+        if (polled && now - state.published_at > std::max(kLinkSilence, kMissedRounds * interval_)) {
+            // Polled, but no word of any round: the subscription is dead, or was never made.
+            state.published_at = now;
+            subscribe(i, out);
+        }
+        // Between rounds far apart the link is kept alive by greetings.
+        if (state.welcomed && polled && now - state.heard_at < kLinkSilence / 2) {
             state.hello_at = now + kGreetAgain;
         } else {
             greet(i, now, out);

@@ -71,6 +71,8 @@ public:
     const Discipline& discipline() const { return discipline_; }
     /// The candidates this node has been told of, itself not among them.
     std::vector<CandidateInfo> known_candidates() const;
+    /// Changes whenever they do.
+    std::uint64_t candidates_version() const { return candidates_version_; }
 
     Message make(Body body) const { return {{options_.cluster, options_.id, term_}, std::move(body)}; }
     /// Emits a status event and publishes the clock where the status differs from the last told one.
@@ -83,7 +85,9 @@ private:
         std::optional<CandidateInfo> info;  ///< since WELCOME or gossip
         bool welcomed = false;
         bool silence_told = false;
-        RawTime heard_at{};
+        RawTime heard_at{};      ///< over the DEALER, or when it was made anew
+        RawTime answered_at{};   ///< over the DEALER
+        RawTime published_at{};  ///< over the SUB, or when that was made anew
         RawTime hello_at{};
         Duration hello_backoff{0};
     };
@@ -103,6 +107,7 @@ private:
     void hear(Actions& out);
     std::string_view fence(Link link, const Message& message, const Correction& correction, RawTime now) const;
     void watch_links(RawTime now, Actions& out);
+    std::array<LinkState, kMaxCandidates>::iterator forgettable(RawTime now);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
 
     SlaveCoreOptions options_;
@@ -113,6 +118,7 @@ private:
     Generation generation_;
     Discipline discipline_;
     std::array<LinkState, kMaxCandidates> links_{};
+    std::uint64_t candidates_version_ = 0;
     Term term_ = 0;
     NodeId leader_;
     std::optional<Link> leader_link_;

@@ -22,13 +22,12 @@ Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTim
 
 AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     const Duration size = magnitude(adjustment.correction);
-    if (ever_synchronized_ && size > options_.max_correction) {
+    if (ever_synchronized_ && !lost_ && size > options_.max_correction) {
         return {Applied::refused, "the correction exceeds --max-correction"};
     }
     ClockMap next = map_.rebased(now);
     next.rate_ppb = std::clamp(next.rate_ppb + adjustment.freq_ppb, -kRateMaxPpb, kRateMaxPpb);
-    const bool large = size > options_.step_threshold;
-    const bool step = !ever_synchronized_ || lost_ || large;
+    const bool step = would_step(adjustment.correction);
     if (step) {
         const ClusterTime stepped = next.target(now) + adjustment.correction;
         if (!is_sane(stepped)) {
@@ -56,6 +55,10 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     }
     lost_ = false;
     return {step ? Applied::step : Applied::slew, {}};
+}
+
+bool Discipline::would_step(Duration correction) const {
+    return !ever_synchronized_ || lost_ || magnitude(correction) > options_.step_threshold;
 }
 
 bool Discipline::tick(RawTime now) {

@@ -53,6 +53,9 @@ public:
 
     AdjustResult apply(const Adjustment& adjustment, RawTime now);
 
+    /// Whether such a correction would step the clock, not slew it.
+    bool would_step(Duration correction) const;
+
     /// How long a correction keeps the status SYNCHRONIZED; follows from the round's interval.
     void set_valid_for(Duration valid_for) { valid_for_ = valid_for; }
 

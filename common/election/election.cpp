@@ -122,7 +122,7 @@ void Election::on_ack(const NodeId& from, Term term, const Ack& ack, bool candid
 
 void Election::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return;
-    if (term < elector_.term() || from == elector_.options().id) return;
+    if (term < elector_.term() || !elector_.plausible(term) || from == elector_.options().id) return;
     // A term has one leader: whoever claims ours is another life of ours, or lies.
     if (leads() && term == asked_) return;
     on_term(term, from, now);
@@ -145,9 +145,14 @@ void Election::on_committee(const Committee& committee, Term term, RawTime now) 
     if (committee.voters.empty()) return;
     const bool mine = contains(committee, elector_.options().id, elector_.options().incarnation);
     if (mine || (!elector_.committee().voters.empty() && !founded_)) return;
+    // A cluster of this node alone, in an earlier life: its term is to be left behind, and nobody else has a say.
+    const NodeId& self = elector_.options().id;
+    const bool only_me = std::all_of(committee.voters.begin(), committee.voters.end(),
+                                     [&](const Voter& voter) { return voter.id == self; });
+    elector_.observe(std::max(term, committee.term));
+    if (only_me) return;
     if (leads()) step_down("the members belong to a cluster that this node does not remember", now);
     founded_ = false;
-    elector_.observe(term);
     elector_.replace(committee);
 }
 

@@ -70,8 +70,10 @@ public:
     const NodeId& leader() const { return leader_; }
     bool leads() const { return role_ == Role::warmup || role_ == Role::master; }
     /// May correct clocks now.
-    bool has_lease(RawTime now) const {
-        return leads() && elector_.term() == asked_ && leadership_.has_lease(now);
+    bool has_lease(RawTime now) const { return now < lease_until(); }
+    /// RawTime::min() where there is none.
+    RawTime lease_until() const {
+        return leads() && elector_.term() == asked_ ? leadership_.lease_until() : RawTime::min();
     }
     /// What is left of it; 0 where there is none.
     Duration lease_left(RawTime now) const;

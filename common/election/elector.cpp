@@ -24,9 +24,9 @@ Elector::Elector(const ElectorOptions& options, ElectorMemory memory, RawTime no
 
 bool Elector::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return false;
-    if (term < memory_.term) return false;
+    if (term < memory_.term || !plausible(term)) return false;
     observe(term);
-    adopt(heartbeat.committee);
+    if (heartbeat.committee.term <= term) adopt(heartbeat.committee);
     leader_ = from;
     quiet_until_ = std::max(quiet_until_, now + options_.timeout);
     return !disabled_;
@@ -43,6 +43,7 @@ void Elector::hear_myself(RawTime now) {
 
 std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest& request, RawTime now) {
     if (disabled_) return "cannot save its vote";
+    if (!plausible(term)) return "the term is too far ahead";
     const bool voted = term == memory_.term && memory_.voted_for == from;
     if (term < memory_.term || (term == memory_.term && !voted)) {
         return term < memory_.term || memory_.voted_for.empty() ? "a newer term has begun" : "voted already";
@@ -61,7 +62,7 @@ std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest
 }
 
 void Elector::observe(Term term) {
-    if (term <= memory_.term) return;
+    if (term <= memory_.term || !plausible(term)) return;
     memory_.term = term;
     memory_.voted_for = NodeId{};
     changed_ = true;

@@ -52,8 +52,9 @@ public:
     /// Why the request is refused; empty: granted. `term`: the one that is asked for.
     std::string_view judge(const NodeId& from, Term term, const VoteRequest& request, RawTime now);
 
-    /// A term seen elsewhere, in which this node has not voted.
+    /// A term seen elsewhere, in which this node has not voted. One too far ahead is not believed.
     void observe(Term term);
+    bool plausible(Term term) const { return memory_.term == 0 || term <= memory_.term + kTermJumpMax; }
     /// Takes the committee where it is newer.
     void adopt(const Committee& committee);
     /// The same, whatever was known: only for a node that founded a cluster without knowing of that one.

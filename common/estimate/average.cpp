@@ -109,10 +109,10 @@ Average cold_start_average(std::span<const Contribution> members) {
     result.degraded = members.size() < 3;
     if (members.empty()) return result;
     std::vector<Int128> offsets;
-    Int128 error_max = 0;
+    std::vector<Int128> errors;
     for (const Contribution& c : members) {
         offsets.push_back(c.offset.count());
-        error_max = std::max(error_max, Int128{c.half_width.count()});
+        errors.push_back(c.half_width.count());
     }
     const Int128 center = twice_median(offsets);
     std::vector<Int128> deviations;
@@ -121,7 +121,7 @@ Average cold_start_average(std::span<const Contribution> members) {
         deviations.push_back(deviation < 0 ? -deviation : deviation);
     }
     // Deviations are doubled like `center`, and twice_median doubles once more.
-    const Int128 limit = 3 * std::max(twice_median(deviations) * 14826 / 20000, 2 * error_max);
+    const Int128 limit = 3 * std::max(twice_median(deviations) * 14826 / 20000, twice_median(errors));
     std::vector<Int128> kept;
     for (std::size_t i = 0; i < members.size(); ++i) {
         result.outlier[i] = deviations[i] > limit;

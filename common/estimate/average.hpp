@@ -29,7 +29,8 @@ struct Average {
     std::vector<bool> outlier;  ///< for each contribution: left out of A
 };
 
-/// Members within 3 * max(1.4826 * MAD, e) of the median are averaged; e = the largest half width.
+/// Members within 3 * max(1.4826 * MAD, e) of the median are averaged; e = the median half width (one
+/// member that is badly measured, or says so, does not widen it).
 /// n = 0 gives A = 0, degraded; n = 1 and 2 are degraded too.
 Average cold_start_average(std::span<const Contribution> members);
 

@@ -24,6 +24,8 @@ using Incarnation = std::uint64_t; ///< random, kept in the state directory; nam
 
 /// Two clocks part no faster than both may run wrong.
 inline constexpr std::int64_t kDriftMaxPpb = 2 * kRateMaxPpb;
+/// Nobody reaches so many elections between two messages; who claims a term further ahead is not believed.
+inline constexpr std::uint64_t kTermJumpMax = std::uint64_t{1} << 20;
 inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
 inline constexpr std::size_t kMaxCandidates = 8;
@@ -109,6 +111,7 @@ struct Reply {
     ClockStatus status = ClockStatus::unsynchronized;
     Term applied_term = 0;  ///< the last correction that was applied: (0, 0) for none
     Round applied_round = 0;
+    std::int64_t drift_ppb = 0;  ///< how fast the bound grows
     friend bool operator==(const Reply&, const Reply&) = default;
 };
 

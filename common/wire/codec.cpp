@@ -333,8 +333,8 @@ void put(Writer& w, const Committee& committee) {
 Committee get_committee(Reader& r) {
     Committee committee;
     const auto extra = r.array_of(kCommitteeElements);
-    committee.term = r.number<std::uint64_t>();
-    committee.version = r.number<std::uint64_t>();
+    committee.term = r.number<std::uint64_t>(0, kTermMax);
+    committee.version = r.number<std::uint64_t>(0, kTermMax);
     committee.voters.resize(r.list(kMaxCommittee));
     for (Voter& voter : committee.voters) {
         const auto more = r.array_of(kVoterElements);
@@ -441,7 +441,7 @@ struct Wire<Poll> {
 
 template <>
 struct Wire<Reply> {
-    static constexpr std::uint32_t elements = 11;
+    static constexpr std::uint32_t elements = 12;
     static void put_body(Writer& w, const Reply& b) {
         w.number(b.round);
         w.number(b.probe);
@@ -454,6 +454,7 @@ struct Wire<Reply> {
         w.choice(b.status);
         w.number(b.applied_term);
         w.number(b.applied_round);
+        w.number(b.drift_ppb);
     }
     static void get_body(Reader& r, Reply& b) {
         b.round = r.number<std::uint64_t>();
@@ -467,6 +468,7 @@ struct Wire<Reply> {
         b.status = r.choice(ClockStatus::disrupted);
         b.applied_term = r.number<std::uint64_t>();
         b.applied_round = r.number<std::uint64_t>();
+        b.drift_ppb = r.drift();
     }
 };
 

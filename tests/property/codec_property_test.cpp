@@ -82,7 +82,9 @@ ClockMap map() {
             .slew = duration(),
             .slew_rate_ppb = between(0, kSlewRateMaxPpb)};
 }
-Committee committee() { return {u64(), u64(), list(kMaxCommittee, [] { return Voter{name(), u64()}; })}; }
+/// Terms and versions are limited.
+std::uint64_t count() { return u64() >> 2; }
+Committee committee() { return {count(), count(), list(kMaxCommittee, [] { return Voter{name(), u64()}; })}; }
 MemberStatus member() {
     return {name(), choice(ClockStatus::disrupted), flag(), duration(), length(), length(),
             between(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()), length()};
@@ -98,7 +100,7 @@ Body body(std::size_t kind) {
         case 2: return Poll{u64(), u32(), u64()};
         case 3:
             return Reply{u64(), u32(), u64(), u64(), raw_time(), raw_time(), map(), length(),
-                         choice(ClockStatus::disrupted), u64(), u64()};
+                         choice(ClockStatus::disrupted), u64(), u64(), between(0, kDriftMaxPpb)};
         case 4: return RoundNotice{u64(), choice(RoundState::split), u32(), u32(), duration()};
         case 5:
             return Correction{u64(), name(), u64(), u64(), u64(), raw_time(), duration(), rate(2 * kRateMaxPpb),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <memory>
 
 namespace berkeley::sim {
 
@@ -128,8 +130,10 @@ Scenario faulty(std::string_view name, std::string_view summary,
 
 void add_conditions(std::vector<Scenario>& all) {
     all.push_back(chrony("chrony-default", "100 ppm, 0.1 s, 100 us + 100 us jitter, wander 1e-9", {20, 1000}));
-    all.push_back(chrony("chrony-loss", "the same, a third of the messages lost", {20, 1000}));
+    // Heartbeats are lost too: on such a network one sets --heartbeat-timeout to more than five intervals.
+    all.push_back(chrony("chrony-loss", "the same, a third of the messages lost, timeout 2 s", {20, 1000}));
     all.back().options.network.loss = 0.33;
+    all.back().options.heartbeat_timeout = seconds{2};
     all.push_back(chrony("chrony-asymmetry", "the same, 97 % of the jitter on one way", {0, 1000}));
     all.back().options.network.jitter_asymmetry = 0.47;
     all.push_back(chrony("chrony-large-jitter", "the same, jitter of 10 ms", {0, 0}));
@@ -257,6 +261,107 @@ void add_faults(std::vector<Scenario>& all) {
     all.back().limits = {20, 100};
 }
 
+/// Three candidates and four slaves, all of which know each other when the faults begin.
+Scenario electoral(std::string_view name, std::string_view summary,
+                   std::function<void(SimCluster&, Prng&, const Scenario&)> faults) {
+    Scenario s = faulty(name, summary, nullptr);
+    s.begin = [faults = std::move(faults)](SimCluster& cluster, Prng& prng, const Scenario& self) {
+        populate(cluster, prng, {.slaves = 4, .oscillator = {.wander_ppb = 1}});
+        NodeSpec m3{.id = "m3"};
+        m3.candidate = m3.standby = true;
+        m3.priority = 20;
+        m3.masters = {"m1"};
+        m3.drift_ppm = prng.uniform(-50, 50);
+        cluster.add(m3);
+        faults(cluster, prng, self);
+    };
+    return s;
+}
+
+constexpr const char* kElectorate[] = {"m1", "m2", "m3", "s00", "s01", "s02", "s03"};
+
+/// From a random instant of the first phase on, every `period`: `fault(draw)`.
+void repeatedly(SimCluster& c, Prng& prng, const Scenario& s, Duration period, const std::function<void(std::uint64_t)>& fault) {
+    TrueTime when = after(random(prng, s.settle, s.settle + seconds{1}));
+    for (; when < after(s.duration); when += period) c.at(when, [fault, draw = prng.next()] { fault(draw); });
+}
+
+void add_elections(std::vector<Scenario>& all) {
+    all.push_back(electoral("partitions", "the network falls into two random halves and becomes whole, again and again",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                repeatedly(c, prng, s, seconds{3}, [&c](std::uint64_t draw) {
+                                    c.network().heal();
+                                    if (draw % 4 == 0) return;
+                                    for (std::size_t a = 0; a < std::size(kElectorate); ++a) {
+                                        for (std::size_t b = 0; b < a; ++b) {
+                                            if (((draw >> (8 + a)) ^ (draw >> (8 + b))) & 1U) c.cut(kElectorate[a], kElectorate[b]);
+                                        }
+                                    }
+                                });
+                            }));
+    all.push_back(electoral("one-way-cuts", "single links go one way only, at random",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                repeatedly(c, prng, s, milliseconds{700}, [&c](std::uint64_t draw) {
+                                    if (draw % 3 == 0) c.network().heal();
+                                    const std::size_t n = std::size(kElectorate);
+                                    const std::size_t a = (draw >> 8) % n;
+                                    const std::size_t b = (draw >> 16) % n;
+                                    if (a != b) c.cut_way(kElectorate[a], kElectorate[b]);
+                                });
+                            }));
+    all.push_back(electoral("candidates-cut", "the candidates do not hear each other, the slaves hear all",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                c.at(after(random(prng, s.settle, s.settle + seconds{3})), [&c] {
+                                    c.cut("m1", "m2");
+                                    c.cut("m1", "m3");
+                                    c.cut("m2", "m3");
+                                });
+                            }));
+    all.push_back(electoral("flapping", "the master's links go and come every 300 ms",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                repeatedly(c, prng, s, milliseconds{300}, [&c, down = std::make_shared<bool>(false)](std::uint64_t) {
+                                    *down = !*down;
+                                    for (const char* other : kElectorate) {
+                                        if (std::string_view(other) != "m1") c.cut("m1", other, *down);
+                                    }
+                                });
+                            }));
+    all.push_back(electoral("candidates-crash", "candidates die and come back, with their state, the standby during elections too",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                repeatedly(c, prng, s, milliseconds{1500}, [&c](std::uint64_t draw) {
+                                    const std::string id = kElectorate[draw % 3];
+                                    if (c.alive(id)) {
+                                        c.kill(id);
+                                    } else {
+                                        c.restart(id, true);
+                                    }
+                                });
+                            }));
+    all.push_back(electoral("candidates-pause", "candidates stop for up to 3 s and go on where they were",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                repeatedly(c, prng, s, seconds{2}, [&c](std::uint64_t draw) {
+                                    const std::string id = kElectorate[draw % 3];
+                                    c.pause(id);
+                                    c.at(c.now() + Duration{static_cast<std::int64_t>((draw >> 8) % 3'000'000'000)},
+                                         [&c, id] { c.resume(id); });
+                                });
+                            }));
+    all.push_back(electoral("all-restart", "all nodes are restarted at once",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                c.at(after(random(prng, s.settle, s.settle + seconds{3})), [&c] {
+                                    for (const char* id : kElectorate) c.restart(id, true);
+                                });
+                            }));
+    all.push_back(electoral("fast-candidate", "the raw clock of one standby runs 10 % fast; the master dies",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                NodeSpec fast{.id = "m4", .drift_ppm = 100'000, .candidate = true, .standby = true, .priority = 90};
+                                fast.masters = {"m1"};
+                                fast.faulty = true;
+                                c.add(fast);
+                                c.at(after(random(prng, s.settle, s.settle + seconds{3})), [&c] { c.kill("m1"); });
+                            }));
+}
+
 Scenario holdover() {
     Scenario s = steady("holdover", "no master for an hour, wander 1e-9: the clocks stay within 5 ms", {0, 5000});
     s.options.interval = seconds{1};
@@ -323,6 +428,7 @@ std::vector<Scenario> scenarios(const DelayTrace* idle, const DelayTrace* loaded
     }
     add_liars(all);
     add_faults(all);
+    add_elections(all);
     all.push_back(holdover());
     return all;
 }

@@ -182,7 +182,7 @@ TEST(Codec, HugeCountsAreRejectedWithoutAllocating) {
     outer.erase(outer.begin());
     outer.insert(outer.begin(), bytes.begin(), bytes.end());
     EXPECT_EQ(error_of(outer), DecodeError::malformed);
-    Bytes hello = header(0x9a, 1);
+    Bytes hello = header(0x9b, 1);
     append(hello, {0x01, 0x02, 0x00, 0xa0, 0xdd, 0xff, 0xff, 0xff, 0xff});
     EXPECT_EQ(error_of(hello), DecodeError::out_of_range);
     EXPECT_EQ(error_of(one_field(kStepDown, {0xdb, 0xff, 0xff, 0xff, 0xff})), DecodeError::malformed);

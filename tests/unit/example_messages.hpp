@@ -71,7 +71,8 @@ inline std::vector<Example> example_messages() {
               .bound = Duration{84'000},
               .status = ClockStatus::synchronized,
               .applied_term = 2,
-              .applied_round = 16});
+              .applied_round = 16,
+              .drift_ppb = 50'000});
     add("ROUND", "m1",
         RoundNotice{.round = 17, .state = RoundState::steady, .members = 6, .replied = 5, .average = Duration{-1'200}});
     add("CORRECTION", "m1",
