@@ -1,11 +1,14 @@
 // berkeleyctl: asks running nodes.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "base/duration_text.hpp"
 #include "ctl/clock_pages.hpp"
+#include "ctl/control.hpp"
 #include "ctl/status.hpp"
+#include "ctl/watch.hpp"
 #include "io/endpoint.hpp"
 #include "io/options.hpp"
 
@@ -17,27 +20,82 @@ int usage_error(const std::string& line) {
     return 2;
 }
 
-int run_status(const std::string& poll, const std::string& cluster, const std::string& timeout, bool json) {
-    StatusQuery query;
-    if (auto url = parse_endpoint(poll, EndpointUse::connect); !url) return usage_error("--poll: " + url.error());
-    query.poll = poll;
-    if (!is_valid_name(cluster)) {
-        return usage_error("--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
-    }
-    query.cluster = *ClusterName::from(cluster);
-    const auto parsed = parse_duration(timeout);
-    if (!parsed || *parsed <= Duration{0} || *parsed > std::chrono::minutes{1}) {
-        return usage_error("--timeout: a duration up to 1m is allowed, such as 500ms or 2s");
-    }
-    query.timeout = *parsed;
-    const auto report = ask_status(query);
-    if (!report) {
-        std::fprintf(stderr, "berkeleyctl: %s\n", report.error().c_str());
-        return 1;
-    }
-    const std::string text = json ? as_json(*report) + "\n" : as_table(*report);
+int fail(const std::string& line) {
+    std::fprintf(stderr, "berkeleyctl: %s\n", line.c_str());
+    return 1;
+}
+
+int print(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+/// The options by which a candidate is found, the same for all commands that ask one.
+struct TargetText {
+    std::vector<std::string> polls{"tcp://127.0.0.1:5250"};
+    std::string cluster = "default";
+    std::string timeout = "2s";
+
+    void add_to(CLI::App& command, bool several) {
+        auto* option = command.add_option("--poll", polls, several ? "Poll endpoints, one or several" : "Its poll endpoint")
+                           ->type_name("URL")
+                           ->capture_default_str();
+        if (!several) option->expected(1);
+        command.add_option("--cluster", cluster, "Name of the cluster")->type_name("NAME")->capture_default_str();
+        command.add_option("--timeout", timeout, "Give up after this long")->type_name("DURATION")->capture_default_str();
+    }
+
+    Result<std::vector<Target>> parse() const {
+        if (!is_valid_name(cluster)) {
+            return failure("--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
+        }
+        const auto patience = parse_duration(timeout);
+        if (!patience || *patience <= Duration{0} || *patience > std::chrono::minutes{1}) {
+            return failure("--timeout: a duration up to 1m is allowed, such as 500ms or 2s");
+        }
+        std::vector<Target> targets;
+        for (const std::string& poll : polls) {
+            if (auto url = parse_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
+            targets.push_back({poll, *ClusterName::from(cluster), *patience});
+        }
+        return targets;
+    }
+};
+
+int run_status(const TargetText& text, bool json) {
+    const auto targets = text.parse();
+    if (!targets) return usage_error(targets.error());
+    const auto report = ask_status(targets->front());
+    if (!report) return fail(report.error());
+    return print(json ? as_json(*report) + "\n" : as_table(*report));
+}
+
+int run_watch(const TargetText& text, const std::string& duration, bool json) {
+    const auto targets = text.parse();
+    if (!targets) return usage_error(targets.error());
+    const auto parsed = parse_duration(duration);
+    if (!parsed || *parsed < Duration{0}) return usage_error("--for: a duration is allowed, such as 30s; 0 is for ever");
+    const auto done = watch({.targets = *targets, .duration = *parsed, .json = json});
+    return done ? 0 : fail(done.error());
+}
+
+int run_step_down(const TargetText& text, const std::string& to) {
+    const auto targets = text.parse();
+    if (!targets) return usage_error(targets.error());
+    if (!to.empty() && !is_valid_name(to)) return usage_error("--to: the id of a standby is allowed, such as m2");
+    const auto done = step_down(targets->front(), *NodeId::from(to));
+    return done ? print(*done + "\n") : fail(done.error());
+}
+
+int run_force_bootstrap(const std::string& directory, const std::string& id, bool yes) {
+    if (!is_valid_name(id)) return usage_error("--id: the name of the node that the directory belongs to is allowed");
+    if (!yes) {
+        return usage_error(
+            "force-bootstrap makes this node the only voter. If another part of the cluster still has a master, there "
+            "will be two, and clocks will follow either. Only where the other voters are lost for good: add --yes");
+    }
+    const auto done = force_bootstrap(directory, *NodeId::from(id));
+    return done ? print(*done + "\n") : fail(done.error());
 }
 
 int run_clock(ClockQuery query, const std::string& watch, bool json) {
@@ -65,16 +123,31 @@ int run(int argc, char** argv) {
                "  berkeleyctl status --poll tcp://10.0.0.2:5250       another candidate\n"
                "  berkeleyctl status --json | jq .members             for scripts\n"
                "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
+               "  berkeleyctl watch                                   who leads, live\n"
+               "  berkeleyctl stepdown --to m2                        a planned hand-over\n"
                "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
-    std::string poll = "tcp://127.0.0.1:5250";
-    std::string cluster = "default";
-    std::string timeout = "2s";
     bool json = false;
-    CLI::App* status = app.add_subcommand("status", "Role, term and members of a master or standby");
-    status->add_option("--poll", poll, "Its poll endpoint")->capture_default_str();
-    status->add_option("--cluster", cluster, "Name of the cluster")->capture_default_str();
-    status->add_option("--timeout", timeout, "Give up after this long")->capture_default_str();
+    TargetText target;
+    CLI::App* status = app.add_subcommand("status", "Role, term, voters and members of a master or standby");
+    target.add_to(*status, false);
     status->add_flag("--json", json, "One JSON object instead of a table");
+    CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
+    std::string watch_for = "0";
+    target.add_to(*watching, true);
+    watching->add_option("--for", watch_for, "End after this long")->type_name("DURATION")->capture_default_str();
+    watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
+    CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
+    std::string to;
+    target.add_to(*stepping, false);
+    stepping->add_option("--to", to, "The standby that is to lead; else the best")->type_name("ID");
+    CLI::App* forcing = app.add_subcommand(
+        "force-bootstrap", "DANGEROUS: make a stopped berkeley-master the only voter, where the others are lost for good");
+    std::string state_dir;
+    std::string id;
+    bool yes = false;
+    forcing->add_option("--state-dir", state_dir, "Its state directory")->type_name("DIR")->required();
+    forcing->add_option("--id", id, "Its name")->type_name("ID")->required();
+    forcing->add_flag("--yes", yes, "The other voters are really lost");
     CLI::App* clock = app.add_subcommand("clock", "Cluster time, bound and spread of clock pages on this machine");
     ClockQuery query;
     std::string watch = "0";
@@ -82,8 +155,11 @@ int run(int argc, char** argv) {
     clock->add_option("--watch", watch, "Go on for this long and print the widest spread seen")->capture_default_str();
     clock->add_flag("--json", json, "One JSON object instead of a table");
     const std::string_view command = argc > 1 ? argv[1] : "";
-    if (!command.empty() && command.front() != '-' && command != "status" && command != "clock") {
-        return usage_error("'" + std::string(command.substr(0, 60)) + "' is no command: status or clock is allowed");
+    const std::initializer_list<const CLI::App*> commands{status, watching, clock, stepping, forcing};
+    const auto named = [&](const CLI::App* known) { return command == known->get_name(); };
+    if (!command.empty() && command.front() != '-' && std::none_of(commands.begin(), commands.end(), named)) {
+        return usage_error("'" + std::string(command.substr(0, 60)) +
+                           "' is no command: status, watch, clock, stepdown and force-bootstrap are allowed");
     }
     try {
         app.parse(argc, argv);
@@ -93,7 +169,10 @@ int run(int argc, char** argv) {
         return usage_error(std::string(error.what()) + " (see berkeleyctl --help)");
     }
     if (clock->parsed()) return run_clock(query, watch, json);
-    return run_status(poll, cluster, timeout, json);
+    if (watching->parsed()) return run_watch(target, watch_for, json);
+    if (stepping->parsed()) return run_step_down(target, to);
+    if (forcing->parsed()) return run_force_bootstrap(state_dir, id, yes);
+    return run_status(target, json);
 }
 
 }  // namespace

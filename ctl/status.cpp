@@ -1,8 +1,6 @@
 #include "ctl/status.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -10,80 +8,35 @@
 #include "base/duration_text.hpp"
 #include "ctl/time_text.hpp"
 #include "io/event_log.hpp"
-#include "io/os_clock.hpp"
-#include "io/transport.hpp"
-#include "wire/codec.hpp"
 
 namespace berkeley::ctl {
 
 namespace {
 
-/// A lost request is asked again so often within the timeout.
-constexpr int kAttempts = 4;
+Result<StatusReport> ask_page(Asker& asker, std::uint32_t first) {
+    auto answer = asker.ask(StatusRequest{first}, [&](const Message& message) {
+        const auto* page = std::get_if<StatusAnswer>(&message.body);
+        return page != nullptr && page->first_member == first;
+    });
+    if (!answer) return failure(answer.error());
+    return StatusReport{answer->header, std::get<StatusAnswer>(std::move(answer->body))};
+}
 
-RawTime read_clock(const void* clock) { return static_cast<const OsClock*>(clock)->now(); }
-
-class Asker {
-public:
-    explicit Asker(const StatusQuery& query) : query_(query) {}
-
-    Result<void> connect() {
-        TransportOptions options;
-        options.clock = {read_clock, &clock_};
-        auto transport = Transport::create(options);
-        if (!transport) return failure(transport.error());
-        transport_ = std::move(*transport);
-        return transport_->connect_link(0, query_.poll);
-    }
-
-    Result<StatusReport> ask(std::uint32_t first) {
-        const NodeId self = node_id("ctl-" + std::to_string(getpid()));
-        Encoded encoded;
-        encode({{query_.cluster, self, 0}, StatusRequest{first}}, encoded);
-        const RawTime end = clock_.now() + query_.timeout;
-        for (RawTime now = clock_.now(); now < end; now = clock_.now()) {
-            // Until the connection stands a send is refused; then it is tried again soon.
-            const bool sent = transport_->send(Link{0}, encoded).ok();
-            const Duration wait = sent ? query_.timeout / kAttempts : std::chrono::milliseconds{5};
-            if (auto report = await(first, std::min(end, now + wait))) return *report;
-        }
-        return failure("no answer from " + query_.poll + " within " + duration_text(query_.timeout) +
-                       (foreign_ ? ": it answers for another cluster, see --cluster" : ""));
-    }
-
-private:
-    std::optional<StatusReport> await(std::uint32_t first, RawTime end) {
-        while (clock_.now() < end) {
-            transport_->poll(end);
-            Inbound in;
-            while (transport_->receive(in)) {
-                Message message;
-                const auto error = decode(in.payload, query_.cluster, message);
-                foreign_ = foreign_ || error == DecodeError::foreign_cluster;
-                auto* answer = error ? nullptr : std::get_if<StatusAnswer>(&message.body);
-                if (answer != nullptr && answer->first_member == first) {
-                    return StatusReport{message.header, std::move(*answer)};
-                }
-            }
-        }
-        return std::nullopt;
-    }
-
-    StatusQuery query_;
-    OsClock clock_;
-    std::unique_ptr<Transport> transport_;
-    bool foreign_ = false;
-};
+std::string committee_text(const StatusAnswer& a) {
+    std::string text;
+    for (const Voter& voter : a.committee.voters) text += " " + voter.id.str();
+    return text.empty() ? " none" : text;
+}
 
 }  // namespace
 
-Result<StatusReport> ask_status(const StatusQuery& query) {
-    Asker asker(query);
+Result<StatusReport> ask_status(const Target& target) {
+    Asker asker(target);
     if (auto connected = asker.connect(); !connected) return failure(connected.error());
-    auto report = asker.ask(0);
+    auto report = ask_page(asker, 0);
     if (!report) return report;
     while (report->answer.members.size() < report->answer.members_total) {
-        auto page = asker.ask(static_cast<std::uint32_t>(report->answer.members.size()));
+        auto page = ask_page(asker, static_cast<std::uint32_t>(report->answer.members.size()));
         if (!page) return page;
         if (page->answer.members.empty()) break;  // members left while we asked
         auto& all = report->answer.members;
@@ -101,7 +54,12 @@ std::string as_table(const StatusReport& report) {
     text += fmt::format("clock: {}, {}, bound {}, disruptions {}\n", time_text(a.cluster_time),
                         to_string(a.status), bound_text(a.bound), a.disruptions);
     text += fmt::format("round: {}, {}\n", a.round, to_string(a.state));
-    text += "candidates:";
+    text += "voters:" + committee_text(a);
+    if (a.role == Role::master || a.role == Role::warmup) {
+        text += a.lease_left > Duration{0} ? fmt::format(", lease for another {}", duration_text(a.lease_left))
+                                           : ", no lease: corrects nobody";
+    }
+    text += "\ncandidates:";
     for (const CandidateInfo& c : a.candidates) {
         text += fmt::format(" {} ({}, priority {})", c.id.view(), c.poll.view(), c.priority);
     }
@@ -138,8 +96,12 @@ std::string as_json(const StatusReport& report) {
                                 {"bound_ns", a.bound.count()},
                                 {"cluster_ns", to_ns(a.cluster_time)},
                                 {"disruptions", a.disruptions},
+                                {"lease_left_ns", a.lease_left.count()},
+                                {"committee", {{"term", a.committee.term}, {"version", a.committee.version},
+                                               {"voters", nlohmann::ordered_json::array()}}},
                                 {"candidates", nlohmann::ordered_json::array()},
                                 {"members", nlohmann::ordered_json::array()}};
+    for (const Voter& voter : a.committee.voters) json["committee"]["voters"].push_back(voter.id.view());
     for (const CandidateInfo& c : a.candidates) {
         json["candidates"].push_back({{"id", c.id.view()},
                                       {"priority", c.priority},

@@ -3,16 +3,9 @@
 
 #include <string>
 
-#include "base/result.hpp"
-#include "protocol/messages.hpp"
+#include "ctl/asker.hpp"
 
 namespace berkeley::ctl {
-
-struct StatusQuery {
-    std::string poll = "tcp://127.0.0.1:5250";
-    ClusterName cluster;
-    Duration timeout = std::chrono::seconds{2};
-};
 
 /// The answer with all members: those that one message cannot hold are asked for page by page.
 struct StatusReport {
@@ -21,7 +14,7 @@ struct StatusReport {
 };
 
 /// The error is one line: nobody answered, or not of this cluster.
-[[nodiscard]] Result<StatusReport> ask_status(const StatusQuery& query);
+[[nodiscard]] Result<StatusReport> ask_status(const Target& target);
 
 /// A table for people.
 std::string as_table(const StatusReport& report);

@@ -51,6 +51,8 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         on_hello(route, message, *hello, received_at, out);
     } else if (const auto* request = std::get_if<StatusRequest>(&message.body)) {
         answer_status(route, *request, received_at, out);
+    } else if (const auto* wanted = std::get_if<StepDown>(&message.body)) {
+        on_step_down_request(route, wanted->successor, received_at, out);
     } else if (const auto* bye = std::get_if<Bye>(&message.body)) {
         master_.on_bye(route, header.sender, *bye, out);
     } else if (const auto* ack = std::get_if<Ack>(&message.body)) {
@@ -143,7 +145,7 @@ void CandidateCore::on_timer(RawTime now, Actions& out) {
     master_.on_timer(now, out);
     if (election_.role() == Role::master && master_.self_outlier_rounds() >= kSelfOutlierRounds &&
         !successor().empty()) {
-        hand_over("its own clock is a falseticker", now, out);
+        hand_over("its own clock is a falseticker", successor(), now, out);
     }
     settle(now, out);
 }
@@ -270,8 +272,29 @@ NodeId CandidateCore::successor() const {
     return best == nullptr ? NodeId{} : best->id;
 }
 
-void CandidateCore::hand_over(std::string_view why, RawTime now, Actions& out) {
-    const NodeId next = successor();
+/// Asked for by berkeleyctl; no member of the cluster has a say in it.
+void CandidateCore::on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out) {
+    const auto& members = master_.roster().members();
+    const auto found = members.find(to);
+    const bool able = found != members.end() && found->second->candidate && found->second->replied_in_term;
+    const NodeId& self = options_.slave.id;
+    if (std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.second->route == route; })) {
+        return drop("not-allowed", out);
+    }
+    std::string why;
+    if (!election_.leads()) {
+        why = self.str() + " does not lead" + (election_.leader().empty() ? "" : "; " + election_.leader().str() + " does");
+    } else if (to.empty() && successor().empty()) {
+        why = "there is no standby to hand over to";
+    } else if (!to.empty() && !able) {
+        why = to.str() + " is no standby that follows " + self.str();
+    }
+    if (!why.empty()) return refuse(route, 0, RefuseKind::not_allowed, why, out);
+    hand_over("asked to step down", to.empty() ? successor() : to, now, out);
+    answer_status(route, {}, now, out);
+}
+
+void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out) {
     // The lease ends here: not one correction is published after this.
     master_.stop_term();
     tell_step_down(next, out);
@@ -282,7 +305,7 @@ void CandidateCore::hand_over(std::string_view why, RawTime now, Actions& out) {
 }
 
 void CandidateCore::stop(RawTime now, Actions& out) {
-    if (election_.leads()) hand_over("asked to stop", now, out);
+    if (election_.leads()) hand_over("asked to stop", successor(), now, out);
     slave_.stop(out);
     out.add(SaveState{});
 }
@@ -300,6 +323,8 @@ void CandidateCore::answer_status(Route route, const StatusRequest& request, Raw
     answer.disruptions = clock.disruptions();
     answer.candidates = all_candidates();
     answer.first_member = request.first_member;
+    answer.committee = slave_.elector().committee();
+    answer.lease_left = election_.lease_left(now);
     answer.members_total = static_cast<std::uint32_t>(master_.roster().size());
     std::uint32_t index = 0;
     for (const auto& [id, member] : master_.roster().members()) {
@@ -309,7 +334,7 @@ void CandidateCore::answer_status(Route route, const StatusRequest& request, Raw
         status.id = id;
         status.status = member->reply ? member->reply->status : ClockStatus::unsynchronized;
         status.outlier = member->last.outlier;
-        status.offset = member->last.offset;
+        status.offset = std::clamp(member->last.offset, Duration{-kDurationMax}, Duration{kDurationMax});
         status.delay = member->last.delay;
         status.bound = member->last.bound;
         status.freq_ppb = member->last.freq_ppb;

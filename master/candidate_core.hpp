@@ -56,7 +56,8 @@ private:
     void choose_listeners(Actions& out);
     void send_ballots(Actions& out);
     bool from_member(Route route, const NodeId& sender) const;
-    void hand_over(std::string_view why, RawTime now, Actions& out);
+    void on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out);
+    void hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     NodeId successor() const;
     std::vector<CandidateInfo> all_candidates() const;

@@ -24,6 +24,8 @@ using Incarnation = std::uint64_t; ///< random, kept in the state directory; nam
 
 /// Two clocks part no faster than both may run wrong.
 inline constexpr std::int64_t kDriftMaxPpb = 2 * kRateMaxPpb;
+/// No duration on the wire is longer, either way: 73 years.
+inline constexpr std::int64_t kDurationMax = std::int64_t{1} << 61;
 /// Nobody reaches so many elections between two messages; who claims a term further ahead is not believed.
 inline constexpr std::uint64_t kTermJumpMax = std::uint64_t{1} << 20;
 inline constexpr std::uint8_t kWireVersion = 1;
@@ -228,6 +230,8 @@ struct StatusAnswer {
     std::uint32_t first_member = 0;
     std::uint32_t members_total = 0;
     std::vector<MemberStatus> members;  ///< at most kMaxStatusMembers, from first_member on
+    Committee committee;
+    Duration lease_left{0};  ///< of a leader's lease; 0: none
     friend bool operator==(const StatusAnswer&, const StatusAnswer&) = default;
 };
 

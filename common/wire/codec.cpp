@@ -38,7 +38,6 @@ constexpr std::uint32_t kHeaderElements = 5;
 /// Elements that a newer version has appended are skipped; nested no deeper than this.
 constexpr int kSkipDepthMax = 4;
 constexpr std::uint32_t kMaxExtraElements = 64;
-constexpr std::int64_t kDurationMax = std::int64_t{1} << 61;
 /// Room is left above, so that a term can be counted up without overflow.
 constexpr std::uint64_t kTermMax = std::uint64_t{1} << 62;
 
@@ -623,7 +622,7 @@ struct Wire<StatusRequest> {
 
 template <>
 struct Wire<StatusAnswer> {
-    static constexpr std::uint32_t elements = 12;
+    static constexpr std::uint32_t elements = 14;
     static void put_body(Writer& w, const StatusAnswer& b) {
         assert(b.members.size() <= kMaxStatusMembers);
         w.choice(b.role);
@@ -639,6 +638,8 @@ struct Wire<StatusAnswer> {
         w.number(b.members_total);
         w.array(b.members.size());
         for (const MemberStatus& m : b.members) put(w, m);
+        put(w, b.committee);
+        w.duration(b.lease_left);
     }
     static void get_body(Reader& r, StatusAnswer& b) {
         b.role = r.choice(Role::master);
@@ -654,6 +655,8 @@ struct Wire<StatusAnswer> {
         b.members_total = r.number<std::uint32_t>();
         b.members.assign(r.list(kMaxStatusMembers), {});
         for (MemberStatus& m : b.members) m = get_member(r);
+        b.committee = get_committee(r);
+        b.lease_left = r.length();
     }
 };
 

@@ -117,7 +117,8 @@ Body body(std::size_t kind) {
         case 13:
             return StatusAnswer{choice(Role::master), name_or_empty(), u64(), choice(RoundState::split),
                                 choice(ClockStatus::disrupted), length(), cluster_time(), u64(),
-                                list(kMaxCandidates, candidate), u32(), u32(), list(kMaxStatusMembers, member)};
+                                list(kMaxCandidates, candidate), u32(), u32(), list(kMaxStatusMembers, member),
+                                committee(), length()};
         default: return Bye{u64()};
     }
 }

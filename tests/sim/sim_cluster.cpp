@@ -127,6 +127,18 @@ void SimCluster::kill(const std::string& id) {
     if (on_change) on_change(killed.index);
 }
 
+void SimCluster::stop(const std::string& id) {
+    Node& stopped = node(id);
+    Actions actions;
+    if (stopped.candidate) {
+        stopped.candidate->stop(raw(stopped.index), actions);
+    } else {
+        stopped.slave->stop(actions);
+    }
+    carry_out(stopped, actions);
+    kill(id);
+}
+
 void SimCluster::restart(const std::string& id, bool with_state, std::optional<Duration> offset) {
     Node& restarted = node(id);
     kill(id);

@@ -71,6 +71,8 @@ public:
 
     void add(const NodeSpec& spec);
     void kill(const std::string& id);
+    /// As SIGTERM does: it says goodbye, and hands over if it leads.
+    void stop(const std::string& id);
     /// A new process under the old name; what the old one had saved is there (`with_state`) or not.
     void restart(const std::string& id, bool with_state, std::optional<Duration> offset = std::nullopt);
     void pause(const std::string& id);

@@ -1,0 +1,46 @@
+#include "ctl/control.hpp"
+
+#include "io/state_file.hpp"
+
+namespace berkeley::ctl {
+
+namespace {
+
+/// Beyond every term that the lost voters can have begun without this node.
+constexpr Term kTermsSkipped = 1000;
+
+}  // namespace
+
+Result<std::string> step_down(const Target& target, const NodeId& to) {
+    Asker asker(target);
+    if (const auto connected = asker.connect(); !connected) return failure(connected.error());
+    const auto answer = asker.ask(StepDown{to}, [](const Message& message) {
+        return std::holds_alternative<StatusAnswer>(message.body) || std::holds_alternative<Refuse>(message.body);
+    });
+    if (!answer) return failure(answer.error());
+    const std::string who = answer->header.sender.str();
+    if (const auto* refuse = std::get_if<Refuse>(&answer->body)) return failure(who + " refuses: " + refuse->reason.str());
+    return who + " has stepped down and asked " + (to.empty() ? "its best standby" : to.str()) +
+           " to take over; see berkeleyctl watch";
+}
+
+Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, const NodeId& id) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(state_dir, error)) {
+        return failure(state_dir.string() + " is no state directory: name that of a stopped berkeley-master");
+    }
+    auto file = StateFile::open(state_dir);
+    if (!file) return failure(file.error());
+    auto state = file->load();
+    if (!state) return failure(state.error());
+    if (!*state) return failure(state_dir.string() + " holds no state: such a node needs no force to found a cluster");
+    SavedState& saved = **state;
+    saved.term += kTermsSkipped;
+    saved.voted_for = NodeId{};
+    saved.committee = {saved.term, 1, {{id, saved.incarnation}}};
+    if (const auto done = file->save(saved); !done) return failure(done.error());
+    return id.str() + " is the only voter now, in term " + std::to_string(saved.term) +
+           ": start it, and the others will follow it";
+}
+
+}  // namespace berkeley::ctl

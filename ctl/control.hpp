@@ -1,0 +1,17 @@
+// What berkeleyctl can do to a cluster: a planned hand-over, and the way back from lost voters. Not thread-safe.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "ctl/asker.hpp"
+
+namespace berkeley::ctl {
+
+/// Asks the master to hand over to `to` (empty: its best standby). A line for people.
+[[nodiscard]] Result<std::string> step_down(const Target& target, const NodeId& to);
+
+/// Makes the stopped node of that state directory the only voter of its cluster. A line for people.
+[[nodiscard]] Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, const NodeId& id);
+
+}  // namespace berkeley::ctl

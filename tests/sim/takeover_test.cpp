@@ -1,0 +1,173 @@
+// Takeovers in virtual time: what the loss of each node leaves, and how quickly.
+
+#include <gtest/gtest.h>
+
+#include "sim/invariants.hpp"
+
+namespace berkeley::sim {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Takeover : public ::testing::Test {
+protected:
+    void build(int candidates, int slaves, std::uint64_t seed = 1) {
+        cluster_ = std::make_unique<SimCluster>(seed);
+        invariants_ = std::make_unique<Invariants>(*cluster_);
+        for (int i = 1; i <= candidates; ++i) {
+            NodeSpec spec{.id = "m" + std::to_string(i), .drift_ppm = 10.0 * i, .candidate = true, .standby = i > 1,
+                          .priority = 100 - 10 * i};
+            if (i > 1) spec.masters = {"m1"};
+            cluster_->add(spec);
+        }
+        for (int i = 0; i < slaves; ++i) {
+            cluster_->add({.id = "s" + std::to_string(i), .offset = seconds{i}, .drift_ppm = -5.0 * i, .masters = {"m1"}});
+        }
+        run(seconds{8});
+    }
+    void run(Duration duration) {
+        const TrueTime end = cluster_->now() + duration;
+        while (cluster_->now() < end) {
+            cluster_->run_for(milliseconds{5});
+            invariants_->check();
+        }
+    }
+    bool leads(const char* id) const { return cluster_->candidate(id).election().role() == Role::master; }
+    /// How long until that node has applied a correction of a term above `term`.
+    Duration corrected_after(const char* id, Term term) {
+        const TrueTime from = cluster_->now();
+        EXPECT_TRUE(cluster_->run_until([&] { return cluster_->slave(id).applied_term() > term; }, seconds{3})) << id;
+        return cluster_->now() - from;
+    }
+    void TearDown() override {
+        for (const Violation& violation : invariants_->violations()) ADD_FAILURE() << to_string(violation);
+    }
+
+    std::unique_ptr<SimCluster> cluster_;
+    std::unique_ptr<Invariants> invariants_;
+};
+
+TEST_F(Takeover, TwoMastersAndOneSlaveSurviveTheLossOfAnyOne) {
+    for (const std::string lost : {"m1", "m2", "s0"}) {
+        build(2, 1);
+        ASSERT_EQ(cluster_->candidate("m1").election().leadership().committee().voters.size(), 3U);
+        cluster_->kill(lost);
+        run(seconds{6});
+        const char* master = lost == "m1" ? "m2" : "m1";
+        EXPECT_TRUE(leads(master)) << "without " << lost;
+        for (const std::string id : {"m1", "m2", "s0"}) {
+            if (id == lost) continue;
+            EXPECT_EQ(cluster_->slave(id).discipline().status(), ClockStatus::synchronized) << id << " without " << lost;
+        }
+    }
+}
+
+TEST_F(Takeover, TwoMastersWithoutSlavesHaveNoSecondMaster) {
+    build(2, 0);
+    cluster_->kill("m1");
+    run(seconds{20});
+    EXPECT_FALSE(cluster_->candidate("m2").election().leads());
+    EXPECT_EQ(cluster_->slave("m2").discipline().status(), ClockStatus::holdover);
+}
+
+TEST_F(Takeover, LossOfTheOnlyStandbyStopsNobody) {
+    build(2, 0);
+    cluster_->kill("m2");
+    run(seconds{10});
+    EXPECT_TRUE(leads("m1"));
+}
+
+TEST_F(Takeover, FirstCorrectionOfTheNewTermComesWithinASecondOfAKillAtAnyPhase) {
+    for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+        build(2, 8, seed);
+        run(milliseconds{5} * static_cast<int>(seed));
+        cluster_->kill("m1");
+        for (const char* id : {"s0", "s7"}) EXPECT_LE(corrected_after(id, 1), milliseconds{900}) << "seed " << seed;
+        run(seconds{1});
+        EXPECT_LT(cluster_->spread(), microseconds{20}) << "seed " << seed;
+    }
+}
+
+TEST_F(Takeover, PlannedHandOverWaitsForNoTimeout) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        build(2, 4, seed);
+        cluster_->stop("m1");
+        for (const char* id : {"s0", "s3"}) EXPECT_LE(corrected_after(id, 1), milliseconds{150}) << "seed " << seed;
+        EXPECT_TRUE(leads("m2"));
+    }
+}
+
+TEST_F(Takeover, MasterCutOffStopsCorrectingWithinItsLeaseAndFollowsWhenHealed) {
+    build(3, 4);
+    const TrueTime cut = cluster_->now();
+    for (const char* other : {"m2", "m3", "s0", "s1", "s2", "s3"}) cluster_->cut("m1", other);
+    ASSERT_TRUE(cluster_->run_until([&] { return !cluster_->candidate("m1").election().has_lease(cluster_->raw(0)); },
+                                    seconds{2}));
+    EXPECT_LE(cluster_->now() - cut, milliseconds{400});
+    run(seconds{10});
+    EXPECT_TRUE(leads("m2"));
+    EXPECT_EQ(cluster_->slave("m1").discipline().status(), ClockStatus::holdover);
+    const Duration bound = cluster_->slave("m1").discipline().bound(cluster_->raw(0));
+    run(seconds{1});
+    EXPECT_GT(cluster_->slave("m1").discipline().bound(cluster_->raw(0)), bound) << "it grows";
+    const std::size_t disruptions = cluster_->slave("m1").discipline().disruptions();
+    cluster_->network().heal();
+    run(seconds{10});
+    EXPECT_EQ(cluster_->candidate("m1").election().role(), Role::standby);
+    EXPECT_EQ(cluster_->slave("m1").discipline().status(), ClockStatus::synchronized);
+    EXPECT_EQ(cluster_->slave("m1").discipline().disruptions(), disruptions) << "without a step";
+}
+
+TEST_F(Takeover, HostileTermsAndRepliesDoNotStopTheCluster) {
+    build(2, 4);
+    cluster_->tap = [](const std::string& from, const std::string&, Message& message) {
+        if (from != "s1") return true;
+        if (auto* reply = std::get_if<Reply>(&message.body)) {
+            reply->applied_term = message.header.term;
+            reply->applied_round = ~std::uint64_t{0};
+        } else {
+            message.header.term = std::uint64_t{1} << 62;
+        }
+        return true;
+    };
+    run(seconds{10});
+    cluster_->kill("m1");
+    run(seconds{5});
+    EXPECT_TRUE(leads("m2"));
+    EXPECT_LT(cluster_->candidate("m2").election().term(), 10U);
+    EXPECT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized);
+}
+
+TEST_F(Takeover, MasterThatLostItsStateBesideOneSlaveLeadsAgain) {
+    build(1, 1);
+    cluster_->restart("m1", false);
+    run(seconds{8});
+    EXPECT_TRUE(leads("m1"));
+    EXPECT_GT(cluster_->slave("s0").applied_term(), 1U);
+    EXPECT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized);
+}
+
+TEST_F(Takeover, LinkThatWorksIsNotTakenOverByAnothersHello) {
+    build(2, 3);
+    // A slave says that it is m1, elsewhere.
+    cluster_->tap = [](const std::string& from, const std::string&, Message& message) {
+        if (auto* hello = std::get_if<Hello>(&message.body); hello && from == "s2") {
+            CandidateInfo forged;
+            forged.id = node_id("m1");
+            forged.poll = forged.publish = forged.heartbeat = *Url::from("sim://s2/poll");
+            message.header.sender = forged.id;
+            hello->candidate = forged;
+        }
+        return true;
+    };
+    run(seconds{20});
+    for (const CandidateInfo& info : cluster_->slave("s0").known_candidates()) {
+        EXPECT_NE(info.poll.str(), "sim://s2/poll");
+    }
+    EXPECT_EQ(cluster_->slave("m2").discipline().status(), ClockStatus::synchronized);
+}
+
+}  // namespace
+}  // namespace berkeley::sim
