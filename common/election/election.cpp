@@ -220,7 +220,9 @@ Duration Election::patience(int timeouts) {
     const auto jitter = static_cast<std::int64_t>(
         prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count()))));
     const Duration least = options_.heartbeat_interval / 2;
-    return std::max(least, timeouts * elector_.options().timeout) + rank * options_.stagger + Duration{jitter};
+    const bool may_found = !options_.standby && elector_.committee().voters.empty();
+    const Duration timeout = std::max(elector_.options().timeout, may_found ? options_.founding : Duration{0});
+    return std::max(least, timeouts * timeout) + rank * options_.stagger + Duration{jitter};
 }
 
 Duration Election::lease_left(RawTime now) const {

@@ -8,7 +8,7 @@
 //     '--------- lease lost, higher term, refusal: STEPDOWN ------------------------------------------ MASTER
 //
 // A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as a
-// standby, and has heard no master for a full timeout. A leader that cannot renew its lease leads no longer: its
+// standby, and has heard neither a master nor a member of a cluster for a full timeout, 1.25 s at least. A leader that cannot renew its lease leads no longer: its
 // Leadership says until when it may. Sources: see elector.hpp and leadership.hpp. Pure; not thread-safe. Times are
 // raw times, never the clock that is disciplined.
 #pragma once
@@ -31,6 +31,9 @@ struct ElectionOptions {
     Duration heartbeat_interval = std::chrono::milliseconds{100};  ///< H
     Duration stagger = std::chrono::milliseconds{100};             ///< S, per rank
     Duration jitter = std::chrono::milliseconds{50};               ///< J, at most
+    /// Members of a cluster greet every candidate once a second: one that remembers nothing waits for them, so that
+    /// it does not found a second cluster beside theirs.
+    Duration founding = std::chrono::milliseconds{1250};
 };
 
 /// A request for a vote, to be sent to that voter.
