@@ -1,6 +1,7 @@
 // berkeley-bench: how fast and how good the product is on this machine, next to what it is built upon.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "bench/latency.hpp"
 #include "bench/record.hpp"
 #include "bench/simulate_command.hpp"
+#include "bench/takeover_command.hpp"
 
 namespace berkeley::bench {
 namespace {
@@ -105,13 +107,17 @@ int run(int argc, char** argv) {
     StudyOptions study_options;
     const CLI::App* estimators = add_estimators(app, study_options, json);
 
+    TakeoverOptions takeover_options;
+    const CLI::App* takeover = add_takeover(app, takeover_options, json);
+
     // CLI11 would only say that some argument was not expected.
     const std::string_view first = argc > 1 ? argv[1] : "";
-    if (first.empty()) return usage_error("name a benchmark: latency, codec, accuracy, simulate or estimators (see berkeley-bench --help)");
-    if (first.front() != '-' && first != latency->get_name() && first != codec->get_name() &&
-        first != accuracy->get_name() && first != simulate->get_name() &&
-        first != estimators->get_name()) {
-        return usage_error("'" + std::string(first) + "' is no benchmark: latency, codec, accuracy, simulate and estimators are allowed");
+    const std::string allowed = "latency, codec, accuracy, takeover, simulate and estimators are allowed";
+    const auto known = app.get_subcommands([](const CLI::App*) { return true; });
+    const auto named = [&](const CLI::App* bench) { return first == bench->get_name(); };
+    if (first.empty()) return usage_error("name a benchmark: " + allowed + " (see berkeley-bench --help)");
+    if (first.front() != '-' && std::none_of(known.begin(), known.end(), named)) {
+        return usage_error("'" + std::string(first) + "' is no benchmark: " + allowed);
     }
     try {
         app.parse(argc, argv);
@@ -124,6 +130,7 @@ int run(int argc, char** argv) {
         if (const auto there = check_accuracy(accuracy_options); !there) return usage_error(there.error());
         return print(run_accuracy(accuracy_options), json);
     }
+    if (takeover->parsed()) return print(run_takeover(takeover_options), json);
     if (simulate->parsed()) {
         const auto report = run_simulate(simulate_options);
         const int code = print(report, json);
