@@ -29,7 +29,7 @@ namespace berkeley {
 namespace {
 
 constexpr double kWanderStart = 1e4;  // 100 ppb per root second
-constexpr double kWanderMin = 10;     // 3 ppb per root second: below it the noise passed hardly falls any more
+constexpr double kWanderMin = 1;      // 1 ppb per root second: a crystal in a quiet room
 constexpr double kWanderMax = 1e6;
 /// How fast the wander follows the innovations, per measurement.
 constexpr double kWanderFall = 0.8;
