@@ -1,0 +1,130 @@
+// berkeleyctl against real nodes: what it shows of an election, and what it can do to one.
+
+#include <gtest/gtest.h>
+
+#include "integration/process.hpp"
+
+namespace berkeley::test {
+namespace {
+
+bool has_role(const Process& process, const char* role, std::uint64_t term = 1) {
+    return find(process, "role", [&](const Json& e) { return e["role"] == role && e["term"] >= term; }) != nullptr;
+}
+
+Json status(const Cluster& cluster, const std::string& id) {
+    const Finished finished = run(BERKELEYCTL_PROGRAM, {"status", "--json", "--poll", cluster.url(id)});
+    return finished.code == 0 ? Json::parse(finished.out, nullptr, false) : Json{};
+}
+
+std::vector<std::string> voters(const Cluster& cluster, const std::string& id) {
+    const Json json = status(cluster, id);
+    return json.is_object() ? json["committee"]["voters"].get<std::vector<std::string>>() : std::vector<std::string>{};
+}
+
+class Control : public ::testing::Test {
+protected:
+    void begin() {
+        m1_ = &cluster_.master("m1");
+        ASSERT_TRUE(cluster_.wait_for([&] { return find(*m1_, "ready") != nullptr; }));
+        m2_ = &cluster_.standby("m2", "m1");
+        s1_ = &cluster_.slave("s1");
+        ASSERT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1"}));
+        ASSERT_TRUE(cluster_.wait_for([&] { return voters(cluster_, "m1").size() == 3; }));
+    }
+
+    Cluster cluster_;
+    Process* m1_ = nullptr;
+    Process* m2_ = nullptr;
+    Process* s1_ = nullptr;
+};
+
+TEST_F(Control, StatusNamesVotersAndTheLease) {
+    begin();
+    const Json json = status(cluster_, "m1");
+    EXPECT_EQ(json["committee"]["voters"], (Json{"m1", "m2", "s1"}));
+    EXPECT_GT(json["lease_left_ns"].get<std::int64_t>(), 0);
+    EXPECT_LE(json["lease_left_ns"].get<std::int64_t>(), 400'000'000);
+    EXPECT_EQ(status(cluster_, "m2")["lease_left_ns"], 0);
+    const Finished table = run(BERKELEYCTL_PROGRAM, {"status", "--poll", cluster_.url("m1")});
+    EXPECT_NE(table.out.find("voters: m1 m2 s1, lease for another"), std::string::npos) << table.out;
+}
+
+TEST_F(Control, StepDownHandsOverWithoutAStepAndIsRefusedWhereItCannotBe) {
+    begin();
+    const auto step_down = [&](const std::string& at, std::vector<std::string> more = {}) {
+        more.insert(more.begin(), {"stepdown", "--poll", cluster_.url(at)});
+        return run(BERKELEYCTL_PROGRAM, more);
+    };
+    EXPECT_EQ(step_down("m2").err, "berkeleyctl: m2 refuses: m2 does not lead; m1 does\n");
+    EXPECT_EQ(step_down("m1", {"--to", "s1"}).err, "berkeleyctl: m1 refuses: s1 is no standby that follows m1\n");
+    EXPECT_EQ(step_down("m1", {"--to", "m2"}).code, 0);
+    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m2_, "master", 2) && has_role(*m1_, "standby", 2); }));
+    const auto of_new_term = [](const Json& e) { return e["term"] >= 2; };
+    ASSERT_TRUE(cluster_.wait_for([&] { return find(*s1_, "correction", of_new_term) != nullptr; }));
+    EXPECT_EQ((*find(*s1_, "correction", of_new_term))["applied"], "slew");
+}
+
+TEST_F(Control, WatchPrintsALineForEveryChange) {
+    begin();
+    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster_.url("m1"), "--for", "30s"},
+                  (cluster_.folder() / "watch.log").string());
+    const auto seen = [&](const char* node, const char* role) {
+        watch.pump();
+        for (const Json& line : watch.events()) {
+            if (line.value("node", "") == node && line.value("role", "") == role) return true;
+        }
+        return false;
+    };
+    ASSERT_TRUE(cluster_.wait_for([&] { return seen("m1", "master") && seen("m2", "standby"); }));
+    cluster_.forget(*m1_);
+    EXPECT_TRUE(cluster_.wait_for([&] { return seen("m2", "master"); }));
+}
+
+TEST_F(Control, NodeThatCannotSaveVotesNoMoreAndSaysSo) {
+    begin();
+    // As good as a full disk, whoever runs the test: nothing can be written there any more.
+    std::filesystem::remove_all(cluster_.folder() / "state" / "s1");
+    std::filesystem::remove_all(cluster_.folder() / "state" / "m2");
+    cluster_.forget(*m1_);
+    ASSERT_TRUE(cluster_.wait_for([&] { return s1_->log().find("votes no more") != std::string::npos ||
+                                               m2_->log().find("votes no more") != std::string::npos; }));
+    EXPECT_FALSE(has_role(*m2_, "warmup"));
+}
+
+TEST_F(Control, ForceBootstrapMakesAClusterOfTheLastMaster) {
+    begin();
+    cluster_.forget(*m1_);
+    cluster_.forget(*s1_);
+    cluster_.forget(*m2_);
+    const std::string state = (cluster_.folder() / "state" / "m2").string();
+    const Finished warned = run(BERKELEYCTL_PROGRAM, {"force-bootstrap", "--state-dir", state, "--id", "m2"});
+    EXPECT_EQ(warned.code, 2);
+    EXPECT_NE(warned.err.find("two"), std::string::npos) << "it says what can happen";
+    const Finished forced = run(BERKELEYCTL_PROGRAM, {"force-bootstrap", "--state-dir", state, "--id", "m2", "--yes"});
+    EXPECT_EQ(forced.code, 0) << forced.err;
+    Process& m2 = cluster_.master("m2", {"--standby", "--peer", cluster_.url("m1")});
+    Process& s1 = cluster_.slave("s1", {}, "m2");
+    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(m2, "master", 1000); }));
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return find(s1, "correction", [](const Json& e) { return e["term"] >= 1000; }) != nullptr;
+    }));
+}
+
+TEST(ControlUsage, MistakesAreNamedInOneLine) {
+    const std::pair<std::vector<std::string>, std::string> cases[] = {
+        {{"steppdown"}, "'steppdown' is no command: status, watch, clock, stepdown and force-bootstrap are allowed"},
+        {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
+        {{"watch", "--for", "soon"}, "--for: a duration is allowed"},
+        {{"status", "--timeout", "1h"}, "--timeout: a duration up to 1m is allowed"},
+        {{"force-bootstrap", "--id", "m1"}, "--state-dir is required"},
+    };
+    for (const auto& [arguments, expected] : cases) {
+        const Finished finished = run(BERKELEYCTL_PROGRAM, arguments);
+        EXPECT_EQ(finished.code, 2) << expected;
+        EXPECT_NE(finished.err.find(expected), std::string::npos) << finished.err;
+        EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
+    }
+}
+
+}  // namespace
+}  // namespace berkeley::test
