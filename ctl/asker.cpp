@@ -21,6 +21,7 @@ RawTime read_clock(const void* clock) { return static_cast<const OsClock*>(clock
 Result<void> Asker::connect() {
     TransportOptions options;
     options.clock = {read_clock, &clock_};
+    options.credentials = target_.credentials;
     auto transport = Transport::create(options);
     if (!transport) return failure(transport.error());
     transport_ = std::move(*transport);
@@ -28,7 +29,8 @@ Result<void> Asker::connect() {
 }
 
 Result<Message> Asker::ask(const Body& question, const std::function<bool(const Message&)>& fits) {
-    const NodeId self = node_id("ctl-" + std::to_string(getpid()));
+    const NodeId self =
+        target_.credentials ? target_.credentials->id : node_id("ctl-" + std::to_string(getpid()));
     Encoded encoded;
     encode({{target_.cluster, self, 0}, question}, encoded);
     Message answer;
@@ -39,6 +41,8 @@ Result<Message> Asker::ask(const Body& question, const std::function<bool(const 
         const Duration wait = sent ? target_.timeout / kAttempts : std::chrono::milliseconds{5};
         if (await(fits, std::min(end, now + wait), answer)) return answer;
     }
+    // Why the handshake failed, where it did.
+    for (const std::string& line : transport_->take_notes()) return failure("no answer from " + target_.poll + ": " + line);
     return failure("no answer from " + target_.poll + " within " + duration_text(target_.timeout) +
                    (foreign_ ? ": it answers for another cluster, see --cluster" : ""));
 }
@@ -50,7 +54,9 @@ bool Asker::await(const std::function<bool(const Message&)>& fits, RawTime end, 
         while (transport_->receive(in)) {
             const auto error = decode(in.payload, target_.cluster, answer);
             foreign_ = foreign_ || error == DecodeError::foreign_cluster;
-            if (!error && fits(answer)) return true;
+            // A server whose key is pinned with a name has that name only.
+            const bool named = in.peer && !in.peer->id.empty();
+            if (!error && (!named || answer.header.sender == in.peer->id) && fits(answer)) return true;
         }
     }
     return false;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -16,6 +17,7 @@ struct Target {
     std::string poll = "tcp://127.0.0.1:5250";
     ClusterName cluster;
     Duration timeout = std::chrono::seconds{2};
+    std::optional<Credentials> credentials;  ///< nothing: in the clear
 };
 
 class Asker {

@@ -7,10 +7,12 @@
 #include "base/duration_text.hpp"
 #include "ctl/clock_pages.hpp"
 #include "ctl/control.hpp"
+#include "ctl/keys.hpp"
 #include "ctl/status.hpp"
 #include "ctl/watch.hpp"
 #include "io/endpoint.hpp"
 #include "io/options.hpp"
+#include "io/security_options.hpp"
 
 namespace berkeley::ctl {
 namespace {
@@ -35,6 +37,7 @@ struct TargetText {
     std::vector<std::string> polls{"tcp://127.0.0.1:5250"};
     std::string cluster = "default";
     std::string timeout = "2s";
+    SecurityOptions security;
 
     void add_to(CLI::App& command, bool several) {
         auto* option = command.add_option("--poll", polls, several ? "Poll endpoints, one or several" : "Its poll endpoint")
@@ -43,6 +46,7 @@ struct TargetText {
         if (!several) option->expected(1);
         command.add_option("--cluster", cluster, "Name of the cluster")->type_name("NAME")->capture_default_str();
         command.add_option("--timeout", timeout, "Give up after this long")->type_name("DURATION")->capture_default_str();
+        security.add_to(command, false);
     }
 
     Result<std::vector<Target>> parse() const {
@@ -53,10 +57,12 @@ struct TargetText {
         if (!patience || *patience <= Duration{0} || *patience > std::chrono::minutes{1}) {
             return failure("--timeout: a duration up to 1m is allowed, such as 500ms or 2s");
         }
+        auto credentials = load_credentials(security, SecurityUse::connect, std::nullopt, node_id("ctl"));
+        if (!credentials) return failure(credentials.error().option + ": " + credentials.error().why);
         std::vector<Target> targets;
         for (const std::string& poll : polls) {
             if (auto url = parse_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
-            targets.push_back({poll, *ClusterName::from(cluster), *patience});
+            targets.push_back({poll, *ClusterName::from(cluster), *patience, *credentials});
         }
         return targets;
     }
@@ -98,6 +104,28 @@ int run_force_bootstrap(const std::string& directory, const std::string& id, boo
     return done ? print(*done + "\n") : fail(done.error());
 }
 
+int run_keygen(const std::string& id, const std::string& role, const std::string& directory) {
+    if (!is_valid_name(id)) return usage_error("--id: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
+    const auto known = access_role(role);
+    if (!known) return usage_error("--role: slave, candidate, observer and operator are allowed");
+    const auto done = keygen(directory, *NodeId::from(id), *known);
+    return done ? print(*done) : fail(done.error());
+}
+
+int run_authorize(const Authorization& wanted) {
+    if (!wanted.id.empty() && !is_valid_name(wanted.id)) return usage_error("--id: the name of a node is allowed");
+    if (!wanted.role.empty() && !access_role(wanted.role)) {
+        return usage_error("--role: slave, candidate, observer and operator are allowed");
+    }
+    const auto done = authorize(wanted);
+    return done ? print(*done) : fail(done.error());
+}
+
+int run_revoke(const std::string& directory, const std::vector<std::string>& whom) {
+    const auto done = revoke(directory, whom);
+    return done ? print(*done) : fail(done.error());
+}
+
 int run_clock(ClockQuery query, const std::string& watch, bool json) {
     const auto parsed = parse_duration(watch);
     if (!parsed || *parsed < Duration{0} || *parsed > std::chrono::hours{24}) {
@@ -125,6 +153,9 @@ int run(int argc, char** argv) {
                "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
                "  berkeleyctl watch                                   who leads, live\n"
                "  berkeleyctl stepdown --to m2                        a planned hand-over\n"
+               "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
+               "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
+               "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
                "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
     bool json = false;
     TargetText target;
@@ -154,12 +185,30 @@ int run(int argc, char** argv) {
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
     clock->add_option("--watch", watch, "Go on for this long and print the widest spread seen")->capture_default_str();
     clock->add_flag("--json", json, "One JSON object instead of a table");
+    CLI::App* generating = app.add_subcommand("keygen", "Make a key pair: ID.secret and ID.key");
+    std::string key_id;
+    std::string role = "slave";
+    std::string out_directory = ".";
+    generating->add_option("--id", key_id, "The node that it is for, or the person")->type_name("ID")->required();
+    generating->add_option("--role", role, "slave, candidate, observer (status only) or operator (also stepdown)")->type_name("ROLE")->capture_default_str();
+    generating->add_option("--out", out_directory, "Directory for both files")->type_name("DIR")->capture_default_str();
+    CLI::App* authorizing = app.add_subcommand("authorize", "Put public keys into a directory of authorised keys, which nodes watch");
+    Authorization wanted;
+    std::string directory;
+    authorizing->add_option("--dir", directory, "What nodes have as --authorized-keys")->type_name("DIR")->required();
+    authorizing->add_option("--id", wanted.id, "The node, where the file does not say")->type_name("ID");
+    authorizing->add_option("--role", wanted.role, "Its role, other than the file says")->type_name("ROLE");
+    authorizing->add_option("files", wanted.files, "Public files, such as keys/s1.key")->type_name("FILE")->required();
+    CLI::App* revoking = app.add_subcommand("revoke", "Take keys out of it: running nodes cut them off within two seconds");
+    std::vector<std::string> whom;
+    revoking->add_option("--dir", directory, "What nodes have as --authorized-keys")->type_name("DIR")->required();
+    revoking->add_option("whom", whom, "Nodes (all their keys), single keys, or public files")->type_name("ID|KEY|FILE")->required();
     const std::string_view command = argc > 1 ? argv[1] : "";
-    const std::initializer_list<const CLI::App*> commands{status, watching, clock, stepping, forcing};
+    const std::initializer_list<const CLI::App*> commands{status, watching, clock, stepping, forcing, generating, authorizing, revoking};
     const auto named = [&](const CLI::App* known) { return command == known->get_name(); };
     if (!command.empty() && command.front() != '-' && std::none_of(commands.begin(), commands.end(), named)) {
         return usage_error("'" + std::string(command.substr(0, 60)) +
-                           "' is no command: status, watch, clock, stepdown and force-bootstrap are allowed");
+                           "' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed");
     }
     try {
         app.parse(argc, argv);
@@ -171,6 +220,10 @@ int run(int argc, char** argv) {
     if (clock->parsed()) return run_clock(query, watch, json);
     if (watching->parsed()) return run_watch(target, watch_for, json);
     if (stepping->parsed()) return run_step_down(target, to);
+    wanted.directory = directory;
+    if (generating->parsed()) return run_keygen(key_id, role, out_directory);
+    if (authorizing->parsed()) return run_authorize(wanted);
+    if (revoking->parsed()) return run_revoke(directory, whom);
     if (forcing->parsed()) return run_force_bootstrap(state_dir, id, yes);
     return run_status(target, json);
 }

@@ -77,6 +77,7 @@ int run(const MasterOptions& options) {
     core.master.interval = options.interval;
     core.master.burst = options.burst;
     core.master.window = options.window;
+    core.master.max_members = options.max_members;
     core.election.priority = options.priority;
     core.election.standby = options.standby;
     core.election.heartbeat_interval = options.node.heartbeat_interval;

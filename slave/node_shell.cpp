@@ -20,6 +20,9 @@ constexpr Duration kSaveEvery = std::chrono::hours{1};
 /// Goodbyes have this long to leave; the whole end stays well below a second.
 constexpr Duration kLinger = milliseconds{200};
 
+/// The most that a well-behaved peer sends: 64 replies in each of 20 rounds a second, and 200 acknowledgements.
+constexpr RateLimitOptions kPeerRate{4000, 1000};
+
 std::uint64_t random_word() {
     std::uint64_t word = 0;
     // Up to 256 bytes getrandom never returns short once the system's pool is ready.
@@ -66,6 +69,8 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options)
     transport.clock = {[](const void* clock) { return static_cast<const OsClock*>(clock)->now(); },
                        &shell->clock_};
     transport.handle_signals = true;
+    transport.credentials = options.credentials;
+    transport.peer_rate = kPeerRate;
     auto created = Transport::create(transport);
     if (!created) return failure(created.error());
     shell->transport_ = std::move(*created);
@@ -135,6 +140,7 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
         if (const TrueTime at = true_now(); at >= housekeeping_at_) housekeeping(node, at);
         const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
         const Wake wake = transport_->poll(deadline);
+        if (wake.signal == SIGHUP) transport_->tend(true);
         if (wake.signal && *wake.signal != SIGHUP) signal = *wake.signal;
         receive(node);
     }
@@ -156,6 +162,7 @@ void NodeShell::receive(Node& node) {
             log_.log(DroppedEvent{to_string(*error), 1}, stamp(node));
             continue;
         }
+        if (in.peer && !trusted(in, inbound_, node)) continue;
         actions.clear();
         switch (in.source) {
             case Source::router:
@@ -173,6 +180,26 @@ void NodeShell::receive(Node& node) {
         }
         carry_out(node, actions);
     }
+}
+
+/// Behind a key a sender has one name, and may say what its role allows.
+bool NodeShell::trusted(const Inbound& in, const Message& message, const Node& node) {
+    const PeerIdentity& peer = *in.peer;
+    if (peer.id.empty()) {
+        transport_->name_peer(in.link, message.header.sender);
+    } else if (message.header.sender != peer.id) {
+        log_.log(DroppedEvent{"sender-mismatch", 1}, stamp(node));
+        return false;
+    }
+    if (in.source != Source::router || permitted(peer.role, message.body)) return true;
+    log_.log(DroppedEvent{"not-permitted", 1}, stamp(node));
+    const std::string why = "the key of " + peer.id.str() + " has the role " + std::string(to_string(peer.role));
+    const auto* hello = std::get_if<Hello>(&message.body);
+    encode(node.slave().make(Refuse{RefuseKind::not_allowed, hello != nullptr ? hello->generation : 0,
+                                    Reason::from(why).value_or(Reason{})}),
+           encoded_);
+    static_cast<void>(transport_->send(in.route, encoded_));
+    return false;
 }
 
 void NodeShell::carry_out(Node& node, const Actions& actions) {
@@ -276,7 +303,9 @@ Result<void> NodeShell::save(const Node& node) {
 
 void NodeShell::housekeeping(Node& node, TrueTime now) {
     housekeeping_at_ = now + kHousekeeping;
+    transport_->tend();
     for (const DroppedEvent& drop : transport_->take_drops()) log_.log(drop, stamp(node));
+    for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);
     if (const Duration slept = suspend_.update(); slept > Duration{0}) {
         Actions actions;
         node.slave().disrupt("the machine was suspended", actions);

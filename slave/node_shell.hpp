@@ -60,6 +60,7 @@ private:
     explicit NodeShell(const NodeOptions& options);
     void carry_out(Node& node, const Actions& actions);
     void receive(Node& node);
+    bool trusted(const Inbound& in, const Message& message, const Node& node);
     void publish_clock(const Node& node);
     [[nodiscard]] Result<void> follow(const Node& node);
     Result<void> save(const Node& node);

@@ -340,7 +340,8 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
 void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now,
                           Actions& out) {
     LinkState& state = links_[link];
-    if (refuse.kind != RefuseKind::name_in_use && refuse.kind != RefuseKind::roster_full) {
+    if (refuse.kind != RefuseKind::name_in_use && refuse.kind != RefuseKind::roster_full &&
+        refuse.kind != RefuseKind::not_allowed) {
         return;  // votes and terms concern candidates, which look at this message themselves
     }
     if (refuse.generation != generation_) return drop("generation", out);

@@ -24,6 +24,7 @@
 #include "base/clock_map.hpp"
 #include "base/duration_text.hpp"
 #include "io/endpoint.hpp"
+#include "io/security_options.hpp"
 #include "protocol/messages.hpp"
 
 #ifndef BERKELEY_VERSION
@@ -193,6 +194,7 @@ struct Unresolved {
     std::optional<std::string> clock_page;
     std::optional<std::string> state_dir;
     std::string config;
+    SecurityOptions security;
 };
 
 void add_path(CLI::App& app, const std::string& name, std::optional<std::string>& target,
@@ -255,6 +257,7 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
                          "How much to say on stderr");
     app.add_option("--config", raw.config, "TOML file with any of these options, e.g. interval = \"1s\"")
         ->type_name("FILE");
+    raw.security.add_to(app, true);
     app.add_flag("--insecure", node.insecure, "Allow to be reached from other machines without keys");
 }
 
@@ -274,8 +277,12 @@ Result<std::filesystem::path> default_state_dir(const ClusterName& cluster, cons
 }
 
 /// Defaults that depend on other options, and what is allowed only together.
-void resolve(NodeOptions& node, const Unresolved& raw, const std::string& default_id) {
-    node.id = raw.id.value_or(node_id(default_id));
+void resolve(NodeOptions& node, const Unresolved& raw, const std::string& default_id, SecurityUse use) {
+    auto credentials = load_credentials(raw.security, use, raw.id, node_id(default_id));
+    if (!credentials) reject(credentials.error().option, credentials.error().why);
+    node.credentials = std::move(*credentials);
+    if (node.credentials && node.insecure) reject("--insecure", "does not go with keys: leave one of them out");
+    node.id = node.credentials ? node.credentials->id : raw.id.value_or(node_id(default_id));
     node.cluster = raw.cluster.value_or(ClusterName::from("default").value());
     if (node.heartbeat_timeout < kHeartbeatsPerTimeout * node.heartbeat_interval) {
         reject("--heartbeat-timeout",
@@ -308,12 +315,12 @@ void resolve_master(MasterOptions& options) {
     for (const auto& [name, url] : binds) {
         const auto endpoint = parse_endpoint(*url, EndpointUse::bind);
         if (!endpoint) reject(name, endpoint.error());
-        if (!endpoint->is_local() && !options.node.insecure) {
+        if (!endpoint->is_local() && !options.node.insecure && !options.node.credentials) {
             reject(
                 name,
                 "'" + *url +
                     "' can be reached from other machines and there are no keys: bind to 127.0.0.1 or ipc, "
-                    "or give --insecure");
+                    "give --secret-key-file and --authorized-keys, or --insecure");
         }
         const bool shareable = endpoint->scheme == Scheme::tcp ? endpoint->port == 0 : endpoint->path == "*";
         if (!shareable && !seen.insert(*url).second) {
@@ -387,6 +394,7 @@ struct Program {
     std::string description;
     std::string footer;
     std::string default_id;
+    SecurityUse use;
     std::function<void(CLI::App&, Options&)> describe;
     std::function<void(Options&)> finish;
 };
@@ -422,7 +430,7 @@ Parsed<Options> parse(const Program<Options>& program, int argc, const char* con
         if (!first.raw.config.empty()) arguments = read_config(first.raw.config, first.app);
         arguments.insert(arguments.end(), given.begin(), given.end());
         second.parse(std::move(arguments));
-        resolve(second.options.node, second.raw, program.default_id);
+        resolve(second.options.node, second.raw, program.default_id, program.use);
         program.finish(second.options);
         return std::move(second.options);
     } catch (const CLI::CallForHelp&) {
@@ -500,6 +508,7 @@ Program<MasterOptions> master_program() {
             "each clock its correction.",
             kMasterFooter,
             host_name(),
+            SecurityUse::serve,
             describe,
             resolve_master};
 }
@@ -517,7 +526,7 @@ Program<SlaveOptions> slave_program() {
     const std::string suffix = "-" + std::to_string(::getpid());
     return {"berkeley-slave", "Slave of a Berkeley cluster: keeps a clock that agrees with all others.",
             kSlaveFooter,     host_name().substr(0, NodeId::kCapacity - suffix.size()) + suffix,
-            describe,         finish};
+            SecurityUse::connect, describe, finish};
 }
 
 }  // namespace

@@ -17,6 +17,8 @@
 #include "base/bounded_string.hpp"
 #include "base/time.hpp"
 #include "io/event_log.hpp"
+#include "io/keyring.hpp"
+#include "protocol/messages.hpp"
 
 namespace berkeley {
 
@@ -41,6 +43,7 @@ struct NodeOptions {
     LogLevel log_level = LogLevel::info;
     bool let_cpus_sleep = false;  ///< also during bursts
     bool insecure = false;
+    std::optional<Credentials> credentials;  ///< nothing: in the clear
 };
 
 struct MasterOptions {
@@ -55,6 +58,7 @@ struct MasterOptions {
     Duration interval = std::chrono::seconds{1};
     std::uint32_t burst = 8;
     std::uint32_t window = 32;
+    std::uint32_t max_members = kMaxMembers;
 };
 
 struct SlaveOptions {

@@ -3,10 +3,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,9 +15,10 @@
 #include <string>
 #include <utility>
 
-#include <zmq.hpp>
-
-#include "io/endpoint.hpp"
+#include "io/file_descriptor.hpp"
+#include "io/gate.hpp"
+#include "io/link_sockets.hpp"
+#include "io/zmq_socket.hpp"
 
 namespace berkeley {
 namespace {
@@ -29,191 +27,50 @@ namespace {
 constexpr std::size_t kRouterShare = 32;
 constexpr std::size_t kLinkShare = 4;
 static_assert(kMaxReceivePerPoll == kRouterShare + 3 * kLinkShare * kMaxCandidates);
+/// Subscriptions, handshakes and events of connections that are taken in at a time.
+constexpr std::size_t kServiceShare = 32;
 
 /// Frames of surplus that one socket may have thrown away in one poll(): an endless multipart message costs
 /// its sender's turn, not ours.
 constexpr std::size_t kMaxSkippedFrames = 64;
 
-/// Messages queued per connection. A backlog is stale anyway (probes and corrections have deadlines), and
-/// with 32 KiB a message this bounds what a stopped peer costs to 2 MiB and a half.
-constexpr int kHighWaterMark = 80;
-
 constexpr int kMaxSockets = 4096;
-constexpr std::size_t kRoutingIdBytes = 5;
 
-enum class Drop : std::uint8_t {
-    foreign_routing_id,
-    extra_frames,
-    missing_frames,
-    unreachable,
-    send_queue_full,
-    send_failed,
-    receive_failed,
-};
-constexpr std::array<std::string_view, 7> kDropNames{
-    "foreign-routing-id", "extra-frames", "missing-frames", "unreachable",
-    "send-queue-full",    "send-failed",  "receive-failed",
-};
+constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
-/// Whether a socket's descriptor (ZMQ_FD) can be trusted. It tells of news, not of messages: any call on the
-/// socket may take the news in, and from then on only a look into the socket shows what is there.
-enum class Mood : std::uint8_t {
-    settled,  ///< the last look found nothing, and nothing was done with it since: its descriptor will tell
-    touched,  ///< something was sent since
-    backlog,  ///< it brought its whole share, and there may be more
-};
-
-struct Socket {
-    zmq::socket_t socket;
-    bool skipping = false;  ///< in the middle of the surplus frames of a message
-    Mood mood = Mood::touched;
-
-    explicit operator bool() const { return socket.handle() != nullptr; }
-};
-
-struct LinkSockets {
-    Socket dealer;
-    Socket publish;
-    Socket heartbeat;
-};
+/// What is done with what a socket brings.
+enum class Duty : std::uint8_t { messages, subscriptions, handshakes, bound_events, link_events };
 
 /// What a slot of the poll set stands for.
 struct Slot {
     Socket* socket;
-    Source source;
-    Link link;
-    bool readable;  ///< a PUB is polled only so that libzmq gets to process its subscriptions
+    Duty duty;
+    Source source = Source::router;
+    Link link = 0;
+    BoundSocket bound = BoundSocket::poll;
     std::size_t left = 0;  ///< of its share in this poll()
 };
 
 struct Pending {
     zmq::message_t payload;
     RawTime received_at{};
+    std::optional<PeerIdentity> peer;
     Route route = 0;
     Source source = Source::router;
     Link link = 0;
     bool cancelled = false;
 };
 
-class FileDescriptor {
-public:
-    explicit FileDescriptor(int fd = -1) : fd_(fd) {}
-    ~FileDescriptor() { reset(); }
-    FileDescriptor(const FileDescriptor&) = delete;
-    FileDescriptor& operator=(const FileDescriptor&) = delete;
-    void reset(int fd = -1) {
-        if (fd_ >= 0) ::close(fd_);
-        fd_ = fd;
-    }
-    int get() const { return fd_; }
-
-private:
-    int fd_;
+/// A socket that others connect to, and the events of their connections.
+struct Bound {
+    Socket socket;
+    Socket monitor;
 };
 
-std::string blame(std::string_view url) { return "'" + std::string(url) + "': "; }
-
-/// An ipc bind would silently take over a path that another process listens on. Asks first; a socket file
-/// that nobody listens on any more is removed.
-Result<void> claim_ipc_path(const Endpoint& endpoint) {
-    if (endpoint.path == "*") return {};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    assert(endpoint.path.size() < sizeof(address.sun_path));
-    std::memcpy(address.sun_path, endpoint.path.data(), endpoint.path.size());
-    const bool abstract = endpoint.path.front() == '@';
-    auto length = static_cast<socklen_t>(sizeof(address));
-    if (abstract) {
-        address.sun_path[0] = '\0';
-        length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + endpoint.path.size());
-    }
-    const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (probe.get() < 0) return failure(blame(endpoint.url()) + std::strerror(errno));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), length);
-    // EAGAIN: somebody listens, with a full backlog.
-    if (connected == 0 || errno == EAGAIN) {
-        return failure(blame(endpoint.url()) + "in use by another process; choose another path");
-    }
-    if (abstract || errno == ENOENT) return {};
-    if (errno != ECONNREFUSED) {
-        return failure(blame(endpoint.url()) + std::strerror(errno) + "; choose another path");
-    }
-    struct stat status {};
-    if (::lstat(endpoint.path.c_str(), &status) != 0) return {};
-    if (!S_ISSOCK(status.st_mode)) {
-        return failure(blame(endpoint.url()) + "the path exists and is no socket; choose another path");
-    }
-    if (::unlink(endpoint.path.c_str()) != 0) {
-        return failure(blame(endpoint.url()) + "cannot replace the stale socket: " + std::strerror(errno));
-    }
-    return {};
-}
-
-std::string bind_error(const Endpoint& endpoint, int error) {
-    std::string why = zmq_strerror(error);
-    if (error == EADDRINUSE) {
-        why = "port in use by another process; choose another port, or 0 for any free one";
-    } else if (error == ENODEV || error == EADDRNOTAVAIL) {
-        why = "no such address on this machine; name one of its IP addresses or interfaces";
-    } else if (error == EACCES) {
-        why = "not permitted; choose a port above 1023, or a path that this user may write";
-    }
-    return blame(endpoint.url()) + why;
-}
-
-void set_common_options(zmq::socket_t& socket, const Endpoint& endpoint) {
-    namespace option = zmq::sockopt;
-    socket.set(option::linger, 0);
-    socket.set(option::sndhwm, kHighWaterMark);
-    socket.set(option::rcvhwm, kHighWaterMark);
-    socket.set(option::maxmsgsize, static_cast<std::int64_t>(kMaxMessageBytes));
-    socket.set(option::handshake_ivl, 2000);
-    socket.set(option::connect_timeout, 2000);
-    socket.set(option::reconnect_ivl, 50);
-    socket.set(option::reconnect_ivl_max, 1000);
-    // The kernel's keep-alive and not ZMTP's, which makes libzmq abort behind a slow reader.
-    socket.set(option::tcp_keepalive, 1);
-    socket.set(option::tcp_keepalive_idle, 10);
-    socket.set(option::tcp_keepalive_intvl, 5);
-    socket.set(option::tcp_keepalive_cnt, 3);
-    if (!endpoint.host.empty() && endpoint.host.front() == '[') socket.set(option::ipv6, true);
-}
-
-/// One frame, or -1 with errno set. Repeats what a signal interrupted.
-int receive_frame(zmq::socket_t& socket, zmq::message_t& frame) {
-    int size = 0;
-    do {
-        size = zmq_msg_recv(frame.handle(), socket.handle(), ZMQ_DONTWAIT);
-    } while (size < 0 && errno == EINTR);
-    return size;
-}
-
-bool send_frame(zmq::socket_t& socket, const void* data, std::size_t size, int flags) {
-    int sent = 0;
-    do {
-        sent = zmq_send(socket.handle(), data, size, flags | ZMQ_DONTWAIT);
-    } while (sent < 0 && errno == EINTR);
-    return sent >= 0;
-}
-
-/// -1 where libzmq refuses, which it does for a context that is ending only.
-int socket_option(zmq::socket_t& socket, int option) {
-    int value = -1;
-    std::size_t size = sizeof value;
-    return zmq_getsockopt(socket.handle(), option, &value, &size) == 0 ? value : -1;
-}
-
-/// libzmq's own routing ids are a zero and four bytes; a peer that brought its own is not one of ours.
-std::optional<Route> route_of(const zmq::message_t& identity) {
-    if (identity.size() != kRoutingIdBytes) return std::nullopt;
-    const auto* bytes = static_cast<const unsigned char*>(identity.data());
-    if (bytes[0] != 0) return std::nullopt;
-    return Route{bytes[1]} << 24 | Route{bytes[2]} << 16 | Route{bytes[3]} << 8 | Route{bytes[4]};
-}
-
-std::array<unsigned char, kRoutingIdBytes> identity_of(Route route) {
-    return {0, static_cast<unsigned char>(route >> 24), static_cast<unsigned char>(route >> 16),
-            static_cast<unsigned char>(route >> 8), static_cast<unsigned char>(route)};
+int to_linger(Duration linger) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(linger).count();
+    return static_cast<int>(std::clamp<std::int64_t>(ms, 0, 60'000));
 }
 
 sigset_t handled_signals() {
@@ -230,8 +87,8 @@ struct Transport::Impl {
     FileDescriptor signals;
     FileDescriptor timer;
     std::shared_ptr<zmq::context_t> context;
-    Socket router;
-    std::array<Socket, 2> publishers;
+    std::optional<Gate> gate;
+    std::array<Bound, 3> bound;
     std::array<LinkSockets, kMaxCandidates> links;
 
     std::vector<pollfd> items;  ///< the timer, the signals, then one for each slot
@@ -243,79 +100,44 @@ struct Transport::Impl {
     std::size_t pending_next = 0;
     std::size_t pending_end = 0;
     zmq::message_t current;  ///< keeps the payload of the last receive() alive
-    std::array<std::uint64_t, kDropNames.size()> drops{};
 
-    void count(Drop drop) { ++drops[static_cast<std::size_t>(drop)]; }
+    Bound& at(BoundSocket which) { return bound[static_cast<std::size_t>(which)]; }
+    Socket& router() { return at(BoundSocket::poll).socket; }
+    Socket& publisher(Channel channel) {
+        return at(channel == Channel::publish ? BoundSocket::publish : BoundSocket::heartbeat).socket;
+    }
+    void count(Drop drop) { gate->drops().count(drop); }
 
-    Result<Url> bind(Socket& target, zmq::socket_type type, std::string_view url);
-    Result<void> connect(Socket& target, zmq::socket_type type, std::string_view url,
-                         std::span<const std::string> topics);
-    void drop_socket(Socket& socket, Duration linger);
+    Result<Url> bind(BoundSocket which, zmq::socket_type type, std::string_view url);
     void cancel_pending(Link link, bool dealer, bool subscriptions);
     void rebuild_poll_set();
     bool arm(RawTime deadline);
     std::optional<int> take_signal() const;
     bool gather(RawTime deadline, Wake& wake);
+    bool finish(RawTime deadline, Wake& wake);
     void drain(Slot& slot);
+    void serve(Slot& slot);
+    bool serve_one(Slot& slot);
     bool receive_message(const Slot& slot, Pending& entry);
     bool finish_surplus(Socket& socket);
     Sent send_payload(Socket& socket, Encoded& message);
     SendOutcome failed_send(int error);
 };
 
-Result<Url> Transport::Impl::bind(Socket& target, zmq::socket_type type, std::string_view url) {
-    auto endpoint = parse_endpoint(url, EndpointUse::bind);
-    if (!endpoint) return failure(endpoint.error());
-    // libzmq resolves no names where it binds.
-    if (endpoint->host == "localhost") endpoint->host = "127.0.0.1";
-    drop_socket(target, Duration{0});
-    if (endpoint->scheme == Scheme::ipc) {
-        if (const auto claimed = claim_ipc_path(*endpoint); !claimed) return failure(claimed.error());
-    }
-    try {
-        Socket socket{zmq::socket_t(*context, type)};
-        set_common_options(socket.socket, *endpoint);
-        if (type == zmq::socket_type::router) socket.socket.set(zmq::sockopt::router_mandatory, true);
-        if (zmq_bind(socket.socket.handle(), endpoint->url().c_str()) != 0) {
-            return failure(bind_error(*endpoint, zmq_errno()));
-        }
-        const auto bound = Url::from(socket.socket.get(zmq::sockopt::last_endpoint));
-        if (!bound) return failure(blame(url) + "the bound address is longer than 255 characters");
-        target = std::move(socket);
-        return *bound;
-    } catch (const zmq::error_t& error) {
-        return failure(blame(url) + error.what());
-    }
-}
-
-Result<void> Transport::Impl::connect(Socket& target, zmq::socket_type type, std::string_view url,
-                                      std::span<const std::string> topics) {
-    drop_socket(target, Duration{0});
-    const auto endpoint = parse_endpoint(url, EndpointUse::connect);
-    if (!endpoint) return failure(endpoint.error());
-    try {
-        Socket socket{zmq::socket_t(*context, type)};
-        set_common_options(socket.socket, *endpoint);
-        // Nothing is queued for a candidate that is not there: it would be stale on arrival.
-        if (type == zmq::socket_type::dealer) socket.socket.set(zmq::sockopt::immediate, true);
-        for (const std::string& topic : topics) socket.socket.set(zmq::sockopt::subscribe, topic);
-        socket.socket.connect(endpoint->url());
-        target = std::move(socket);
-        return {};
-    } catch (const zmq::error_t& error) {
-        return failure(blame(url) + error.what());
-    }
-}
-
-void Transport::Impl::drop_socket(Socket& socket, Duration linger) {
+Result<Url> Transport::Impl::bind(BoundSocket which, zmq::socket_type type, std::string_view url) {
+    Bound& target = at(which);
     poll_set_stale = true;
-    if (!socket) return;
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(linger).count();
-    const int option = static_cast<int>(std::clamp<std::int64_t>(ms, 0, 60'000));
-    zmq_setsockopt(socket.socket.handle(), ZMQ_LINGER, &option, sizeof(option));
-    socket.socket.close();
-    socket.skipping = false;
-    socket.mood = Mood::touched;
+    target.socket.close();
+    return open_bound(*context, type, url, [&](zmq::socket_t& socket) -> Result<void> {
+        if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
+        // Every subscription is seen, so that too many of one peer are.
+        if (type == zmq::socket_type::xpub) socket.set(zmq::sockopt::xpub_verbose, true);
+        if (gate->secured()) {
+            if (const auto safe = secure_server(socket, gate->credentials().own); !safe) return safe;
+        }
+        open_monitor(*context, socket, kBoundEvents, target.monitor);
+        return {};
+    }, target.socket);
 }
 
 void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions) {
@@ -329,17 +151,26 @@ void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions)
 void Transport::Impl::rebuild_poll_set() {
     slots.clear();
     items.clear();
-    if (router) slots.push_back({&router, Source::router, 0, true});
+    const auto add = [&](Socket& socket, Duty duty, Source source, Link link, BoundSocket which = {}) {
+        if (socket) slots.push_back({&socket, duty, source, link, which});
+    };
+    add(router(), Duty::messages, Source::router, 0);
     for (std::size_t i = 0; i < links.size(); ++i) {
-        if (links[i].dealer) slots.push_back({&links[i].dealer, Source::dealer, static_cast<Link>(i), true});
+        add(links[i].dealer(), Duty::messages, Source::dealer, static_cast<Link>(i));
     }
     for (std::size_t i = 0; i < links.size(); ++i) {
-        const auto link = static_cast<Link>(i);
-        if (links[i].heartbeat) slots.push_back({&links[i].heartbeat, Source::heartbeat, link, true});
-        if (links[i].publish) slots.push_back({&links[i].publish, Source::publish, link, true});
+        add(links[i].heartbeat(), Duty::messages, Source::heartbeat, static_cast<Link>(i));
+        add(links[i].publish(), Duty::messages, Source::publish, static_cast<Link>(i));
     }
-    for (Socket& publisher : publishers) {
-        if (publisher) slots.push_back({&publisher, Source::publish, 0, false});
+    for (const BoundSocket which : {BoundSocket::publish, BoundSocket::heartbeat}) {
+        add(at(which).socket, Duty::subscriptions, Source::publish, 0, which);
+    }
+    if (gate->zap() != nullptr) add(gate->zap()->socket(), Duty::handshakes, Source::router, 0);
+    for (const BoundSocket which : {BoundSocket::poll, BoundSocket::publish, BoundSocket::heartbeat}) {
+        add(at(which).monitor, Duty::bound_events, Source::router, 0, which);
+    }
+    for (std::size_t i = 0; i < links.size(); ++i) {
+        add(links[i].monitor(), Duty::link_events, Source::dealer, static_cast<Link>(i));
     }
     items.push_back({timer.get(), POLLIN, 0});
     items.push_back({signals.get(), POLLIN, 0});  // poll(2) passes over a negative descriptor
@@ -415,7 +246,10 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
         const auto route = route_of(prefix);
         if (!route) count(Drop::foreign_routing_id);
         entry.route = route.value_or(0);
-        entry.cancelled = !route.has_value();
+        entry.peer = route ? gate->admit(*route, entry.payload, entry.received_at) : std::nullopt;
+        entry.cancelled = !entry.peer.has_value();
+    } else {
+        entry.peer = links[slot.link].peer();
     }
     return true;
 }
@@ -437,6 +271,44 @@ void Transport::Impl::drain(Slot& slot) {
     }
 }
 
+/// Subscriptions, handshakes, connections: nothing of them goes further than the gate and the links.
+void Transport::Impl::serve(Slot& slot) {
+    slot.socket->mood = Mood::backlog;
+    for (; slot.left > 0; --slot.left) {
+        if (!serve_one(slot)) {
+            slot.socket->mood = Mood::settled;
+            return;
+        }
+        if (poll_set_stale) return;  // a link has got new sockets, perhaps this one
+    }
+}
+
+bool Transport::Impl::serve_one(Slot& slot) {
+    MonitorEvent event;
+    switch (slot.duty) {
+        case Duty::handshakes:
+            return gate->serve_handshake(clock.now());
+        case Duty::subscriptions: {
+            zmq::message_t message;
+            if (receive_frame(slot.socket->socket, message) < 0) return false;
+            if (!message.more() && !slot.socket->skipping) gate->on_subscription(slot.bound, message);
+            slot.socket->skipping = message.more();
+            return true;
+        }
+        case Duty::bound_events:
+            if (!next_event(*slot.socket, event)) return false;
+            gate->on_connection(slot.bound, event, clock.now());
+            return true;
+        case Duty::link_events:
+            if (!next_event(*slot.socket, event)) return false;
+            if (links[slot.link].on_event(event, *context, *gate, clock.now())) poll_set_stale = true;
+            return true;
+        case Duty::messages:
+            break;
+    }
+    return false;
+}
+
 /// One turn of poll(): sleeps at most once, and brings in what is there.
 ///
 /// Not by zmq_poll: that asks every socket twice, at a system call or more each, and we know which ones may
@@ -445,15 +317,19 @@ void Transport::Impl::drain(Slot& slot) {
 /// False: interrupted by a signal that is not ours (a debugger, SIGCONT); the caller of poll() polls again.
 bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
     bool backlog = false;
+    const auto look = [this](Slot& slot) { slot.duty == Duty::messages ? drain(slot) : serve(slot); };
     for (Slot& slot : slots) {
-        slot.left = slot.source == Source::router ? kRouterShare : kLinkShare;
-        backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);
+        const bool messages = slot.duty == Duty::messages;
+        slot.left = !messages ? kServiceShare : slot.source == Source::router ? kRouterShare : kLinkShare;
+        backlog = backlog || slot.socket->mood == Mood::backlog;
     }
     // What was sent on holds nothing as a rule, and one look settles it. With a backlog somewhere all wait
     // for their turn below, so that it does not come before the time-critical.
     for (Slot& slot : slots) {
-        if (!backlog && slot.readable && slot.socket->mood == Mood::touched) drain(slot);
-        backlog = backlog || (slot.readable && slot.socket->mood == Mood::backlog);
+        if (!backlog && slot.socket->mood == Mood::touched) look(slot);
+        // A link has got new sockets: this poll set is of no more use.
+        if (poll_set_stale) return finish(deadline, wake);
+        backlog = backlog || slot.socket->mood == Mood::backlog;
     }
     const bool may_sleep = pending_end == 0 && !backlog && arm(deadline);
     const int news = ::poll(items.data(), items.size(), may_sleep ? -1 : 0);
@@ -464,19 +340,17 @@ bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
         armed.reset();
     }
     constexpr std::size_t kFirstSlot = 2;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        Slot& slot = slots[i];
-        if (!slot.readable) {
-            // Asking is what makes libzmq take in the subscriptions.
-            if (has_news(kFirstSlot + i)) socket_option(slot.socket->socket, ZMQ_EVENTS);
-        } else if (has_news(kFirstSlot + i) || slot.socket->mood != Mood::settled) {
-            drain(slot);
-        }
+    for (std::size_t i = 0; i < slots.size() && !poll_set_stale; ++i) {
+        if (has_news(kFirstSlot + i) || slots[i].socket->mood != Mood::settled) look(slots[i]);
     }
     if (has_news(1)) wake.signal = take_signal();
+    return finish(deadline, wake) && news >= 0;
+}
+
+bool Transport::Impl::finish(RawTime deadline, Wake& wake) {
     wake.readable = pending_end > 0;
     wake.deadline = deadline <= clock.now();
-    return news >= 0;
+    return true;
 }
 
 SendOutcome Transport::Impl::failed_send(int error) {
@@ -489,14 +363,14 @@ SendOutcome Transport::Impl::failed_send(int error) {
 }
 
 Sent Transport::Impl::send_payload(Socket& socket, Encoded& message) {
-    socket.mood = std::max(socket.mood, Mood::touched);
+    socket.touch();
     const RawTime stamp = clock.now();
     if (message.stamp_at != 0) patch_stamp(message, stamp);
     if (send_frame(socket.socket, message.bytes.data(), message.bytes.size(), 0))
         return {SendOutcome::sent, stamp};
     const int error = zmq_errno();
     // A DEALER refuses while its candidate is away: that is a state of the world, not something lost.
-    const bool away = error == EAGAIN && &socket != &router;
+    const bool away = error == EAGAIN && &socket != &router();
     return {away ? SendOutcome::full : failed_send(error), stamp};
 }
 
@@ -525,6 +399,8 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
             impl->context = std::make_shared<zmq::context_t>(1);
             impl->context->set(zmq::ctxopt::max_sockets, kMaxSockets);
         }
+        impl->gate.emplace(options.credentials, options.peer_rate);
+        impl->gate->open(*impl->context);
     } catch (const zmq::error_t& error) {
         return failure(std::string("cannot start ZeroMQ: ") + error.what());
     }
@@ -532,45 +408,55 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
 }
 
 Result<Url> Transport::bind_poll(std::string_view url) {
-    return impl_->bind(impl_->router, zmq::socket_type::router, url);
+    return impl_->bind(BoundSocket::poll, zmq::socket_type::router, url);
 }
 
 Result<Url> Transport::bind_publish(Channel channel, std::string_view url) {
-    return impl_->bind(impl_->publishers[static_cast<std::size_t>(channel)], zmq::socket_type::pub, url);
+    const BoundSocket which = channel == Channel::publish ? BoundSocket::publish : BoundSocket::heartbeat;
+    return impl_->bind(which, zmq::socket_type::xpub, url);
 }
 
 Result<void> Transport::connect_link(Link link, std::string_view url) {
     assert(link < kMaxCandidates);
     impl_->cancel_pending(link, true, false);
-    return impl_->connect(impl_->links[link].dealer, zmq::socket_type::dealer, url, {});
+    impl_->poll_set_stale = true;
+    return impl_->links[link].connect(*impl_->context, *impl_->gate, url, impl_->clock.now());
 }
 
 Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
                                        std::string_view heartbeat_url, const NodeId& own_id) {
     assert(link < kMaxCandidates);
-    LinkSockets& sockets = impl_->links[link];
     impl_->cancel_pending(link, false, true);
-    impl_->drop_socket(sockets.heartbeat, Duration{0});
-    const std::array<std::string, 2> topics{correction_topic(own_id), std::string(kRoundTopic)};
-    auto subscribed = impl_->connect(sockets.publish, zmq::socket_type::sub, publish_url, topics);
-    if (!subscribed || heartbeat_url.empty()) return subscribed;
-    const std::array<std::string, 1> heartbeats{std::string(kHeartbeatTopic)};
-    return impl_->connect(sockets.heartbeat, zmq::socket_type::sub, heartbeat_url, heartbeats);
+    impl_->poll_set_stale = true;
+    return impl_->links[link].subscribe(*impl_->context, *impl_->gate, publish_url, heartbeat_url, own_id);
 }
 
 void Transport::drop_link(Link link, Duration linger) {
     assert(link < kMaxCandidates);
     impl_->cancel_pending(link, true, true);
-    LinkSockets& sockets = impl_->links[link];
-    impl_->drop_socket(sockets.dealer, linger);
-    impl_->drop_socket(sockets.publish, Duration{0});
-    impl_->drop_socket(sockets.heartbeat, Duration{0});
+    impl_->poll_set_stale = true;
+    impl_->links[link].close(to_linger(linger));
+}
+
+void Transport::name_peer(Link link, const NodeId& id) {
+    assert(link < kMaxCandidates);
+    impl_->links[link].name_peer(id);
+}
+
+void Transport::tend(bool reread_keys) {
+    const RawTime now = impl_->clock.now();
+    const bool changed = impl_->gate->refresh(reread_keys, now);
+    for (std::size_t i = 0; i < kMaxCandidates; ++i) {
+        if (!impl_->links[i].tend(*impl_->context, *impl_->gate, changed, now)) continue;
+        impl_->poll_set_stale = true;
+        if (changed) impl_->cancel_pending(static_cast<Link>(i), true, true);
+    }
 }
 
 Sent Transport::send(Route route, Encoded& message) {
-    Socket& router = impl_->router;
+    Socket& router = impl_->router();
     if (!router) return {};
-    router.mood = std::max(router.mood, Mood::touched);
+    router.touch();
     const auto identity = identity_of(route);
     if (!send_frame(router.socket, identity.data(), identity.size(), ZMQ_SNDMORE)) {
         return {impl_->failed_send(zmq_errno()), {}};
@@ -580,14 +466,15 @@ Sent Transport::send(Route route, Encoded& message) {
 
 Sent Transport::send(Link link, Encoded& message) {
     assert(link < kMaxCandidates);
-    Socket& dealer = impl_->links[link].dealer;
+    Socket& dealer = impl_->links[link].dealer();
     if (!dealer) return {};
     return impl_->send_payload(dealer, message);
 }
 
 bool Transport::publish(Channel channel, std::string_view topic, const Encoded& message) {
-    Socket& publisher = impl_->publishers[static_cast<std::size_t>(channel)];
+    Socket& publisher = impl_->publisher(channel);
     if (!publisher) return false;
+    publisher.touch();
     if (!send_frame(publisher.socket, topic.data(), topic.size(), ZMQ_SNDMORE) ||
         !send_frame(publisher.socket, message.bytes.data(), message.bytes.size(), 0)) {
         impl_->failed_send(zmq_errno());
@@ -605,8 +492,10 @@ Wake Transport::poll(RawTime deadline) {
         return wake;
     }
     impl_->pending_next = impl_->pending_end = 0;
-    if (impl_->poll_set_stale) impl_->rebuild_poll_set();
-    while (impl_->gather(deadline, wake) && !wake.readable && !wake.deadline && !wake.signal) {
+    bool undisturbed = true;
+    while (undisturbed && !wake.readable && !wake.deadline && !wake.signal) {
+        if (impl_->poll_set_stale) impl_->rebuild_poll_set();
+        undisturbed = impl_->gather(deadline, wake);
     }
     return wake;
 }
@@ -619,6 +508,7 @@ bool Transport::receive(Inbound& in) {
         if (entry.cancelled) continue;
         impl_->current = std::move(entry.payload);
         in.source = entry.source;
+        in.peer = impl_->gate->secured() ? entry.peer : std::nullopt;
         in.route = entry.route;
         in.link = entry.link;
         in.received_at = entry.received_at;
@@ -628,19 +518,17 @@ bool Transport::receive(Inbound& in) {
     return false;
 }
 
-std::vector<DroppedEvent> Transport::take_drops() {
-    std::vector<DroppedEvent> result;
-    for (std::size_t i = 0; i < kDropNames.size(); ++i) {
-        if (impl_->drops[i] == 0) continue;
-        result.push_back({kDropNames[i], std::exchange(impl_->drops[i], 0)});
-    }
-    return result;
-}
+std::vector<DroppedEvent> Transport::take_drops() { return impl_->gate->drops().take(); }
+
+std::vector<std::string> Transport::take_notes() { return impl_->gate->take_notes(); }
 
 void Transport::close(Duration linger) {
     for (std::size_t i = 0; i < kMaxCandidates; ++i) drop_link(static_cast<Link>(i), linger);
-    impl_->drop_socket(impl_->router, linger);
-    for (Socket& publisher : impl_->publishers) impl_->drop_socket(publisher, linger);
+    for (Bound& bound : impl_->bound) {
+        bound.socket.close(to_linger(linger));
+        bound.monitor.close();
+    }
+    impl_->gate.reset();
     impl_->pending_next = impl_->pending_end = 0;
     impl_->items.clear();
     impl_->slots.clear();

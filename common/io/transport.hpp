@@ -1,7 +1,8 @@
-// Transport: the sockets of a node, and the only user of ZeroMQ.
+// Transport: the sockets of a node. ZeroMQ is used here, and in what this is made of (zmq_socket, link_sockets,
+// gate, zap_handler, curve_keys), nowhere else.
 //
 //   ROUTER   poll endpoint of a candidate: slaves are behind it, each named by a Route
-//   PUB x2   corrections and rounds (publish), heartbeats (heartbeat)
+//   PUB x2   corrections and rounds (publish), heartbeats (heartbeat); XPUB, so that subscriptions are seen
 //   Link     a candidate that we are connected to: DEALER, and SUBs to its two PUBs
 //
 // The duty cycle of a program:  wake = poll(deadline); while (receive(in)) ...; fire timers.
@@ -19,12 +20,15 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bounded_string.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "io/keyring.hpp"
+#include "io/rate_limit.hpp"
 #include "protocol/actions.hpp"
 #include "protocol/events.hpp"
 #include "wire/codec.hpp"
@@ -44,6 +48,9 @@ struct Inbound {
     Source source = Source::router;
     Route route = 0;  ///< where source is router
     Link link = 0;    ///< otherwise
+    /// Where keys are used: whose key the sender has. Its id is empty where a server's key was pinned without a
+    /// name and name_peer() was not called yet. What has no authorised key behind it never comes so far.
+    std::optional<PeerIdentity> peer;
     RawTime received_at{};
     std::span<const std::byte> payload;  ///< valid until the next call of receive() or poll()
 };
@@ -72,6 +79,10 @@ struct TransportOptions {
     bool handle_signals = false;
     /// For inproc endpoints between two Transports of one process: use the other's context.
     const class Transport* share_context_with = nullptr;
+    /// CURVE on every socket, and only authorised keys and pinned servers. Nothing: in the clear.
+    std::optional<Credentials> credentials;
+    /// What one peer may send to the ROUTER.
+    RateLimitOptions peer_rate;
 };
 
 class Transport {
@@ -94,6 +105,13 @@ public:
     /// Closes the three sockets; unsent messages to this candidate have `linger` to leave.
     void drop_link(Link link, Duration linger = Duration{0});
 
+    /// Who the server of this link is, where its key was pinned without a name.
+    void name_peer(Link link, const NodeId& id);
+
+    /// To be called about once a second: forgets peers that left, tries other keys for links that are refused,
+    /// and has changed keys take effect; `reread_keys`: also without a sign of a change.
+    void tend(bool reread_keys = false);
+
     /// A REPLY (stamp_at != 0) gets its t3 here, in the last moment.
     Sent send(Route route, Encoded& message);
     Sent send(Link link, Encoded& message);
@@ -110,6 +128,8 @@ public:
 
     /// What was dropped since the last call, by reason.
     std::vector<DroppedEvent> take_drops();
+    /// What a human should know of it, in sentences, seldom the same twice.
+    std::vector<std::string> take_notes();
 
     /// Ends everything; messages under way (BYE, STEPDOWN) have `linger` to leave. Nothing works afterwards.
     void close(Duration linger);

@@ -126,7 +126,11 @@ bool may_include_header(const Unit& unit, const std::string& path, std::string_v
     if (unit.kind == Kind::test) return true;
     if (starts_with_any(header, {"msgpack"})) return unit.name == "wire";
     if (starts_with_any(header, {"zmq"})) {
-        return unit.name == "bench" || (unit.name == "io" && fs::path(path).stem() == "transport");
+        // The transport and what it is made of.
+        static const Names transport = {"transport", "zmq_socket", "zap_handler", "curve_keys"};
+        const std::string stem = fs::path(path).stem().string();
+        return unit.name == "bench" ||
+               (unit.name == "io" && std::find(transport.begin(), transport.end(), stem) != transport.end());
     }
     if (unit.kind == Kind::shell) return true;
     static const Names impure = {"thread",     "mutex",   "shared_mutex", "condition_variable",

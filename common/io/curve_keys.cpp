@@ -1,0 +1,221 @@
+#include "io/curve_keys.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#include <toml++/toml.h>
+
+#include "io/file_descriptor.hpp"
+
+namespace berkeley {
+namespace {
+
+constexpr std::size_t kKeyBytes = 32;
+
+/// A credential that systemd hands to a unit belongs to root, and its user may read it by an access list, which
+/// shows as readable by the group.
+bool is_systemd_credential(const std::filesystem::path& path, const struct stat& status) {
+    const char* directory = std::getenv("CREDENTIALS_DIRECTORY");
+    return directory != nullptr && *directory != '\0' && path.parent_path() == directory && status.st_uid == 0 &&
+           (status.st_mode & (S_IWGRP | S_IRWXO)) == 0;
+}
+
+/// The whole of a small file. `secret`: nobody else may be able to read it.
+Result<std::string> read_small(const std::filesystem::path& path, bool secret) {
+    // Never waits on a FIFO.
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const auto bad = [&path](const std::string& why) { return failure(path.string() + ": " + why); };
+    if (file.get() < 0) return bad(std::strerror(errno));
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return bad(std::strerror(errno));
+    if (!S_ISREG(status.st_mode)) return bad("is no regular file");
+    if (secret && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 && !is_systemd_credential(path, status)) {
+        return bad("others can read this secret: chmod 600 is needed, and new keys if anybody did");
+    }
+    if (secret && status.st_uid != ::geteuid() && status.st_uid != 0) return bad("belongs to another user");
+    std::string text(kMaxKeyFileBytes + 1, '\0');
+    const ssize_t size = ::read(file.get(), text.data(), text.size());
+    if (size < 0) return bad(std::strerror(errno));
+    if (static_cast<std::size_t>(size) > kMaxKeyFileBytes) return bad("is no key file: longer than 4096 bytes");
+    text.resize(static_cast<std::size_t>(size));
+    return text;
+}
+
+Result<void> write_new(const std::filesystem::path& path, const std::string& text, mode_t mode) {
+    const auto bad = [&path](const std::string& why) { return failure(path.string() + ": " + why); };
+    const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (file.get() < 0) return bad(errno == EEXIST ? "exists and is not overwritten" : std::strerror(errno));
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        ::fsync(file.get()) != 0) {
+        const std::string why = std::strerror(errno);
+        ::unlink(path.c_str());
+        return bad(why);
+    }
+    return {};
+}
+
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+/// What may stand in a key file; empty where it does not.
+struct KeyText {
+    std::string id;
+    std::string role;
+    std::string public_key;
+    std::string secret_key;
+};
+
+Result<KeyText> parse_toml(std::string_view text, const std::string& where) {
+    KeyText found;
+    const std::pair<std::string_view, std::string*> names[] = {{"id", &found.id},
+                                                               {"role", &found.role},
+                                                               {"public-key", &found.public_key},
+                                                               {"secret-key", &found.secret_key}};
+    try {
+        const toml::table table = toml::parse(text);
+        for (const auto& [key, node] : table) {
+            const auto* name = std::find_if(std::begin(names), std::end(names),
+                                            [&key = key](const auto& known) { return known.first == key.str(); });
+            if (name == std::end(names) || !node.is_string()) {
+                return failure(where + ": id, role, public-key and secret-key are allowed, as text in quotes");
+            }
+            *name->second = node.as_string()->get();
+        }
+    } catch (const toml::parse_error& error) {
+        // Its description quotes the text, which can be a secret.
+        return failure(where + ": is no key file: line " + std::to_string(error.source().begin.line) +
+                       " is no TOML; berkeleyctl keygen makes key files");
+    }
+    return found;
+}
+
+Result<void> check_id(const std::string& id, const std::string& where) {
+    if (id.empty() || is_valid_name(id)) return {};
+    return failure(where + ": id: 1 to 63 of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
+}
+
+std::optional<NodeId> optional_id(const std::string& id) {
+    return id.empty() ? std::nullopt : NodeId::from(id);
+}
+
+}  // namespace
+
+SecretKey::SecretKey(std::string_view text) {
+    std::copy_n(text.begin(), std::min(text.size(), kKeyTextBytes), text_.begin());
+}
+
+SecretKey::~SecretKey() { ::explicit_bzero(text_.data(), text_.size()); }
+
+bool is_key_text(std::string_view text) {
+    if (text.size() != kKeyTextBytes || text.find('\0') != std::string_view::npos) return false;
+    std::array<std::uint8_t, kKeyBytes> bytes{};
+    std::array<char, kKeyTextBytes + 1> again{};
+    // Decoding alone takes characters for others, and groups that overflow.
+    return zmq_z85_decode(bytes.data(), std::string(text).c_str()) != nullptr &&
+           zmq_z85_encode(again.data(), bytes.data(), bytes.size()) != nullptr && text == again.data();
+}
+
+Result<KeyPair> generate_keys() {
+    std::array<char, kKeyTextBytes + 1> public_key{};
+    std::array<char, kKeyTextBytes + 1> secret_key{};
+    if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) {
+        return failure("this libzmq was built without CURVE: install one with libsodium");
+    }
+    KeyPair pair{*PublicKey::from(public_key.data()), SecretKey(secret_key.data())};
+    ::explicit_bzero(secret_key.data(), secret_key.size());
+    return pair;
+}
+
+Result<KeyCard> parse_key_card(std::string_view text, const std::string& where) {
+    KeyCard card;
+    if (is_key_text(trimmed(text))) {
+        card.key = *PublicKey::from(trimmed(text));
+        return card;
+    }
+    const auto found = parse_toml(text, where);
+    if (!found) return failure(found.error());
+    if (!is_key_text(found->public_key)) return failure(where + ": public-key: 40 characters of Z85 are allowed");
+    if (const auto id = check_id(found->id, where); !id) return failure(id.error());
+    card.key = *PublicKey::from(found->public_key);
+    card.id = optional_id(found->id);
+    card.role = access_role(found->role);
+    if (!found->role.empty() && !card.role) {
+        return failure(where + ": role: slave, candidate, observer and operator are allowed");
+    }
+    return card;
+}
+
+Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where) {
+    OwnKeys own;
+    std::string secret(trimmed(text));
+    std::string expected;
+    if (!is_key_text(secret)) {
+        auto found = parse_toml(text, where);
+        if (!found) return failure(found.error());
+        secret = std::move(found->secret_key);
+        expected = found->public_key;
+        if (const auto id = check_id(found->id, where); !id) return failure(id.error());
+        own.id = optional_id(found->id);
+    }
+    if (!is_key_text(secret)) {
+        return failure(where + ": secret-key: 40 characters of Z85 are allowed; is this the public file?");
+    }
+    own.pair.secret_key = SecretKey(secret);
+    ::explicit_bzero(secret.data(), secret.size());
+    std::array<char, kKeyTextBytes + 1> derived{};
+    if (zmq_curve_public(derived.data(), own.pair.secret_key.c_str()) != 0) {
+        return failure("this libzmq was built without CURVE: install one with libsodium");
+    }
+    own.pair.public_key = *PublicKey::from(derived.data());
+    if (!expected.empty() && expected != own.pair.public_key.view()) {
+        return failure(where + ": public-key does not belong to secret-key: make a new pair, or leave it out");
+    }
+    return own;
+}
+
+Result<KeyCard> load_key_card(const std::filesystem::path& path) {
+    const auto text = read_small(path, false);
+    return text ? parse_key_card(*text, path.string()) : failure(text.error());
+}
+
+Result<OwnKeys> load_own_keys(const std::filesystem::path& path) {
+    auto text = read_small(path, true);
+    if (!text) return failure(text.error());
+    auto own = parse_own_keys(*text, path.string());
+    ::explicit_bzero(text->data(), text->size());
+    return own;
+}
+
+std::string key_card_text(const KeyCard& card) {
+    std::string text = "# Berkeley: public key\n";
+    if (card.id) text += "id = \"" + card.id->str() + "\"\n";
+    if (card.role) text += "role = \"" + std::string(to_string(*card.role)) + "\"\n";
+    // Z85 has no quote, no backslash.
+    return text + "public-key = \"" + card.key.str() + "\"\n";
+}
+
+Result<void> write_own_keys(const std::filesystem::path& path, const NodeId& id, const KeyPair& pair) {
+    std::string text = "# Berkeley: SECRET key. Keep it on the node that it belongs to.\nid = \"" + id.str() +
+                       "\"\npublic-key = \"" + pair.public_key.str() + "\"\nsecret-key = \"" +
+                       pair.secret_key.c_str() + "\"\n";
+    auto written = write_new(path, text, S_IRUSR | S_IWUSR);
+    ::explicit_bzero(text.data(), text.size());
+    return written;
+}
+
+Result<void> write_key_card(const std::filesystem::path& path, const KeyCard& card) {
+    return write_new(path, key_card_text(card), S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
+}
+
+}  // namespace berkeley

@@ -1,0 +1,58 @@
+// DropCounters: what the transport did not let through, by reason.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/events.hpp"
+
+namespace berkeley {
+
+enum class Drop : std::uint8_t {
+    foreign_routing_id,
+    extra_frames,
+    missing_frames,
+    unreachable,
+    send_queue_full,
+    send_failed,
+    receive_failed,
+    unauthenticated,         ///< a message without an authorised key behind it: such ones never go further
+    revoked_key,             ///< its key was authorised once
+    unauthorised_key,        ///< a handshake refused: the key is in no file
+    failed_handshake,        ///< a stranger: another mechanism, another server key, garbage, silence
+    crowded_handshake,       ///< cut, since too many were under way
+    file_limit,              ///< cut, since descriptors run out
+    rate_limited,            ///< a message beyond what one peer may send
+    flood,                   ///< a connection cut for that
+    excess_subscriptions,    ///< a connection cut for asking for too much
+    too_many_peers,
+};
+
+class DropCounters {
+public:
+    void count(Drop drop) { ++counts_[static_cast<std::size_t>(drop)]; }
+    std::uint64_t of(Drop drop) const { return counts_[static_cast<std::size_t>(drop)]; }
+
+    /// Since the last call; those that are not zero.
+    std::vector<DroppedEvent> take() {
+        std::vector<DroppedEvent> result;
+        for (std::size_t i = 0; i < counts_.size(); ++i) {
+            if (counts_[i] != 0) result.push_back({kNames[i], std::exchange(counts_[i], 0)});
+        }
+        return result;
+    }
+
+private:
+    static constexpr std::array<std::string_view, 17> kNames{
+        "foreign-routing-id", "extra-frames",     "missing-frames",    "unreachable",     "send-queue-full",
+        "send-failed",        "receive-failed",   "unauthenticated",   "revoked-key",     "unauthorised-key",
+        "failed-handshake",   "crowded-handshake", "file-limit",       "rate-limited",    "flood",
+        "excess-subscriptions", "too-many-peers",
+    };
+    std::array<std::uint64_t, kNames.size()> counts_{};
+};
+
+}  // namespace berkeley

@@ -1,0 +1,62 @@
+#include "io/handshake_limit.hpp"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "io/zmq_socket.hpp"
+
+namespace berkeley {
+namespace {
+
+/// What a client must have sent (ZMTP 3.1, RFC 37 and RFC 26): the greeting of 64 bytes, and READY, or HELLO
+/// with 200 and INITIATE with 257 at least.
+constexpr std::uint64_t kPlainHandshakeBytes = 64 + 16;
+constexpr std::uint64_t kCurveHandshakeBytes = 64 + 200 + 257;
+
+int file_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    return static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
+}
+
+}  // namespace
+
+void cut(int fd) {
+    // A descriptor that was closed meanwhile is no socket, or at worst another connection, which comes back.
+    if (fd >= 0) ::shutdown(fd, SHUT_RDWR);
+}
+
+void HandshakeLimit::on_accepted(int fd, RawTime now, DropCounters& drops) {
+    if (fd >= file_limit() - kReservedFiles) {
+        drops.count(Drop::file_limit);
+        cut(fd);
+        return;
+    }
+    const Duration interval = std::chrono::milliseconds{kHandshakeMs};
+    while (!pending_.empty() && now - pending_.front().accepted_at > interval) pending_.pop_front();
+    pending_.push_back({fd, now});
+    if (pending_.size() <= kMaxPendingHandshakes) return;
+    if (!is_done(pending_.front().fd)) {
+        drops.count(Drop::crowded_handshake);
+        cut(pending_.front().fd);
+    }
+    pending_.pop_front();
+}
+
+void HandshakeLimit::on_disconnected(int fd) {
+    const auto gone = std::find_if(pending_.begin(), pending_.end(), [fd](const Entry& e) { return e.fd == fd; });
+    if (gone != pending_.end()) pending_.erase(gone);
+}
+
+bool HandshakeLimit::is_done(int fd) const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
+    return info.tcpi_bytes_received >= (secured_ ? kCurveHandshakeBytes : kPlainHandshakeBytes);
+}
+
+}  // namespace berkeley

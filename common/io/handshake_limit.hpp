@@ -1,0 +1,45 @@
+// HandshakeLimit: bounds the connections of a bound socket whose handshake is not done.
+//
+// libzmq accepts whatever comes, and ends a silent connection after its handshake interval. Within that time at
+// most kMaxPendingHandshakes may be under way: when more come, the oldest is looked at, and cut unless the kernel
+// says that its peer has sent as much as a handshake needs. So silent connections push out each other, while
+// who speaks is done long before it is the oldest. Where descriptors run out new connections are cut at once, so
+// that files and sockets of our own can still be opened.
+// Linux: the count of received bytes is TCP_INFO's; connections over ipc are held to be done.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+
+#include "base/time.hpp"
+#include "io/drop_counters.hpp"
+
+namespace berkeley {
+
+inline constexpr std::size_t kMaxPendingHandshakes = 256;
+/// Descriptors that connections from outside must leave.
+inline constexpr int kReservedFiles = 64;
+
+class HandshakeLimit {
+public:
+    /// `secured`: handshakes are those of CURVE, which are longer.
+    explicit HandshakeLimit(bool secured = false) : secured_(secured) {}
+
+    void on_accepted(int fd, RawTime now, DropCounters& drops);
+    void on_disconnected(int fd);
+
+private:
+    bool is_done(int fd) const;
+
+    struct Entry {
+        int fd;
+        RawTime accepted_at;
+    };
+    bool secured_;
+    std::deque<Entry> pending_;  ///< accepted within the handshake interval, oldest first
+};
+
+/// Ends a connection that libzmq owns; libzmq notices and cleans up.
+void cut(int fd);
+
+}  // namespace berkeley
