@@ -1,0 +1,163 @@
+#include "io/keyring.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "temporary_directory.hpp"
+
+namespace berkeley {
+namespace {
+
+PublicKey new_key() { return generate_keys()->public_key; }
+
+class KeyringTest : public ::testing::Test {
+protected:
+    KeyringTest() { ::chmod(directory_.path().c_str(), 0755); }
+
+    void put(const std::string& name, const PublicKey& key, const std::string& id, AccessRole role) {
+        put_text(name, key_card_text({key, node_id(id), role}));
+    }
+    /// Whole, as berkeleyctl does.
+    void put_text(const std::string& name, const std::string& text) {
+        std::ofstream(directory_.path() / ".draft") << text;
+        std::filesystem::rename(directory_.path() / ".draft", directory_.path() / name);
+    }
+    void remove(const std::string& name) { std::filesystem::remove(directory_.path() / name); }
+    Keyring open(std::vector<Pin> pins = {}) { return Keyring::open(directory_.path(), std::move(pins), own_).value(); }
+
+    TemporaryDirectory directory_;
+    PublicKey own_ = new_key();
+};
+
+TEST_F(KeyringTest, AFileAuthorisesItsKeyAndNoOther) {
+    const PublicKey key = new_key();
+    put("a.key", key, "s1", AccessRole::slave);
+    const Keyring ring = open();
+    ASSERT_NE(ring.find(key), nullptr);
+    EXPECT_EQ(*ring.find(key), (PeerIdentity{node_id("s1"), AccessRole::slave}));
+    EXPECT_EQ(ring.find(new_key()), nullptr);
+}
+
+TEST_F(KeyringTest, WithoutADirectoryNobodyIsAuthorised) {
+    const PublicKey server = new_key();
+    const Keyring ring = Keyring::open({}, {{server, std::nullopt}}, own_).value();
+    EXPECT_EQ(ring.find(server), nullptr);
+    EXPECT_TRUE(ring.pinned(server));
+}
+
+TEST_F(KeyringTest, CandidatesArePinnedAndTheOwnKeyIsNot) {
+    const PublicKey m2 = new_key();
+    const PublicKey given = new_key();
+    put("m1.key", own_, "m1", AccessRole::candidate);
+    put("m2.key", m2, "m2", AccessRole::candidate);
+    put("s1.key", new_key(), "s1", AccessRole::slave);
+    const Keyring ring = open({{given, std::nullopt}});
+    ASSERT_EQ(ring.pins().size(), 2U);
+    EXPECT_EQ(ring.pins()[0].key, given);
+    EXPECT_EQ(ring.pins()[1].key, m2);
+    EXPECT_EQ(ring.pins()[1].id, node_id("m2"));
+}
+
+TEST_F(KeyringTest, TwoKeysOfOneNodeAreBothGood) {
+    const PublicKey older = new_key();
+    const PublicKey newer = new_key();
+    put("s1-a.key", older, "s1", AccessRole::slave);
+    put("s1-b.key", newer, "s1", AccessRole::slave);
+    const Keyring ring = open();
+    EXPECT_EQ(ring.find(older)->id, node_id("s1"));
+    EXPECT_EQ(ring.find(newer)->id, node_id("s1"));
+}
+
+TEST_F(KeyringTest, ABareKeyBelongsToTheNodeThatItsFileIsNamedAfterAsASlave) {
+    const PublicKey key = new_key();
+    put_text("s7.key", key.str() + "\n");
+    const Keyring ring = open();
+    ASSERT_NE(ring.find(key), nullptr);
+    EXPECT_EQ(*ring.find(key), (PeerIdentity{node_id("s7"), AccessRole::slave}));
+}
+
+TEST_F(KeyringTest, AChangeIsSeenWithoutBeingAskedFor) {
+    Keyring ring = open();
+    const PublicKey key = new_key();
+    put("s1.key", key, "s1", AccessRole::slave);
+    EXPECT_TRUE(ring.refresh(false).changed);
+    EXPECT_NE(ring.find(key), nullptr);
+    ring.refresh(false);  // the second look
+    EXPECT_FALSE(ring.refresh(false).changed);
+    remove("s1.key");
+    EXPECT_TRUE(ring.refresh(false).changed);
+    EXPECT_EQ(ring.find(key), nullptr);
+}
+
+TEST_F(KeyringTest, AFileThatWasEditedInPlaceIsReadOnDemand) {
+    const PublicKey before = new_key();
+    const PublicKey after = new_key();
+    put("s1.key", before, "s1", AccessRole::slave);
+    Keyring ring = open();
+    while (ring.refresh(false).changed) {
+    }
+    std::ofstream(directory_.path() / "s1.key") << key_card_text({after, node_id("s1"), AccessRole::slave});
+    EXPECT_TRUE(ring.refresh(true).changed);
+    EXPECT_EQ(ring.find(before), nullptr);
+    EXPECT_NE(ring.find(after), nullptr);
+}
+
+TEST_F(KeyringTest, ADamagedFileAuthorisesNobodyAndIsNamedOnce) {
+    const PublicKey key = new_key();
+    put("s1.key", key, "s1", AccessRole::slave);
+    Keyring ring = open();
+    put_text("s1.key", "public-key = \"" + key.str().substr(1) + "\"");
+    const auto first = ring.refresh(true);
+    EXPECT_TRUE(first.changed);
+    ASSERT_EQ(first.complaints.size(), 1U);
+    EXPECT_NE(first.complaints[0].find("s1.key"), std::string::npos);
+    EXPECT_EQ(ring.find(key), nullptr);
+    EXPECT_TRUE(ring.refresh(true).complaints.empty());
+    EXPECT_FALSE(Keyring::open(directory_.path(), {}, own_).has_value()) << "no start with a damaged file";
+}
+
+TEST_F(KeyringTest, AKeyThatIsGivenToTwoNodesIsNobodys) {
+    const PublicKey key = new_key();
+    put("a.key", key, "s1", AccessRole::slave);
+    Keyring ring = open();
+    put("b.key", key, "m1", AccessRole::candidate);
+    const auto refreshed = ring.refresh(true);
+    EXPECT_EQ(refreshed.complaints.size(), 1U);
+    EXPECT_EQ(ring.find(key), nullptr);
+    EXPECT_FALSE(ring.pinned(key));
+}
+
+TEST_F(KeyringTest, WhereTheDirectoryCannotBeReadTheOldKeysStay) {
+    const PublicKey key = new_key();
+    put("s1.key", key, "s1", AccessRole::slave);
+    Keyring ring = open();
+    const auto moved = directory_.path().string() + "-moved";
+    std::filesystem::rename(directory_.path(), moved);
+    const auto refreshed = ring.refresh(false);
+    EXPECT_FALSE(refreshed.changed);
+    EXPECT_EQ(refreshed.complaints.size(), 1U);
+    EXPECT_NE(ring.find(key), nullptr);
+    std::filesystem::rename(moved, directory_.path());
+    EXPECT_TRUE(ring.refresh(false).complaints.empty());
+}
+
+TEST_F(KeyringTest, ADirectoryThatOthersCanWriteIsRefused) {
+    for (const mode_t mode : {0775U, 0757U, 01777U}) {
+        ::chmod(directory_.path().c_str(), mode);
+        const auto ring = Keyring::open(directory_.path(), {}, own_);
+        ASSERT_FALSE(ring.has_value());
+        EXPECT_NE(ring.error().find("chmod go-w"), std::string::npos) << ring.error();
+    }
+}
+
+TEST_F(KeyringTest, HiddenAndOtherFilesAreNotLookedAt) {
+    put_text(".hidden.key", "garbage");
+    put_text("README", "garbage");
+    EXPECT_EQ(open().size(), 0U);
+}
+
+}  // namespace
+}  // namespace berkeley

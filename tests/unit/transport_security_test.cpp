@@ -1,0 +1,377 @@
+// Who gets through the transport with keys, and who does not. Every test has an honest peer beside the hostile one.
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+
+#include <zmq.hpp>  // hostile peers need a socket without manners
+
+#include "io/endpoint.hpp"
+#include "io/file_descriptor.hpp"
+#include "io/gate.hpp"
+#include "io/handshake_limit.hpp"
+#include "io/transport.hpp"
+#include "io/zap_handler.hpp"
+#include "temporary_directory.hpp"
+
+namespace berkeley {
+namespace {
+
+using namespace std::chrono_literals;
+
+RawTime read_clock(const void*) {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return RawTime{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
+}
+constexpr RawSource kClock{&read_clock, nullptr};
+constexpr Duration kPatience = 10s;
+
+Encoded encoded(std::string_view text) {
+    Encoded result;
+    for (const char c : text) result.bytes.push_back(static_cast<std::byte>(c));
+    return result;
+}
+
+std::string text(const Inbound& in) { return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()}; }
+
+class SecureTransportTest : public ::testing::Test {
+protected:
+    SecureTransportTest() {
+        ::chmod(directory_.path().c_str(), 0755);
+        authorize("m1", m1_, AccessRole::candidate);
+        authorize("s1", s1_, AccessRole::slave);
+        master_ = server(m1_);
+        poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
+        publish_ = *master_->bind_publish(Channel::publish, "tcp://127.0.0.1:0");
+        heartbeat_ = *master_->bind_publish(Channel::heartbeat, "tcp://127.0.0.1:0");
+    }
+
+    void authorize(const std::string& id, const KeyPair& pair, AccessRole role, const std::string& suffix = "") {
+        std::ofstream(directory_.path() / ".draft") << key_card_text({pair.public_key, node_id(id), role});
+        std::filesystem::rename(directory_.path() / ".draft", directory_.path() / (id + suffix + ".key"));
+    }
+    void revoke(const std::string& file) { std::filesystem::remove(directory_.path() / (file + ".key")); }
+
+    std::unique_ptr<Transport> server(const KeyPair& own) {
+        TransportOptions options{kClock};
+        options.peer_rate = {1000, 100};
+        options.credentials = Credentials{node_id("m1"), own, Keyring::open(directory_.path(), {}, own.public_key).value()};
+        return Transport::create(options).value();
+    }
+    /// Trusts these servers' keys.
+    static std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own, std::vector<Pin> pins) {
+        TransportOptions options{kClock};
+        options.credentials = Credentials{node_id(id), own, Keyring::open({}, std::move(pins), own.public_key).value()};
+        return Transport::create(options).value();
+    }
+    std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own) {
+        return client(id, own, {{m1_.public_key, node_id("m1")}});
+    }
+    static std::unique_ptr<Transport> plain() { return Transport::create({kClock}).value(); }
+
+    /// Both sides work until the condition holds.
+    bool until(Transport& peer, const std::function<bool()>& holds) {
+        const RawTime end = kClock.now() + kPatience;
+        while (kClock.now() < end) {
+            if (holds()) return true;
+            work(peer);
+        }
+        return false;
+    }
+    void work(Transport& peer) {
+        peer.wait(1ms);
+        master_->wait(1ms);
+        Inbound in;
+        while (master_->receive(in)) heard_.push_back({text(in), in.peer, in.route});
+        for (const DroppedEvent& drop : master_->take_drops()) drops_[std::string(drop.reason)] += drop.count;
+        for (const std::string& note : master_->take_notes()) notes_ += note + "\n";
+        for (const std::string& note : peer.take_notes()) peer_notes_ += note + "\n";
+    }
+    /// The peer says it again and again until the master has heard it.
+    bool speaks(Transport& peer, const std::string& word) {
+        heard_.clear();
+        return until(peer, [&] {
+            Encoded message = encoded(word);
+            static_cast<void>(peer.send(Link{0}, message));
+            return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) { return h.text == word; });
+        });
+    }
+    bool sound() {
+        const auto honest = client("s1", s1_);
+        return honest->connect_link(0, poll_.view()).has_value() && speaks(*honest, "honest");
+    }
+
+    struct Heard {
+        std::string text;
+        std::optional<PeerIdentity> peer;
+        Route route;
+    };
+    TemporaryDirectory directory_;
+    const KeyPair m1_ = *generate_keys();
+    const KeyPair s1_ = *generate_keys();
+    const KeyPair stranger_ = *generate_keys();
+    std::unique_ptr<Transport> master_;
+    Url poll_;
+    Url publish_;
+    Url heartbeat_;
+    std::vector<Heard> heard_;
+    std::map<std::string, std::uint64_t> drops_;
+    std::string notes_;
+    std::string peer_notes_;
+};
+
+TEST_F(SecureTransportTest, AnAuthorisedPeerIsHeardUnderTheNameOfItsKey) {
+    const auto slave = client("s1", s1_);
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*slave, "hello"));
+    ASSERT_TRUE(heard_.back().peer.has_value());
+    EXPECT_EQ(*heard_.back().peer, (PeerIdentity{node_id("s1"), AccessRole::slave}));
+
+    Encoded answer = encoded("welcome");
+    ASSERT_TRUE(master_->send(heard_.back().route, answer).ok());
+    Inbound in;
+    ASSERT_TRUE(until(*slave, [&] { return slave->receive(in); }));
+    EXPECT_EQ(text(in), "welcome");
+    EXPECT_EQ(*in.peer, (PeerIdentity{node_id("m1"), AccessRole::candidate}));
+}
+
+TEST_F(SecureTransportTest, BothPublishersReachAnAuthorisedSubscriber) {
+    const auto slave = client("s1", s1_);
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(slave->subscribe_link(0, publish_.view(), heartbeat_.view(), node_id("s1")).has_value());
+    std::set<Source> heard;
+    EXPECT_TRUE(until(*slave, [&] {
+        master_->publish(Channel::publish, kRoundTopic, encoded("round"));
+        master_->publish(Channel::heartbeat, kHeartbeatTopic, encoded("beat"));
+        for (Inbound in; slave->receive(in);) heard.insert(in.source);
+        return heard == std::set{Source::publish, Source::heartbeat};
+    }));
+}
+
+TEST_F(SecureTransportTest, AnUnknownKeyIsNeverHeardAndBothLogsSayWhy) {
+    const auto peer = client("eve", stranger_);
+    ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(until(*peer, [&] {
+        Encoded message = encoded("let me in");
+        static_cast<void>(peer->send(Link{0}, message));
+        return drops_["unauthorised-key"] >= 2 && !peer_notes_.empty();
+    }));
+    EXPECT_TRUE(heard_.empty());
+    EXPECT_NE(notes_.find(stranger_.public_key.str()), std::string::npos) << notes_;
+    EXPECT_NE(peer_notes_.find("berkeleyctl authorize"), std::string::npos) << peer_notes_;
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(SecureTransportTest, AClientWithTheWrongServerKeySaysSo) {
+    const auto peer = client("s1", s1_, {{stranger_.public_key, std::nullopt}});
+    ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(until(*peer, [&] { return !peer_notes_.empty() && notes_.find("another server key") != std::string::npos; }));
+    EXPECT_NE(peer_notes_.find("wrong --server-key"), std::string::npos) << peer_notes_;
+    EXPECT_TRUE(heard_.empty());
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(SecureTransportTest, TheRightOneOfSeveralPinnedKeysIsFound) {
+    std::vector<Pin> pins;
+    for (int i = 0; i < 3; ++i) pins.push_back({generate_keys()->public_key, std::nullopt});
+    pins.push_back({m1_.public_key, node_id("m1")});
+    const auto slave = client("s1", s1_, pins);
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(speaks(*slave, "hello"));
+}
+
+TEST_F(SecureTransportTest, AClientInTheClearIsTurnedAwayAndToldWhy) {
+    const auto peer = plain();
+    ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(until(*peer, [&] { return drops_["failed-handshake"] >= 1 && !peer_notes_.empty(); }));
+    EXPECT_NE(peer_notes_.find("--secret-key-file"), std::string::npos) << peer_notes_;
+    EXPECT_TRUE(heard_.empty());
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(SecureTransportTest, AServerInTheClearIsNotTrusted) {
+    const auto impostor = plain();
+    const Url url = *impostor->bind_poll("tcp://127.0.0.1:0");
+    const auto slave = client("s1", s1_);
+    ASSERT_TRUE(slave->connect_link(0, url.view()).has_value());
+    EXPECT_TRUE(until(*slave, [&] {
+        impostor->wait(1ms);
+        return peer_notes_.find("not trusted") != std::string::npos;
+    })) << peer_notes_;
+}
+
+TEST_F(SecureTransportTest, RevocationEndsTheConnectionsOfThatKeyOnly) {
+    const KeyPair s2 = *generate_keys();
+    authorize("s2", s2, AccessRole::slave);
+    master_->tend(true);
+    const auto other = client("s2", s2);
+    const auto slave = client("s1", s1_);
+    for (Transport* peer : {other.get(), slave.get()}) {
+        ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
+        ASSERT_TRUE(peer->subscribe_link(0, publish_.view(), heartbeat_.view(), node_id("s1")).has_value());
+        ASSERT_TRUE(speaks(*peer, "hello"));
+    }
+    const auto hears = [&](Transport& peer) {
+        for (Inbound in; peer.receive(in);) {
+            if (in.source == Source::publish) return true;
+        }
+        return false;
+    };
+    const auto publish = [&] { master_->publish(Channel::publish, kRoundTopic, encoded("round")); };
+    for (Transport* peer : {other.get(), slave.get()}) {
+        ASSERT_TRUE(until(*peer, [&] { publish(); return hears(*peer); }));
+    }
+
+    revoke("s1");
+    master_->tend();
+    heard_.clear();
+    // Its next handshake is refused, so its connections have ended.
+    EXPECT_TRUE(until(*slave, [&] { return drops_["unauthorised-key"] >= 2; }));
+    while (hears(*slave)) {
+    }
+    for (int i = 0; i < 20; ++i) {
+        publish();
+        Encoded message = encoded("still here");
+        static_cast<void>(slave->send(Link{0}, message));
+        work(*slave);
+        EXPECT_FALSE(hears(*slave));
+    }
+    EXPECT_TRUE(heard_.empty());
+    EXPECT_TRUE(speaks(*other, "me too"));
+    EXPECT_TRUE(until(*other, [&] { publish(); return hears(*other); }));
+
+    authorize("s1", s1_, AccessRole::slave);
+    master_->tend();
+    EXPECT_TRUE(speaks(*slave, "back again"));
+}
+
+TEST_F(SecureTransportTest, AKeyIsRotatedWithoutAGap) {
+    const auto before = client("s1", s1_);
+    ASSERT_TRUE(before->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*before, "old key"));
+    const KeyPair newer = *generate_keys();
+    authorize("s1", newer, AccessRole::slave, "-2");
+    master_->tend();
+    const auto after = client("s1", newer);
+    ASSERT_TRUE(after->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*after, "new key"));
+    ASSERT_TRUE(speaks(*before, "old key still"));
+    revoke("s1");
+    master_->tend();
+    EXPECT_TRUE(until(*before, [&] { return drops_["unauthorised-key"] >= 1; }));
+    EXPECT_TRUE(speaks(*after, "new key only"));
+}
+
+TEST_F(SecureTransportTest, ACandidateWhosePinIsTakenAwayIsLeft) {
+    TemporaryDirectory pins;
+    ::chmod(pins.path().c_str(), 0755);
+    std::ofstream(pins.path() / "m1.key") << key_card_text({m1_.public_key, node_id("m1"), AccessRole::candidate});
+    TransportOptions options{kClock};
+    options.credentials = Credentials{node_id("s1"), s1_, Keyring::open(pins.path(), {}, s1_.public_key).value()};
+    const auto slave = Transport::create(options).value();
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*slave, "hello"));
+    std::filesystem::remove(pins.path() / "m1.key");
+    slave->tend();
+    Encoded message = encoded("after");
+    EXPECT_FALSE(slave->send(Link{0}, message).ok());
+}
+
+TEST_F(SecureTransportTest, AnObserverMayNotSubscribe) {
+    const KeyPair observer = *generate_keys();
+    authorize("watcher", observer, AccessRole::observer);
+    master_->tend(true);
+    const auto peer = client("watcher", observer);
+    ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*peer, "status"));
+    EXPECT_EQ(heard_.back().peer->role, AccessRole::observer);
+    ASSERT_TRUE(peer->subscribe_link(0, publish_.view(), {}, node_id("s1")).has_value());
+    for (int i = 0; i < 300; ++i) {
+        work(*peer);
+        master_->publish(Channel::publish, kRoundTopic, encoded("round"));
+        for (Inbound in; peer->receive(in);) EXPECT_NE(in.source, Source::publish);
+    }
+}
+
+TEST_F(SecureTransportTest, AFloodIsDroppedThenCutAndTheOthersAreHeard) {
+    const auto peer = client("s1", s1_);
+    ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*peer, "hello"));
+    EXPECT_TRUE(until(*peer, [&] {
+        Encoded message = encoded("flood");
+        for (int i = 0; i < 50; ++i) static_cast<void>(peer->send(Link{0}, message));
+        return drops_["rate-limited"] > 100 && drops_["flood"] >= 1;
+    })) << drops_["rate-limited"];
+    EXPECT_NE(notes_.find("cut the connection of s1"), std::string::npos) << notes_;
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(SecureTransportTest, TooManySubscriptionsEndTheConnection) {
+    zmq::context_t context;
+    zmq::socket_t greedy(context, zmq::socket_type::sub);
+    greedy.set(zmq::sockopt::linger, 0);
+    secure_client(greedy, s1_, m1_.public_key);
+    for (int i = 0; i <= kMaxSubscriptions; ++i) greedy.set(zmq::sockopt::subscribe, "topic" + std::to_string(i));
+    greedy.connect(publish_.str());
+    const auto idle = plain();
+    EXPECT_TRUE(until(*idle, [&] { return drops_["excess-subscriptions"] >= 1; }));
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(SecureTransportTest, SilentConnectionsPushOutEachOtherAndNobodyElse) {
+    const auto slave = client("s1", s1_);
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*slave, "before"));
+    const auto endpoint = parse_endpoint(poll_.view(), EndpointUse::connect);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(endpoint->port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // The kernel lets only so many wait to be accepted, so more and more are made until there are too many.
+    std::vector<FileDescriptor> silent;
+    EXPECT_TRUE(until(*slave, [&] {
+        for (int i = 0; i < 16 && silent.size() < 8 * kMaxPendingHandshakes; ++i) {
+            silent.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+            ::connect(silent.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        }
+        return drops_["crowded-handshake"] >= 10;
+    })) << drops_["crowded-handshake"];
+    EXPECT_TRUE(speaks(*slave, "during"));
+    EXPECT_TRUE(sound()) << "a new connection is served while silent ones hold all places";
+}
+
+TEST(SecureServer, WithoutALivingZapHandlerNobodyGetsIn) {
+    zmq::context_t context;
+    const KeyPair server = *generate_keys();
+    const KeyPair peer = *generate_keys();
+    zmq::socket_t router(context, zmq::socket_type::router);
+    router.set(zmq::sockopt::linger, 0);
+    ASSERT_TRUE(secure_server(router, server).has_value());
+    router.bind("tcp://127.0.0.1:0");
+    zmq::socket_t dealer(context, zmq::socket_type::dealer);
+    dealer.set(zmq::sockopt::linger, 0);
+    dealer.set(zmq::sockopt::immediate, true);
+    secure_client(dealer, peer, server.public_key);
+    Socket events;
+    open_monitor(context, dealer, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, events);
+    dealer.connect(router.get(zmq::sockopt::last_endpoint));
+    events.socket.set(zmq::sockopt::rcvtimeo, 10'000);
+    zmq::message_t frame;
+    ASSERT_TRUE(events.socket.recv(frame).has_value());
+    std::uint16_t type = 0;
+    std::memcpy(&type, frame.data(), sizeof type);
+    EXPECT_EQ(type, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
+}
+
+}  // namespace
+}  // namespace berkeley
