@@ -5,83 +5,12 @@
 
 #include <functional>
 
+#include "integration/fake_slave.hpp"
 #include "integration/process.hpp"
-#include "io/os_clock.hpp"
-#include "io/transport.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::test {
 namespace {
-
-RawTime read_clock(const void*) { return RawTime{true_now().time_since_epoch()}; }
-
-std::unique_ptr<Transport> make_transport() {
-    TransportOptions options;
-    options.clock = {read_clock, nullptr};
-    auto transport = Transport::create(options);
-    EXPECT_TRUE(transport) << transport.error();
-    return std::move(*transport);
-}
-
-/// A slave of our own making that answers a master as its `reply` says.
-class FakeSlave {
-public:
-    FakeSlave(const std::string& id, const std::string& master_url) : id_(node_id(id)), transport_(make_transport()) {
-        EXPECT_TRUE(transport_->connect_link(0, master_url));
-    }
-
-    void say(const Body& body, Term term = 0) {
-        Encoded encoded;
-        encode({{node_id("default"), id_, term}, body}, encoded);
-        static_cast<void>(transport_->send(Link{0}, encoded));
-    }
-
-    void send_bytes(std::vector<std::byte> bytes) {
-        Encoded encoded;
-        encoded.bytes = std::move(bytes);
-        static_cast<void>(transport_->send(Link{0}, encoded));
-    }
-
-    void hello() {
-        Hello hello;
-        hello.generation = kGeneration;
-        say(hello);
-    }
-
-    /// Greets until welcomed, and answers what polls there are.
-    void step(const std::function<void(const Poll&, Reply, Term)>& answer) {
-        if (!welcomed_) hello();
-        transport_->wait(milliseconds{20});
-        Inbound in;
-        Message message;
-        while (transport_->receive(in)) {
-            if (decode(in.payload, node_id("default"), message)) continue;
-            welcomed_ = welcomed_ || std::holds_alternative<Welcome>(message.body);
-            const auto* poll = std::get_if<Poll>(&message.body);
-            if (poll == nullptr) continue;
-            Reply reply;
-            reply.round = poll->round;
-            reply.probe = poll->probe;
-            reply.token = poll->token;
-            reply.generation = kGeneration;
-            reply.t2 = in.received_at;
-            reply.t3 = in.received_at;
-            reply.map.anchor_raw = in.received_at;
-            timespec now{};
-            clock_gettime(CLOCK_REALTIME, &now);
-            reply.map.anchor_cluster = from_ns<ClusterTime>(now.tv_sec * 1'000'000'000 + now.tv_nsec);
-            reply.status = ClockStatus::synchronized;
-            answer(*poll, reply, message.header.term);
-        }
-    }
-
-    static constexpr Generation kGeneration = 4711;
-
-private:
-    NodeId id_;
-    std::unique_ptr<Transport> transport_;
-    bool welcomed_ = false;
-};
 
 bool dropped(const Process& process, const std::string& reason) {
     return find(process, "dropped", [&](const Json& e) { return e["reason"] == reason; }) != nullptr;
@@ -191,7 +120,7 @@ TEST_F(Hostile, LateReplyIsDropped) {
         slave.step([&](const Poll&, const Reply& reply, Term term) {
             if (!kept) kept.emplace(reply, term);
         });
-        const bool old = kept && read_clock(nullptr) - kept->first.t2 > milliseconds{100};
+        const bool old = kept && true_raw() - kept->first.t2 > milliseconds{100};
         if (old) {
             slave.say(kept->first, kept->second);
             kept.reset();

@@ -129,6 +129,9 @@ Process& Cluster::start(const std::string& program, const std::string& id, std::
     const std::vector<std::string> common{"--id", id, "--json", "--state-dir", (folder_ / "state" / id).string(),
                                           "--clock-page", page(id)};
     arguments.insert(arguments.begin(), common.begin(), common.end());
+    if (equip_) {
+        for (std::string& option : equip_(id)) arguments.push_back(std::move(option));
+    }
     const std::string log = (folder_ / (id + "." + std::to_string(++logs_) + ".log")).string();
     processes_.push_back(std::make_unique<Process>(program, arguments, log));
     return *processes_.back();

@@ -34,6 +34,7 @@ public:
     /// Reads what is there without waiting.
     void pump();
 
+    pid_t pid() const { return pid_; }
     int fd() const { return out_; }
     bool open() const { return out_ >= 0; }
     const std::vector<Json>& events() const { return events_; }
@@ -60,7 +61,11 @@ public:
     Process& master(const std::string& id, std::vector<std::string> extra = {});
     Process& standby(const std::string& id, const std::string& peer, std::vector<std::string> extra = {});
     Process& slave(const std::string& id, std::vector<std::string> extra = {}, const std::string& master = "m1");
+    /// Any program, with an identity, a state directory and a clock page of its own.
+    Process& start(const std::string& program, const std::string& id, std::vector<std::string> arguments);
     void forget(const Process& process);
+    /// Options that every program gets from now on, by its id.
+    void equip(std::function<std::vector<std::string>(const std::string& id)> options) { equip_ = std::move(options); }
 
     std::string url(const std::string& id, const std::string& what = "poll") const;
     std::string page(const std::string& id) const { return (folder_ / "pages" / id).string(); }
@@ -75,11 +80,11 @@ public:
     [[nodiscard]] bool wait_agreement(const std::vector<std::string>& ids, std::int64_t limit_ns = 1'000'000);
 
 private:
-    Process& start(const std::string& program, const std::string& id, std::vector<std::string> arguments);
     void pump(milliseconds patience);
 
     std::filesystem::path folder_;
     std::vector<std::unique_ptr<Process>> processes_;
+    std::function<std::vector<std::string>(const std::string& id)> equip_;
     int logs_ = 0;
 };
 
