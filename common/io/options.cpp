@@ -502,6 +502,8 @@ Program<MasterOptions> master_program() {
         add_integer(app, "--burst", options.burst, 3, 64,
                     "Probes for each slave in a round; two warm up the path");
         add_integer(app, "--window", options.window, 1, 1024, "Slaves that are probed at the same time");
+        add_integer(app, "--max-members", options.max_members, 1, kMaxMembers,
+                    "Slaves and standbys that are welcomed; more are refused");
     };
     return {"berkeley-master",
             "Master of a Berkeley cluster: polls its slaves, averages all clocks fault-tolerantly, and tells "

@@ -46,7 +46,7 @@ Process::Process(const std::string& program, const std::vector<std::string>& arg
         const int err = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
         dup2(pipe_fds[1], STDOUT_FILENO);
         dup2(err, STDERR_FILENO);
-        execv(program.c_str(), argv.data());
+        execvp(program.c_str(), argv.data());
         _exit(127);
     }
     close(pipe_fds[1]);
@@ -133,7 +133,10 @@ Process& Cluster::start(const std::string& program, const std::string& id, std::
         for (std::string& option : equip_(id)) arguments.push_back(std::move(option));
     }
     const std::string log = (folder_ / (id + "." + std::to_string(++logs_) + ".log")).string();
-    processes_.push_back(std::make_unique<Process>(program, arguments, log));
+    std::vector<std::string> command = wrapper_;
+    command.push_back(program);
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    processes_.push_back(std::make_unique<Process>(command.front(), std::vector(command.begin() + 1, command.end()), log));
     return *processes_.back();
 }
 

@@ -63,6 +63,9 @@ public:
     Process& slave(const std::string& id, std::vector<std::string> extra = {}, const std::string& master = "m1");
     /// Any program, with an identity, a state directory and a clock page of its own.
     Process& start(const std::string& program, const std::string& id, std::vector<std::string> arguments);
+    /// From now on programs are started by this one, which gets theirs and its arguments after its own, and
+    /// becomes it in the end. Empty: directly.
+    void wrap(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
     void forget(const Process& process);
     /// Options that every program gets from now on, by its id.
     void equip(std::function<std::vector<std::string>(const std::string& id)> options) { equip_ = std::move(options); }
@@ -85,6 +88,7 @@ private:
     std::filesystem::path folder_;
     std::vector<std::unique_ptr<Process>> processes_;
     std::function<std::vector<std::string>(const std::string& id)> equip_;
+    std::vector<std::string> wrapper_;
     int logs_ = 0;
 };
 

@@ -4,13 +4,15 @@
 
 namespace berkeley::test {
 
-Secured::Secured(std::vector<std::string> master_options) {
+Secured::Secured(std::vector<std::string> master_options, std::vector<std::string> master_wrapper) {
     for (const std::string& id : honest_) make_key(id, id == "m1" ? AccessRole::candidate : AccessRole::slave);
     cluster_.equip([this](const std::string& id) { return options_of(id); });
     std::vector<std::string> arguments{"--interval", "250ms", "--poll", "tcp://127.0.0.1:0", "--publish",
                                        "tcp://127.0.0.1:0", "--heartbeat", "tcp://127.0.0.1:0"};
     arguments.insert(arguments.end(), master_options.begin(), master_options.end());
+    cluster_.wrap(std::move(master_wrapper));
     m1_ = &cluster_.start(BERKELEY_MASTER_PROGRAM, "m1", std::move(arguments));
+    cluster_.wrap({});
     const Json* ready = nullptr;
     EXPECT_TRUE(cluster_.wait_for([&] { return (ready = find(*m1_, "ready")) != nullptr; }));
     if (ready == nullptr) return;

@@ -17,7 +17,8 @@ namespace berkeley::test {
 
 class Secured : public ::testing::Test {
 protected:
-    explicit Secured(std::vector<std::string> master_options = {});
+    /// `master_wrapper`: see Cluster::wrap().
+    explicit Secured(std::vector<std::string> master_options = {}, std::vector<std::string> master_wrapper = {});
 
     /// A key pair in files; `authorized`: the running master knows it at once.
     void make_key(const std::string& id, AccessRole role, bool authorized = true);
@@ -41,7 +42,7 @@ protected:
     std::int64_t master_kib() const;
 
     Cluster cluster_;
-    const std::vector<std::string> honest_{"m1", "s1", "s2", "s3", "s4"};
+    std::vector<std::string> honest_{"m1", "s1", "s2", "s3", "s4"};
     Process* m1_ = nullptr;
     std::vector<Process*> slaves_;
     std::string poll_;

@@ -1,0 +1,315 @@
+// Attacks on a secured cluster of real processes: what hostile input and hostile load can do. Those with a key
+// are members gone bad: they lose their own place, and nobody else does.
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include <zmq.hpp>  // hostile peers need a socket without manners
+
+#include "integration/secured_cluster.hpp"
+#include "io/endpoint.hpp"
+#include "io/file_descriptor.hpp"
+#include "io/zap_handler.hpp"
+#include "wire/codec.hpp"
+
+namespace berkeley::test {
+namespace {
+
+constexpr std::int64_t kMebi = 1024;  // in KiB
+constexpr std::int64_t kEnd = INT64_MAX;  // the year 2262
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// Connections that say nothing, as many as the kernel takes without waiting.
+class SilentCrowd {
+public:
+    explicit SilentCrowd(const std::string& url) {
+        address_.sin_family = AF_INET;
+        address_.sin_port = htons(parse_endpoint(url, EndpointUse::connect)->port);
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    void grow(std::size_t most) {
+        for (int i = 0; i < 64 && sockets_.size() < most; ++i) {
+            sockets_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+            ::connect(sockets_.back().get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_);
+        }
+    }
+    std::size_t size() const { return sockets_.size(); }
+
+private:
+    sockaddr_in address_{};
+    std::vector<FileDescriptor> sockets_;
+};
+
+/// A socket of libzmq's with a member's key and no manners.
+class RawPeer {
+public:
+    RawPeer(zmq::socket_type type, const Credentials& own, const std::string& url, int receive_limit = 1000)
+        : socket_(context_, type) {
+        socket_.set(zmq::sockopt::linger, 0);
+        socket_.set(zmq::sockopt::rcvhwm, receive_limit);
+        if (type == zmq::socket_type::sub) socket_.set(zmq::sockopt::subscribe, "");
+        secure_client(socket_, own.own, own.ring.pins().front().key);
+        socket_.connect(url);
+    }
+    bool send(std::string_view data, bool more) {
+        const auto flags = zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
+        return socket_.send(zmq::buffer(data), flags).has_value();
+    }
+
+private:
+    zmq::context_t context_;
+    zmq::socket_t socket_;
+};
+
+class Attack : public Secured {
+protected:
+    using Secured::Secured;
+    void member_gone_bad() { make_key("eve", AccessRole::slave); }
+    bool is_member(const std::string& id) const {
+        bool member = false;
+        for (const Json& e : m1_->events()) {
+            if (is(e, "member") && e["id"] == id) member = e["change"] == "joined";
+        }
+        return member;
+    }
+};
+
+TEST_F(Attack, TwoThousandSilentConnections) {
+    SilentCrowd crowd(poll_);
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        crowd.grow(2000);
+        return crowd.size() == 2000 && dropped("crowded-handshake");
+    }));
+    // While they last a new node is served.
+    make_key("s5", AccessRole::slave);
+    Process& s5 = start_slave("s5");
+    EXPECT_TRUE(cluster_.wait_for([&] { return find(s5, "correction") != nullptr; }));
+    expect_still_synchronized();
+    EXPECT_LT(master_kib(), 200 * kMebi);
+}
+
+TEST_F(Attack, AFloodOfHellosEndsTheFloodersConnection) {
+    member_gone_bad();
+    const auto eve = fake("eve");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        for (int i = 0; i < 2000; ++i) {
+            Hello hello;
+            hello.generation = static_cast<Generation>(i);
+            eve->say(hello);
+        }
+        eve->step([](const Poll&, const Reply&, Term) {});
+        return dropped("rate-limited", 1000) && dropped("flood");
+    }));
+    EXPECT_TRUE(contains(m1_->log(), "cut the connection of eve"));
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, OversizeMessagesEndTheConnection) {
+    member_gone_bad();
+    RawPeer eve(zmq::socket_type::dealer, credentials("eve"), poll_);
+    const std::string huge(1'000'000, 'x');
+    for (int i = 0; i < 50; ++i) {
+        eve.send(huge, false);
+        EXPECT_TRUE(cluster_.wait_for([] { return true; }));
+    }
+    expect_still_synchronized();
+    EXPECT_LT(master_kib(), 200 * kMebi);
+}
+
+TEST_F(Attack, AMessageThatNeverEndsIsThrownAway) {
+    member_gone_bad();
+    RawPeer eve(zmq::socket_type::dealer, credentials("eve"), poll_);
+    const std::string frame(1000, 'x');
+    // libzmq hands out whole messages only, so this one waits in its queue, 20 MB of it, until its sender goes.
+    for (int i = 0; i < 20'000; ++i) eve.send(frame, true);
+    expect_still_synchronized();
+    EXPECT_LT(master_kib(), 200 * kMebi);
+}
+
+TEST_F(Attack, ManyFramesAreOneDroppedMessage) {
+    member_gone_bad();
+    RawPeer eve(zmq::socket_type::dealer, credentials("eve"), poll_);
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        for (int i = 0; i < 5000; ++i) eve.send("x", i != 4999);
+        return dropped("extra-frames");
+    }));
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, BytesThatExplodeAreDroppedByReason) {
+    member_gone_bad();
+    const auto eve = fake("eve");
+    const auto bytes = [](std::initializer_list<int> values) {
+        std::vector<std::byte> result;
+        for (const int value : values) result.push_back(static_cast<std::byte>(value));
+        return result;
+    };
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve->send_bytes(bytes({0xdd, 0xff, 0xff, 0xff, 0xff}));                    // four billion elements
+        eve->send_bytes(bytes({0xc6, 0xff, 0xff, 0xff, 0xff}));                    // four gigabytes
+        eve->send_bytes(std::vector<std::byte>(30'000, static_cast<std::byte>(0x91)));  // 30,000 arrays in each other
+        eve->send_bytes(std::vector<std::byte>(30'000, static_cast<std::byte>(0x81)));  // and maps
+        eve->send_bytes({});
+        return dropped("malformed", 100);
+    }));
+    EXPECT_LT(master_kib(), 100 * kMebi);
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, ASubscriberThatStopsReadingCostsItsOwnMessages) {
+    member_gone_bad();
+    // One message at most waits at its side, and it never takes even that.
+    RawPeer eve(zmq::socket_type::sub, credentials("eve"), publish_, 1);
+    RawPeer deaf(zmq::socket_type::sub, credentials("eve"), heartbeat_, 1);
+    const std::int64_t before = master_kib();
+    std::size_t rounds = 0;
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        rounds = 0;
+        for (const Json& e : m1_->events()) rounds += is(e, "round") ? 1U : 0U;
+        return rounds >= 40;
+    }));
+    EXPECT_LT(master_kib() - before, 20 * kMebi);
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, ConnectionsThatBreakInTheMiddleOfABurst) {
+    member_gone_bad();
+    std::unique_ptr<FakeSlave> eve;
+    int broken = 0;
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        if (!eve) eve = fake("eve");
+        bool enough = false;
+        eve->step([&](const Poll& poll, const Reply& reply, Term term) {
+            eve->say(reply, term);
+            enough = enough || poll.probe >= 2;
+        });
+        if (enough) {
+            eve.reset();
+            ++broken;
+        }
+        return broken >= 4;
+    }));
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, AMemberThatNeverRepliesOrRepliesWithLiesLosesItsOwnPlace) {
+    member_gone_bad();
+    const auto eve = fake("eve");
+    // Greets, is welcomed, and says no more.
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve->step([](const Poll&, const Reply&, Term) {});
+        return is_member("eve");
+    }));
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve->step([](const Poll&, const Reply&, Term) {});
+        return !is_member("eve");
+    }));
+    // Replies to probes that were not sent, and the same again.
+    const auto liar = fake("eve");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        liar->step([&](const Poll&, const Reply& reply, Term term) {
+            Reply invented = reply;
+            invented.token += 1;
+            liar->say(invented, term);
+            liar->say(reply, term);
+            liar->say(reply, term);
+        });
+        return dropped("unexpected-reply", 3) && dropped("duplicate-reply", 3);
+    }));
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, TimesOutOfRangeMoveNobody) {
+    member_gone_bad();
+    const auto eve = fake("eve");
+    const std::vector<std::function<void(Reply&)>> tricks{
+        [](Reply& r) { r.t2 = RawTime{Duration{kEnd}}; r.t3 = RawTime{Duration{kEnd}}; },
+        [](Reply& r) { r.t2 = RawTime{Duration{INT64_MIN}}; r.t3 = RawTime{Duration{INT64_MIN}}; },
+        [](Reply& r) { r.map.anchor_cluster = ClusterTime{Duration{kEnd}}; },
+        [](Reply& r) { r.map.anchor_cluster = ClusterTime{Duration{-kEnd}}; },
+        [](Reply& r) { r.map.anchor_raw = RawTime{Duration{INT64_MIN}}; },
+        [](Reply& r) { r.map.rate_ppb = kRateMaxPpb; },
+        [](Reply& r) { r.bound = Duration{kDurationMax}; },
+        [](Reply& r) { r.applied_term = UINT64_MAX; r.applied_round = UINT64_MAX; },
+    };
+    std::size_t replies = 0;
+    int steps = 0;
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        // Whose replies are worth nothing is no member any more, and comes again.
+        if (++steps % 20 == 0) eve->hello();
+        eve->step([&](const Poll&, Reply reply, Term term) {
+            tricks[replies++ / 8 % tricks.size()](reply);
+            eve->say(reply, term);
+        });
+        return replies >= 8 * tricks.size();
+    }, seconds{60}));
+    for (const Json& e : m1_->events()) {
+        if (!is(e, "round")) continue;
+        EXPECT_LT(std::abs(e["average_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
+    }
+    expect_still_synchronized();
+}
+
+class FewFiles : public Attack {
+protected:
+    FewFiles() : Attack({}, {"/bin/sh", "-c", "ulimit -n 160 && exec \"$0\" \"$@\""}) {}
+};
+
+TEST_F(FewFiles, WhenDescriptorsRunOutNewConnectionsAreCutAndTheOldOnesLive) {
+    SilentCrowd crowd(heartbeat_);
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        crowd.grow(300);
+        return crowd.size() == 300 && dropped("file-limit");
+    }));
+    expect_still_synchronized();
+    EXPECT_FALSE(contains(m1_->log(), "Too many open files")) << "its own files can still be opened";
+}
+
+class FullDisk : public Attack {};
+
+TEST_F(FullDisk, ANodeThatCannotSaveVotesNoMoreAndStaysSynchronized) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root for a small file system of its own";
+    make_key("s5", AccessRole::slave);
+    const std::string state = (cluster_.folder() / "state" / "s5").string();
+    std::filesystem::create_directories(state);
+    cluster_.wrap({"unshare", "-m", "/bin/sh", "-c",
+                   "mount -t tmpfs -o size=32k tmpfs " + state + " && exec \"$0\" \"$@\""});
+    Process& s5 = start_slave("s5");
+    cluster_.wrap({});
+    ASSERT_TRUE(cluster_.wait_for([&] { return find(s5, "correction") != nullptr; }));
+    // Seen through the process's own mounts, which vanish with it.
+    std::ofstream filler("/proc/" + std::to_string(s5.pid()) + "/root" + state + "/filler");
+    while (filler.write(std::string(4096, 'x').c_str(), 4096).flush()) {
+    }
+    // A voter less, so the fifth slave is to become one, which it has to save.
+    cluster_.forget(*slaves_.back());
+    slaves_.pop_back();
+    honest_.pop_back();
+    EXPECT_TRUE(cluster_.wait_for([&] { return contains(s5.log(), "No space left"); }));
+    EXPECT_TRUE(cluster_.wait_agreement({"m1", "s1", "s2", "s3", "s5"}));
+    expect_still_synchronized();
+}
+
+class CrowdedMaster : public Attack {
+protected:
+    CrowdedMaster() : Attack({"--max-members", "5"}) {}
+};
+
+TEST_F(CrowdedMaster, MembersBeyondTheLimitAreRefusedInPlainWords) {
+    for (const char* id : {"s5", "s6"}) make_key(id, AccessRole::slave);
+    Process& fifth = start_slave("s5");
+    EXPECT_TRUE(cluster_.wait_for([&] { return find(fifth, "correction") != nullptr; }));
+    Process& sixth = start_slave("s6");
+    EXPECT_TRUE(cluster_.wait_for([&] { return dropped("roster-full") && contains(sixth.log(), "the roster is full"); }));
+    EXPECT_EQ(find(sixth, "correction"), nullptr);
+    expect_still_synchronized();
+}
+
+}  // namespace
+}  // namespace berkeley::test
