@@ -77,12 +77,14 @@ int run(int argc, char** argv) {
     latency->add_option("--count", latency_options.count, "Counted probes of each path")
         ->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, kLatencyCountMax));
+    latency->add_flag("--curve", latency_options.curve, "Also with keys: encrypted and authenticated, over tcp");
     latency->add_flag("--json", json, "One JSON object instead of the table");
     RecordOptions record_options;
     add_record_options(*latency, record_options);
     latency->footer(
         "Rows, each the round trip of a probe in microseconds:\n"
         "  poll_*    the product: POLL encoded, sent, answered by a real slave, REPLY decoded\n"
+        "  poll_tcp_curve  the same with keys (--curve)\n"
         "  libzmq_*  bare ROUTER and DEALER with as many bytes each way\n"
         "  raw_tcp   bare blocking TCP sockets with as many bytes each way\n"
         "  *_tcp and *_ipc go to another process, *_inproc to another thread.\n"

@@ -14,7 +14,7 @@ inline constexpr Duration kProbeTimeout = std::chrono::seconds{1};
 /// A path stands by then, or it never will.
 inline constexpr Duration kConnectTimeout = std::chrono::seconds{5};
 
-enum class Wire : std::uint8_t { tcp, ipc, inproc };
+enum class Wire : std::uint8_t { tcp, tcp_curve, ipc, inproc };
 
 class Path {
 public:

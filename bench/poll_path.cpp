@@ -1,6 +1,10 @@
 #include "bench/poll_path.hpp"
 
+#include <stdlib.h>
+
 #include <atomic>
+#include <filesystem>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -26,8 +30,17 @@ const ClusterName& cluster() {
 
 RawTime read_clock(const void* clock) { return static_cast<const OsClock*>(clock)->now(); }
 
-Result<std::unique_ptr<Transport>> make_transport(const OsClock& clock, const Transport* share) {
+/// The keys of both ends, and the one directory that authorises them, gone when it has been read.
+struct BenchKeys {
+    Credentials master;
+    Credentials slave;
+};
+std::optional<BenchKeys> bench_keys;
+
+Result<std::unique_ptr<Transport>> make_transport(const OsClock& clock, const Transport* share,
+                                                  std::optional<Credentials> credentials = std::nullopt) {
     TransportOptions options;
+    options.credentials = std::move(credentials);
     options.clock = {read_clock, &clock};
     options.share_context_with = share;
     return Transport::create(options);
@@ -103,11 +116,11 @@ private:
 };
 
 std::string_view name_of(Wire wire) {
-    return wire == Wire::tcp ? "poll_tcp" : wire == Wire::ipc ? "poll_ipc" : "poll_inproc";
+    return wire == Wire::tcp ? "poll_tcp" : wire == Wire::tcp_curve ? "poll_tcp_curve" : wire == Wire::ipc ? "poll_ipc" : "poll_inproc";
 }
 
 std::string endpoint_of(Wire wire, std::string_view tag, std::string_view channel) {
-    if (wire == Wire::tcp) return "tcp://127.0.0.1:0";
+    if (wire == Wire::tcp || wire == Wire::tcp_curve) return "tcp://127.0.0.1:0";
     // ipc in the abstract name space: nothing is left behind, however the run ends.
     const std::string name = std::string(tag) + "-" + std::string(channel);
     return (wire == Wire::ipc ? "ipc://@" : "inproc://") + name;
@@ -124,7 +137,8 @@ public:
     }
 
     Result<void> open(std::string_view tag, PeerProcess* peer) {
-        auto transport = make_transport(clock_, nullptr);
+        auto transport = make_transport(
+            clock_, nullptr, wire_ == Wire::tcp_curve ? std::optional(bench_keys->master) : std::nullopt);
         if (!transport) return failure(transport.error());
         transport_ = std::move(*transport);
         self_.id = node_id("bench-master");
@@ -230,6 +244,33 @@ private:
 void run_slave_process(const std::string& endpoint) {
     place(End::peer);
     run_unplaced_slave_process(endpoint);
+}
+
+void run_secured_slave_process(const std::string& endpoint) {
+    place(End::peer);
+    const OsClock clock;
+    auto transport = make_transport(clock, nullptr, bench_keys->slave);
+    const std::atomic<bool> never{false};
+    if (transport) Slave(endpoint, std::move(*transport), clock).run(never);
+}
+
+Result<void> make_bench_keys() {
+    const auto master = generate_keys();
+    const auto slave = generate_keys();
+    if (!master || !slave) return failure(master ? slave.error() : master.error());
+    std::string directory = (std::filesystem::temp_directory_path() / "berkeley-bench-XXXXXX").string();
+    if (::mkdtemp(directory.data()) == nullptr) return failure(directory + ": cannot be made");
+    const NodeId slave_id = node_id("bench-slave");
+    const auto written = write_key_card(directory + "/slave.key", {slave->public_key, slave_id, AccessRole::slave});
+    auto ring = Keyring::open(directory, {}, master->public_key);
+    std::filesystem::remove_all(directory);
+    if (!written) return written;
+    if (!ring) return failure(ring.error());
+    auto pins = Keyring::open({}, {{master->public_key, node_id("bench-master")}}, slave->public_key);
+    if (!pins) return failure(pins.error());
+    bench_keys.emplace(BenchKeys{{node_id("bench-master"), *master, std::move(*ring)},
+                                 {slave_id, *slave, std::move(*pins)}});
+    return {};
 }
 
 void run_unplaced_slave_process(const std::string& endpoint) {

@@ -23,6 +23,9 @@ namespace berkeley::bench {
 
 /// Runs a slave of the master at that poll endpoint, for ever, on its half of the CPUs.
 void run_slave_process(const std::string& endpoint);
+/// The same with a key, which make_bench_keys() must have made before the fork.
+void run_secured_slave_process(const std::string& endpoint);
+[[nodiscard]] Result<void> make_bench_keys();
 /// The same where the scheduler wants it, as in real use.
 void run_unplaced_slave_process(const std::string& endpoint);
 
