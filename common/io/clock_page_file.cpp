@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "io/clock_page_layout.h"
+#include "io/file_descriptor.hpp"
 
 namespace berkeley {
 
@@ -28,15 +29,23 @@ constexpr off_t kFileSizeMax = 4096;
 
 std::string system_text(int error) { return std::generic_category().message(error); }
 
-/// A folder in a place where everybody may write can have been planted: it must be ours or root's.
+/// A folder, or a link to one, in a place where everybody may write can have been planted: it must be ours or
+/// root's. And nobody else may rename or replace what is in it.
 Result<void> check_folder(const std::filesystem::path& folder, bool parent_is_public) {
+    const auto bad = [&folder](const std::string& why) {
+        return failure(fmt::format("clock page: folder {}: {}", folder.string(), why));
+    };
+    struct stat link{};
     struct stat status{};
-    if (::stat(folder.c_str(), &status) != 0)
-        return failure(fmt::format("clock page: {}: {}", folder.string(), system_text(errno)));
-    if (!S_ISDIR(status.st_mode))
-        return failure(fmt::format("clock page: {} is not a folder", folder.string()));
-    if (parent_is_public && status.st_uid != ::geteuid() && status.st_uid != 0)
-        return failure(fmt::format("clock page: folder {} belongs to another user", folder.string()));
+    if (::lstat(folder.c_str(), &link) != 0 || ::stat(folder.c_str(), &status) != 0) return bad(system_text(errno));
+    if (!S_ISDIR(status.st_mode)) return failure(fmt::format("clock page: {} is not a folder", folder.string()));
+    if (!parent_is_public) return {};
+    for (const struct stat& part : {link, status}) {
+        if (part.st_uid != ::geteuid() && part.st_uid != 0)
+            return bad("belongs to another user; remove it, or choose another --clock-page");
+    }
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0)
+        return bad("others can write there: chmod go-w is needed");
     return {};
 }
 
@@ -62,21 +71,6 @@ Result<void> make_folders(const std::filesystem::path& folder) {
     return {};
 }
 
-class Fd {
-public:
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    int take() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
-
 Result<void> prepare_new(int fd) {
     if (::fchmod(fd, kFileMode) != 0 || ::flock(fd, LOCK_EX | LOCK_NB) != 0 ||
         ::ftruncate(fd, BERKELEY_PAGE_BYTES) != 0)
@@ -92,7 +86,7 @@ Result<void> prepare_new(int fd) {
 Result<std::optional<int>> create_new(const std::string& path) {
     const std::string temporary = fmt::format("{}.new.{}", path, ::getpid());
     ::unlink(temporary.c_str());  // of a process that died with our id
-    Fd fd{::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode)};
+    FileDescriptor fd{::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode)};
     if (fd.get() < 0) return failure(fmt::format("clock page: {}: {}", temporary, system_text(errno)));
     if (auto prepared = prepare_new(fd.get()); !prepared) {
         ::unlink(temporary.c_str());
@@ -104,7 +98,7 @@ Result<std::optional<int>> create_new(const std::string& path) {
         if (error == EEXIST) return std::optional<int>{};
         return failure(fmt::format("clock page: {}: {}", path, system_text(error)));
     }
-    return std::optional<int>{fd.take()};
+    return std::optional<int>{fd.release()};
 }
 
 Result<void> check_existing(int fd, const std::string& path) {
@@ -132,7 +126,7 @@ bool is_still_named(int fd, const std::string& path) {
 
 /// The existing file, or nothing where it is not there (any more).
 Result<std::optional<int>> open_existing(const std::string& path) {
-    Fd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+    FileDescriptor fd{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
     if (fd.get() < 0) {
         if (errno == ENOENT) return std::optional<int>{};
         if (errno == ELOOP) return failure(fmt::format("clock page: {} is a symbolic link", path));
@@ -149,7 +143,7 @@ Result<std::optional<int>> open_existing(const std::string& path) {
         (status.st_size < BERKELEY_PAGE_BYTES && ::ftruncate(fd.get(), BERKELEY_PAGE_BYTES) != 0) ||
         ::fchmod(fd.get(), kFileMode) != 0)
         return failure(fmt::format("clock page: {}: {}", path, system_text(errno)));
-    return std::optional<int>{fd.take()};
+    return std::optional<int>{fd.release()};
 }
 
 }  // namespace

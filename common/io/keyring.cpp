@@ -159,11 +159,12 @@ void Keyring::adopt(Files files) {
     for (const auto& [name, file] : files_) {
         const PeerIdentity* who = file.card ? find(file.card->key) : nullptr;
         if (who == nullptr || who->role != AccessRole::candidate || file.card->key == own_) continue;
-        const auto same = [&](const Pin& pin) { return pin.key == file.card->key; };
-        if (const auto pin = std::find_if(pins_.begin(), pins_.end(), same); pin != pins_.end()) {
+        const PublicKey& key = file.card->key;
+        const auto pin = std::find_if(pins_.begin(), pins_.end(), [&key](const Pin& p) { return p.key == key; });
+        if (pin != pins_.end()) {
             pin->id = who->id;
         } else {
-            pins_.push_back({file.card->key, who->id});
+            pins_.push_back({key, who->id});
         }
     }
 }

@@ -268,6 +268,33 @@ TEST_F(ClockPageRobustness, FolderPlantedInAPublicPlaceIsRefused) {
     EXPECT_NE(error_of_create().find("another user"), std::string::npos);
 }
 
+TEST_F(ClockPageRobustness, LinkPlantedInAPublicPlaceIsRefused) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a link away";
+    ASSERT_EQ(::chmod(folder_.c_str(), 01777), 0);
+    // It leads to a folder of ours, so its target alone looks harmless.
+    ASSERT_EQ(::mkdir((folder_ / "mine").c_str(), 0755), 0);
+    ASSERT_EQ(::symlink((folder_ / "mine").c_str(), (folder_ / "berkeley").c_str()), 0);
+    ASSERT_EQ(::lchown((folder_ / "berkeley").c_str(), 12345, 12345), 0);
+    const auto refused = ClockPageWriter::create((folder_ / "berkeley/default/n1").string());
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().find("belongs to another user"), std::string::npos) << refused.error();
+    EXPECT_FALSE(std::filesystem::exists((folder_ / "mine/default")));
+}
+
+TEST_F(ClockPageRobustness, FolderThatOthersMayWriteInAPublicPlaceIsRefused) {
+    ASSERT_EQ(::chmod(folder_.c_str(), 01777), 0);
+    ASSERT_EQ(::mkdir((folder_ / "berkeley").c_str(), 0755), 0);
+    ASSERT_EQ(::chmod((folder_ / "berkeley").c_str(), 0775), 0);
+    const auto refused = ClockPageWriter::create((folder_ / "berkeley/n1").string());
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().find("chmod go-w"), std::string::npos) << refused.error();
+}
+
+TEST_F(ClockPageRobustness, FifoInPlaceOfThePageIsRefusedAtOnce) {
+    ASSERT_EQ(::mkfifo((folder_ / "n1").c_str(), 0600), 0);
+    EXPECT_FALSE(ClockPageWriter::create((folder_ / "n1").string()));
+}
+
 TEST_F(ClockPageRobustness, SecondWriterIsRefused) {
     auto page = writer();
     EXPECT_NE(error_of_create().find("another process"), std::string::npos);
