@@ -28,6 +28,7 @@ nlohmann-json3-dev
 libgtest-dev
 librapidcheck-dev
 libbenchmark-dev
+iproute2
 LIST
 }
 

@@ -1,0 +1,56 @@
+// A cluster on a network of its own, what can be done to it, and what must hold whatever is done.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "integration/namespaces.hpp"
+#include "integration/process.hpp"
+
+namespace berkeley::test {
+
+class Faults : public ::testing::Test {
+protected:
+    void SetUp() override;
+    void TearDown() override { check_history(); }
+
+    /// The first candidate is the master, the others are standbys; then all are together.
+    void build(const std::vector<std::string>& candidates, const std::vector<std::string>& slaves,
+               const std::map<std::string, std::vector<std::string>>& extra = {});
+    void start(const std::string& id);
+    void kill(const std::string& id);
+    void signal(const std::string& id, int number) { nodes_.at(id)->signal(number); }
+    void forget_state(const std::string& id);
+
+    /// Each of these gets a new correction, all in one term, and their clocks agree.
+    void expect_together(std::set<std::string> ids, milliseconds patience = seconds{20});
+    void expect_all_together() { expect_together(living()); }
+    std::set<std::string> living() const;
+    /// Who said last that it is master; empty: nobody.
+    std::string master() const;
+    std::uint64_t term_of(const std::string& id) const;
+    std::string status_of(const std::string& id) const;
+    /// A fault lasts so long; the clocks are watched meanwhile.
+    void hold(milliseconds time);
+    [[nodiscard]] bool wait_for(const std::function<bool()>& predicate, milliseconds patience = seconds{20});
+
+    std::unique_ptr<Network> network_;
+    Cluster cluster_;
+
+private:
+    /// Any two clocks that are SYNCHRONIZED differ by no more than their bounds.
+    void check_bounds();
+    void check_history() const;
+
+    std::vector<std::string> candidates_;
+    std::map<std::string, std::vector<std::string>> extra_;
+    std::map<std::string, Process*> nodes_;               ///< those that run
+    std::map<std::string, std::vector<Json>> history_;    ///< corrections of those that were killed
+};
+
+}  // namespace berkeley::test

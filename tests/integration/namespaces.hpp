@@ -1,0 +1,47 @@
+// A network of the test's own: a namespace for each node, joined by a bridge in another one. Nothing of it touches
+// the machine's own network; all of it goes with the object, and what a killed test left goes with the next one.
+// Needs root and ip (iproute2). Faults are silent, as on real networks: packets vanish, nothing is refused.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace berkeley::test {
+
+class Network {
+public:
+    /// Why there can be none here; empty: there can.
+    static std::string unavailable();
+
+    Network();
+    ~Network();
+    Network(const Network&) = delete;
+    Network& operator=(const Network&) = delete;
+
+    void add(const std::string& id);
+    std::string address(const std::string& id) const { return "10.99.0." + std::to_string(numbers_.at(id)); }
+    /// What starts a program in the node's namespace (Cluster::wrap).
+    std::vector<std::string> wrapper(const std::string& id) const;
+
+    /// What one node sends to the other vanishes.
+    void cut(const std::string& from, const std::string& to);
+    void cut_both(const std::string& a, const std::string& b);
+    /// The node is alone, and nobody is told.
+    void isolate(const std::string& id);
+    void pull_cable(const std::string& id);
+    /// Undoes all faults.
+    void heal();
+
+private:
+    std::string space(const std::string& id) const;
+
+    std::string prefix_;
+    std::map<std::string, int> numbers_;
+    std::set<std::pair<std::string, std::string>> cuts_;
+    std::set<std::string> pulled_;
+};
+
+}  // namespace berkeley::test
