@@ -6,7 +6,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <filesystem>
 #include <initializer_list>
+
+#include "io/curve_keys.hpp"
+#include "unit/temporary_directory.hpp"
 
 namespace berkeley {
 namespace {
@@ -247,6 +251,73 @@ TEST(Options, HelpTeachesAndVersionIsOneLine) {
     ASSERT_FALSE(version.has_value());
     EXPECT_EQ(version.error().code, 0);
     EXPECT_EQ(version.error().output.rfind("berkeley-slave ", 0), 0U);
+}
+
+TEST(Options, TheExampleFilesAreAccepted) {
+    // Their unit adds keys, without which they may not be bound to.
+    const auto m = master({"--config", BERKELEY_SOURCE_DIR "/packaging/config/master.toml", "--insecure"});
+    ASSERT_TRUE(m.has_value()) << m.error().error;
+    EXPECT_EQ(m->poll, "tcp://0.0.0.0:5250");
+    const auto s = slave({"--config", BERKELEY_SOURCE_DIR "/packaging/config/slave.toml"});
+    ASSERT_TRUE(s.has_value()) << s.error().error;
+    EXPECT_EQ(s->masters.size(), 2U);
+}
+
+class KeyOptions : public ::testing::Test {
+protected:
+    KeyOptions() {
+        std::filesystem::permissions(directory_.path(), std::filesystem::perms{0755});
+        std::filesystem::create_directory(authorized());
+        const auto pair = generate_keys().value();
+        EXPECT_TRUE(write_own_keys(secret_, node_id("m1"), pair));
+        EXPECT_TRUE(write_key_card(card_, {pair.public_key, node_id("m1"), AccessRole::candidate}));
+    }
+    std::filesystem::path authorized() const { return directory_.path() / "authorized"; }
+
+    TemporaryDirectory directory_;
+    std::string secret_ = (directory_.path() / "m1.secret").string();
+    std::string card_ = (directory_.path() / "m1.key").string();
+    std::string directory_text_ = authorized().string();
+};
+
+TEST_F(KeyOptions, TheNameIsThatOfTheKeyAndOtherMachinesMayReachIt) {
+    const auto m = master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str(), "--poll",
+                           "tcp://0.0.0.0:5250"});
+    ASSERT_TRUE(m.has_value()) << m.error().error;
+    EXPECT_EQ(m->node.id, node_id("m1"));
+    ASSERT_TRUE(m->node.credentials.has_value());
+}
+
+TEST_F(KeyOptions, WhatDoesNotGoTogetherIsRefusedByName) {
+    const char* secret = secret_.c_str();
+    const char* directory = directory_text_.c_str();
+    const std::string other = generate_keys()->public_key.str();
+    const std::string other_file = (directory_.path() / "other").string();
+    std::ofstream(other_file) << other;
+    const struct {
+        std::vector<const char*> arguments;
+        const char* complaint;
+    } masters[] = {
+        {{"--secret-key-file", secret}, "--authorized-keys: is needed"},
+        {{"--authorized-keys", directory}, "--secret-key-file: is needed"},
+        {{"--secret-key-file", secret, "--authorized-keys", directory, "--insecure"}, "--insecure: does not go with keys"},
+        {{"--secret-key-file", secret, "--authorized-keys", directory, "--id", "m2"}, "--id: 'm2' is not allowed"},
+        {{"--secret-key-file", secret, "--authorized-keys", directory, "--public-key-file", other_file.c_str()},
+         "--public-key-file"},
+        {{"--secret-key-file", secret, "--authorized-keys", "/nonexistent"}, "--authorized-keys: /nonexistent"},
+        {{"--secret-key-file", card_.c_str(), "--authorized-keys", directory}, "--secret-key-file: "},
+    };
+    for (const auto& row : masters) {
+        const auto m = master(row.arguments);
+        ASSERT_FALSE(m.has_value()) << row.complaint;
+        EXPECT_EQ(m.error().code, 2);
+        EXPECT_NE(m.error().error.find(row.complaint), std::string::npos) << m.error().error;
+    }
+    const auto s = slave({"--secret-key-file", secret});
+    ASSERT_FALSE(s.has_value());
+    EXPECT_NE(s.error().error.find("--server-key: is needed"), std::string::npos) << s.error().error;
+    EXPECT_FALSE(slave({"--secret-key-file", secret, "--server-key", "nonsense"}).has_value());
+    EXPECT_TRUE(slave({"--secret-key-file", secret, "--server-key", other.c_str(), "--server-key", card_.c_str()}).has_value());
 }
 
 }  // namespace
