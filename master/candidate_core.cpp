@@ -92,7 +92,7 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
         case Roster::Claim::joined:
         case Roster::Claim::known:
             welcome(route, sender, hello.generation, out);
-            election_.on_committee(hello.committee, message.header.term, now);
+            election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term, now);
             if (hello.candidate && hello.candidate->id == sender) slave_.add_candidate(*hello.candidate, now, out);
             election_.on_term(message.header.term, hello.leader, now);
             return;

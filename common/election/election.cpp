@@ -141,10 +141,11 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     if (news && !leads() && !leader.empty() && leader != elector_.options().id) follow(leader, now);
 }
 
-void Election::on_committee(const Committee& committee, Term term, RawTime now) {
+void Election::on_committee(const Voter& from, const Committee& committee, Term term, RawTime now) {
     if (committee.voters.empty()) return;
     const bool mine = contains(committee, elector_.options().id, elector_.options().incarnation);
-    if (mine || (!elector_.committee().voters.empty() && !founded_)) return;
+    if (!elector_.committee().voters.empty() && !founded_) return hear_of(from, committee, now);
+    if (mine) return;
     // A cluster of this node alone, in an earlier life: its term is to be left behind, and nobody else has a say.
     const NodeId& self = elector_.options().id;
     const bool only_me = std::all_of(committee.voters.begin(), committee.voters.end(),
@@ -154,6 +155,21 @@ void Election::on_committee(const Committee& committee, Term term, RawTime now) 
     if (leads()) step_down("the members belong to a cluster that this node does not remember", now);
     founded_ = false;
     elector_.replace(committee);
+}
+
+/// What a leader made in a term that is still ours to follow is as good as its own heartbeat come late.
+void Election::hear_of(const Voter& from, const Committee& committee, RawTime now) {
+    const Committee& known = elector_.committee();
+    const bool late = newer(committee, known) && committee.term >= elector_.term() && elector_.plausible(committee.term);
+    if (leads() || !late || !contains(known, from.id, from.incarnation)) return;
+    told_[from.id] = committee;
+    std::erase_if(told_, [&](const auto& told) { return !newer(told.second, known); });
+    const auto same = std::count_if(told_.begin(), told_.end(), [&](const auto& told) { return told.second == committee; });
+    if (static_cast<std::size_t>(same) < majority(known)) return;
+    told_.clear();
+    elector_.adopt(committee);
+    // Grants for the old one count for nothing in the new one.
+    if (phase_ != Phase::none) listen("the committee is newer than this node knew", now);
 }
 
 void Election::on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now) {

@@ -17,6 +17,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -57,7 +58,9 @@ public:
     void on_grant(const NodeId& from, Term term, const Grant& grant, RawTime now);
     void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
     /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is theirs.
-    void on_committee(const Committee& committee, Term term, RawTime now);
+    /// A standby that missed changes learns of them too, once most voters that it knows tell the same: without
+    /// the master, whose word they are, nobody else would tell it, and it could not be elected any more.
+    void on_committee(const Voter& from, const Committee& committee, Term term, RawTime now);
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
     void on_warm();
     /// This term has been led before, by an earlier life of this node that left no state: take another one.
@@ -99,6 +102,7 @@ private:
     void lead(RawTime now, std::string reason);
     void follow(const NodeId& leader, RawTime now);
     void listen(std::string reason, RawTime now);
+    void hear_of(const Voter& from, const Committee& committee, RawTime now);
     void arm(RawTime now, int timeouts = 1);
     Duration patience(int timeouts);
 
@@ -112,6 +116,7 @@ private:
     Term asked_ = 0;        ///< the term that votes are sought for, or that this node leads
     Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;
+    std::map<NodeId, Committee> told_;  ///< newer committees, by voters of the one that this node knows
     std::vector<Ballot> ballots_;
     NodeId leader_;
     std::string reason_ = "started";

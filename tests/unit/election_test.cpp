@@ -213,11 +213,39 @@ TEST(Election, MasterWithoutStateYieldsToTheClusterThatItsMembersRemember) {
     ASSERT_TRUE(m1.election.leads());
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;  // this node's earlier life
-    m1.election.on_committee(theirs, 6, kStart + seconds{2});
+    m1.election.on_committee({node_id("s1"), 1}, theirs, 6, kStart + seconds{2});
     EXPECT_FALSE(m1.election.leads());
     EXPECT_EQ(m1.elector.committee(), theirs);
     m1.run(kStart + seconds{5});
     EXPECT_EQ(m1.ballots.at(0).term, 7U);
+}
+
+TEST(Election, StandbyLearnsOfALaterCommitteeWhenMostVotersTellTheSame) {
+    const ElectorMemory memory{.term = 1, .voted_for = {}, .committee = three()};
+    const Committee later{1, 5, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
+    const Committee forged{1, 9, {{node_id("s1"), 1}}};
+    const Voter m1{node_id("m1"), 1};
+    const Voter s1{node_id("s1"), 1};
+    Node m2("m2", true, memory);
+    m2.election.on_committee(s1, forged, 1, kStart);
+    m2.election.on_committee(s1, later, 1, kStart);
+    m2.election.on_committee({node_id("s2"), 1}, later, 1, kStart);  // no voter that m2 knows
+    m2.election.on_committee({node_id("m1"), 2}, later, 1, kStart);  // nor is another life of one
+    m2.election.on_committee(m1, forged, 1, kStart);
+    EXPECT_EQ(m2.elector.committee(), three()) << "one voter's word is not enough";
+    m2.election.on_committee(m1, later, 1, kStart);
+    EXPECT_EQ(m2.elector.committee(), later);
+    // Now it asks the right voters, and with a committee that they need not refuse.
+    m2.run(kStart + seconds{5});
+    ASSERT_EQ(m2.ballots.size(), 3U);
+    EXPECT_EQ(m2.ballots[0].request.committee_version, 5U);
+}
+
+TEST(Election, CommitteeOfAnEarlierTermIsNotLearntFromOthers) {
+    Node m2("m2", true, {.term = 4, .voted_for = {}, .committee = three()});
+    const Committee stale{3, 9, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
+    for (const char* id : {"m1", "s1"}) m2.election.on_committee({node_id(id), 1}, stale, 4, kStart);
+    EXPECT_EQ(m2.elector.committee(), three());
 }
 
 TEST(Election, StandbyIsNoLeaderToFollow) {
