@@ -27,7 +27,7 @@ protected:
     void signal(const std::string& id, int number) { nodes_.at(id)->signal(number); }
     void forget_state(const std::string& id);
 
-    /// Each of these gets a new correction, all in one term, and their clocks agree.
+    /// Each of these gets a new correction, all in one term, of one master among them, and their clocks agree.
     void expect_together(std::set<std::string> ids, milliseconds patience = seconds{20});
     void expect_all_together() { expect_together(living()); }
     std::set<std::string> living() const;
