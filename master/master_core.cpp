@@ -30,6 +30,8 @@ constexpr Duration kSettleMax = seconds{10};
 /// How well a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
+/// Deviation of the clocks of synchronized nodes from each other.
+constexpr Duration kClockTrusted = std::chrono::microseconds{5};
 
 }  // namespace
 
@@ -311,24 +313,34 @@ void MasterCore::end_burst(Member& member) {
     member.measurement = combine_burst(
         member.burst.samples, {.warmup = member.burst.warmup, .freq_ppb = known ? known->freq_ppb : 0});
     if (!member.measurement) return;
-    if (!member.estimator.predict(member.measurement->at)) {
-        // The first measurement: the rate that the member's clock runs at tells its oscillator's frequency,
-        // as well as the member knows the time.
-        const ClockMap& theirs = member.reply->map;
-        const ClockMap& ours = self_.discipline().map();
-        const double freq = (1.0 + static_cast<double>(ours.rate_ppb) * 1e-9) /
-                                (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) - 1.0;
-        const bool knows = self_.discipline().trusted() && (member.reply->status == ClockStatus::synchronized ||
-                                                            member.reply->status == ClockStatus::holdover);
-        if (knows) {
-            // A clock whose rate was not yet known well says so by the growth of its bound.
-            const auto unknown = static_cast<double>(member.reply->drift_ppb - self_.discipline().options().max_drift_ppb);
-            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown));
-        } else if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
-            member.estimator.set_prior_frequency(freq * 1e9, kFreqRestored);
-        }
-    }
+    if (!member.estimator.predict(member.measurement->at)) recall(member);
     member.estimator.update(*member.measurement);
+}
+
+/// Before the first measurement: what the two clocks know of each other from an earlier master.
+void MasterCore::recall(Member& member) const {
+    const ClockMap& theirs = member.reply->map;
+    const ClockMap& ours = self_.discipline().map();
+    const ClockStatus status = member.reply->status;
+    // The rate that the member's clock runs at tells its oscillator's frequency, as well as the member knows the time.
+    const double freq = (1.0 + static_cast<double>(ours.rate_ppb) * 1e-9) /
+                            (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) - 1.0;
+    if (!self_.discipline().trusted() || (status != ClockStatus::synchronized && status != ClockStatus::holdover)) {
+        if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) member.estimator.set_prior_frequency(freq * 1e9, kFreqRestored);
+        return;
+    }
+    // A clock whose rate was not yet known well says so by the growth of its bound.
+    const auto unknown = static_cast<double>(member.reply->drift_ppb - self_.discipline().options().max_drift_ppb);
+    member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown));
+    // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before the path's
+    // delay is known; unless the measurement denies it.
+    const Measurement& measured = *member.measurement;
+    const RawTime remote = from_ns<RawTime>(saturate(Int128{to_ns(measured.at)} + measured.offset.count()));
+    const Duration apart = theirs.target(remote) - ours.target(measured.at);
+    const Duration believable = measured.delay / 2 + 4 * kClockTrusted;
+    if (status == ClockStatus::synchronized && apart <= believable && apart >= -believable) {
+        member.estimator.set_prior_offset(measured.at, measured.offset - apart, static_cast<double>(kClockTrusted.count()));
+    }
 }
 
 void MasterCore::expire_probes(RawTime now, Actions& out) {

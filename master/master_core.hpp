@@ -65,6 +65,7 @@ private:
     void start_burst(Member& member, RawTime now, Actions& out);
     void probe(Member& member, RawTime now, Actions& out);
     void end_burst(Member& member);
+    void recall(Member& member) const;
     static void note_delay(Member& member, Duration delay);
     void next_probe(Member& member, RawTime now, Actions& out);
     void expire_probes(RawTime now, Actions& out);

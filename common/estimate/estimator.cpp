@@ -76,6 +76,11 @@ void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb) {
     prior_bound_ = kPriorSigmas * stddev_ppb;
 }
 
+void OffsetEstimator::set_prior_offset(RawTime at, Duration offset, double stddev_ns) {
+    assert(!started_);
+    begin(at, offset, stddev_ns * stddev_ns);
+}
+
 Duration OffsetEstimator::delay_floor() const {
     const std::size_t known = std::min(delay_count_, options_.floor_window);
     if (known == 0) return Duration{0};
@@ -104,10 +109,10 @@ double OffsetEstimator::freq_bound() const {
     return std::min({prior_bound_, (std::abs(parted - freq_ * dt) + unknown) / dt, kFreqMax});
 }
 
-void OffsetEstimator::begin(const Measurement& measurement, double variance) {
+void OffsetEstimator::begin(RawTime at, Duration offset, double variance) {
     started_ = true;
-    at_ = measurement.at;
-    base_ = measurement.offset;
+    at_ = at;
+    base_ = offset;
     offset_ = 0;
     var_offset_ = variance;
     covariance_ = 0;
@@ -147,7 +152,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     const double deviation = static_cast<double>(options_.r0.count()) + queued / 2;
     const double variance = deviation * deviation;
     if (!started_) {
-        begin(measurement, variance);
+        begin(measurement.at, measurement.offset, variance);
         note_tightest(measurement.tightest);
         return true;
     }
@@ -176,7 +181,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
         const double freq = freq_ + implied;
         wander_ = kWanderStart;
         forget_innovations();
-        begin(measurement, variance);
+        begin(measurement.at, measurement.offset, variance);
         anchor_.reset();
         prior_bound_ = kFreqMax;
         note_tightest(measurement.tightest);

@@ -45,6 +45,9 @@ public:
     /// `freq_ppb`: a frequency known from before (the slave reports it), with its uncertainty.
     void set_prior_frequency(double freq_ppb, double stddev_ppb);
 
+    /// An offset known from before the first measurement, with its uncertainty. Requires: none was taken yet.
+    void set_prior_offset(RawTime at, Duration offset, double stddev_ns);
+
     /// Takes one measurement; false where the gate rejected it.
     bool update(const Measurement& measurement);
 
@@ -55,7 +58,7 @@ public:
     Duration delay_floor() const;
 
 private:
-    void begin(const Measurement& measurement, double variance);
+    void begin(RawTime at, Duration offset, double variance);
     void note_delay(Duration delay);
     void note_tightest(const Sample& sample);
     double freq_bound() const;
