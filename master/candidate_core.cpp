@@ -73,6 +73,9 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         if (vote) {
             out.add(EmitEvent{NoteEvent{Severity::info, header.sender.str() + " refuses its vote: " + refused->reason.str()}});
         }
+        if (refused->kind == RefuseKind::vote && from_member(route, header.sender)) {
+            election_.on_refusal(header.sender, header.term, received_at);
+        }
         // Whoever knows a newer term ends this leadership.
         election_.on_term(header.term, NodeId{}, received_at);
     } else {
@@ -166,6 +169,8 @@ void CandidateCore::settle(RawTime now, Actions& out) {
         master_.stop_term();
         election_.renew(now);
     }
+    // To ask for votes promises nothing: the voters' disks write while this node's own does.
+    send_ballots(out);
     // What was promised is on the disk before anybody is told of it.
     if (slave_.elector().take_changed()) out.add(SaveState{});
     const Term term = election_.term();
@@ -181,7 +186,6 @@ void CandidateCore::settle(RawTime now, Actions& out) {
         led_term_ = term;
         master_.start_term(now, out);
     }
-    send_ballots(out);
     master_.set_lease(election_.lease_until());
     if (election_.role() == Role::warmup && master_.warm() && election_.has_lease(now)) election_.on_warm();
     tell(out);

@@ -4,6 +4,13 @@
 #include <utility>
 
 namespace berkeley {
+namespace {
+
+/// A vote is on a disk before it is given, and disks that others use take their time. Who gives up sooner than the
+/// disks answer has them write the next term, and the next.
+constexpr Duration kVotePatience = std::chrono::milliseconds{500};
+
+}  // namespace
 
 Election::Election(const ElectionOptions& options, Elector& elector, Prng prng, RawTime now)
     : options_(options), elector_(elector), prng_(prng) {
@@ -75,11 +82,14 @@ void Election::campaign(Phase phase, std::string reason, RawTime now) {
     phase_ = phase;
     asked_ = term;
     granted_.clear();
+    refused_.clear();
     if (contains(committee, self.id, self.incarnation)) granted_.insert(self.id);
     leader_ = NodeId{};
     if (role_ != Role::candidate) change(Role::candidate, std::move(reason));
     const auto jitter = prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count())));
-    deadline_ = now + elector_.options().timeout / 2 + Duration{static_cast<std::int64_t>(jitter)};
+    const Duration answers = elector_.options().timeout / 2;
+    deadline_ = now + (phase == Phase::vote ? std::max(answers, kVotePatience) : answers) +
+                Duration{static_cast<std::int64_t>(jitter)};
     ask(now);
     count(now);
 }
@@ -104,6 +114,15 @@ void Election::on_grant(const NodeId& from, Term term, const Grant& grant, RawTi
     if (!expected || !contains(elector_.committee(), from, grant.incarnation)) return;
     granted_.insert(from);
     count(now);
+}
+
+void Election::on_refusal(const NodeId& from, Term term, RawTime now) {
+    // Of this very term: its vote is another's. Later answers cannot be won back by waiting.
+    if (phase_ != Phase::vote || term != asked_) return;
+    const auto& voters = elector_.committee().voters;
+    if (std::none_of(voters.begin(), voters.end(), [&](const Voter& voter) { return voter.id == from; })) return;
+    refused_.insert(from);
+    if (voters.size() - refused_.size() < majority(elector_.committee())) listen("the voters did not agree to it", now);
 }
 
 void Election::count(RawTime now) {

@@ -56,6 +56,8 @@ public:
     void on_term(Term term, const NodeId& leader, RawTime now);
     void on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now);
     void on_grant(const NodeId& from, Term term, const Grant& grant, RawTime now);
+    /// A voter refused its vote; `term`: the voter's own.
+    void on_refusal(const NodeId& from, Term term, RawTime now);
     void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
     /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is theirs.
     /// A standby that missed changes learns of them too, once most voters that it knows tell the same: without
@@ -116,6 +118,7 @@ private:
     Term asked_ = 0;        ///< the term that votes are sought for, or that this node leads
     Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;
+    std::set<NodeId> refused_;
     std::map<NodeId, Committee> told_;  ///< newer committees, by voters of the one that this node knows
     std::vector<Ballot> ballots_;
     NodeId leader_;

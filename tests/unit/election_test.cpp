@@ -120,6 +120,35 @@ TEST(Election, GrantsOfStrangersAndOfOtherTermsDoNotCount) {
     EXPECT_EQ(m2.elector.term(), 7U);
 }
 
+TEST(Election, VotesThatAreLateBecauseOfSlowDisksStillCount) {
+    Node m2("m2", true);
+    m2.hear("m1", 1, kStart);
+    const RawTime asked = m2.run(kStart + seconds{5});
+    m2.grant("s1", asked);  // the pre-vote
+    ASSERT_FALSE(m2.ballots.at(0).request.pre_vote);
+    const Term term = m2.ballots.at(0).term;
+    RawTime now = asked;
+    while (now < asked + milliseconds{450}) now = m2.run(asked + milliseconds{450});
+    EXPECT_EQ(m2.ballots.at(0).term, term) << "no other term was begun meanwhile";
+    m2.grant("s1", asked + milliseconds{450});
+    EXPECT_EQ(m2.election.role(), Role::warmup);
+    EXPECT_EQ(m2.election.term(), term);
+}
+
+TEST(Election, VoteThatAMajorityRefusesIsGivenUpAtOnce) {
+    Node m2("m2", true);
+    m2.hear("m1", 1, kStart);
+    const RawTime asked = m2.run(kStart + seconds{5});
+    m2.grant("s1", asked);
+    const Term term = m2.ballots.at(0).term;
+    m2.election.on_refusal(node_id("s1"), term - 1, asked);  // of an earlier question
+    m2.election.on_refusal(node_id("stranger"), term, asked);
+    m2.election.on_refusal(node_id("s1"), term, asked);
+    EXPECT_EQ(m2.election.role(), Role::candidate);
+    m2.election.on_refusal(node_id("m1"), term, asked);
+    EXPECT_EQ(m2.election.role(), Role::listen);
+}
+
 TEST(Election, LowerPriorityWaitsForTheHigherOnes) {
     Node m3("m3", true, {}, 10);
     CandidateInfo m1;
