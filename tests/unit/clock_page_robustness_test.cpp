@@ -1,4 +1,5 @@
-// The clock page where things go wrong: garbage, torn and aged pages, restarts, planted files, commit-wait.
+// The clock page where things go wrong: garbage, torn and aged pages, restarts,
+// commit-wait. Planted files: clock_page_place_test.cpp.
 
 #include "io/clock_page.hpp"
 
@@ -243,56 +244,6 @@ TEST_F(ClockPageRobustness, LargeFileIsNotOverwritten) {
     write_file(std::string(5000, 'x'));
     EXPECT_NE(error_of_create().find("another kind of file"), std::string::npos);
     EXPECT_EQ(std::filesystem::file_size(path_), 5000U);
-}
-
-TEST_F(ClockPageRobustness, HardLinkAndFolderAreRefused) {
-    { auto page = writer(); }
-    std::filesystem::create_hard_link(path_, folder_ / "other");
-    EXPECT_NE(error_of_create().find("second name"), std::string::npos);
-    path_ = (folder_ / "cluster").string();
-    EXPECT_NE(error_of_create(), "");
-}
-
-TEST_F(ClockPageRobustness, FileOfAnotherUserIsRefused) {
-    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
-    { auto page = writer(); }
-    ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
-    EXPECT_NE(error_of_create().find("another user"), std::string::npos);
-}
-
-TEST_F(ClockPageRobustness, FolderPlantedInAPublicPlaceIsRefused) {
-    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
-    std::filesystem::create_directories(folder_ / "cluster");
-    ASSERT_EQ(::chmod(folder_.c_str(), 01777), 0);
-    ASSERT_EQ(::chown((folder_ / "cluster").c_str(), 65534, 65534), 0);
-    EXPECT_NE(error_of_create().find("another user"), std::string::npos);
-}
-
-TEST_F(ClockPageRobustness, LinkPlantedInAPublicPlaceIsRefused) {
-    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a link away";
-    ASSERT_EQ(::chmod(folder_.c_str(), 01777), 0);
-    // It leads to a folder of ours, so its target alone looks harmless.
-    ASSERT_EQ(::mkdir((folder_ / "mine").c_str(), 0755), 0);
-    ASSERT_EQ(::symlink((folder_ / "mine").c_str(), (folder_ / "berkeley").c_str()), 0);
-    ASSERT_EQ(::lchown((folder_ / "berkeley").c_str(), 12345, 12345), 0);
-    const auto refused = ClockPageWriter::create((folder_ / "berkeley/default/n1").string());
-    ASSERT_FALSE(refused);
-    EXPECT_NE(refused.error().find("belongs to another user"), std::string::npos) << refused.error();
-    EXPECT_FALSE(std::filesystem::exists((folder_ / "mine/default")));
-}
-
-TEST_F(ClockPageRobustness, FolderThatOthersMayWriteInAPublicPlaceIsRefused) {
-    ASSERT_EQ(::chmod(folder_.c_str(), 01777), 0);
-    ASSERT_EQ(::mkdir((folder_ / "berkeley").c_str(), 0755), 0);
-    ASSERT_EQ(::chmod((folder_ / "berkeley").c_str(), 0775), 0);
-    const auto refused = ClockPageWriter::create((folder_ / "berkeley/n1").string());
-    ASSERT_FALSE(refused);
-    EXPECT_NE(refused.error().find("chmod go-w"), std::string::npos) << refused.error();
-}
-
-TEST_F(ClockPageRobustness, FifoInPlaceOfThePageIsRefusedAtOnce) {
-    ASSERT_EQ(::mkfifo((folder_ / "n1").c_str(), 0600), 0);
-    EXPECT_FALSE(ClockPageWriter::create((folder_ / "n1").string()));
 }
 
 TEST_F(ClockPageRobustness, SecondWriterIsRefused) {
