@@ -9,6 +9,7 @@
 // Times are raw times. Pure; not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -54,7 +55,9 @@ public:
 
     /// A term seen elsewhere, in which this node has not voted. One too far ahead is not believed.
     void observe(Term term);
-    bool plausible(Term term) const { return memory_.term == 0 || term <= memory_.term + kTermJumpMax; }
+    bool plausible(Term term) const {
+        return term <= (memory_.term == 0 ? kTermFirstMax : std::min(memory_.term + kTermJumpMax, kTermMax));
+    }
     /// Takes the committee where it is newer.
     void adopt(const Committee& committee);
     /// The same, whatever was known: only for a node that founded a cluster without knowing of that one.

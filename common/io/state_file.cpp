@@ -116,6 +116,7 @@ SavedState from_json(const Json& json) {
     const Json& voters = committee.at("voters");
     const Json& candidates = json.at("candidates");
     if (voters.size() > kMaxCommittee || candidates.size() > kMaxCandidates) throw std::out_of_range("list");
+    if (state.term > kTermMax || state.committee.term > kTermMax) throw std::out_of_range("term");
     for (const Json& v : voters) {
         state.committee.voters.push_back(
             {read_name(v.at("id"), false), read_integer<Incarnation>(v.at("incarnation"))});

@@ -26,8 +26,13 @@ using Incarnation = std::uint64_t; ///< random, kept in the state directory; nam
 inline constexpr std::int64_t kDriftMaxPpb = 2 * kRateMaxPpb;
 /// No duration on the wire is longer, either way: 73 years.
 inline constexpr std::int64_t kDurationMax = std::int64_t{1} << 61;
+/// No term is higher. Room is left above, so that a term can be counted up without overflow.
+inline constexpr std::uint64_t kTermMax = std::uint64_t{1} << 62;
 /// Nobody reaches so many elections between two messages; who claims a term further ahead is not believed.
 inline constexpr std::uint64_t kTermJumpMax = std::uint64_t{1} << 20;
+/// Nor does a node that knows no term yet believe one above this: whoever wants to use up the terms that are left
+/// needs 2^41 such jumps, where one message would have done, and nobody could ever be elected again.
+inline constexpr std::uint64_t kTermFirstMax = kTermMax / 2;
 inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
 inline constexpr std::size_t kMaxCandidates = 8;

@@ -38,8 +38,6 @@ constexpr std::uint32_t kHeaderElements = 5;
 /// Elements that a newer version has appended are skipped; nested no deeper than this.
 constexpr int kSkipDepthMax = 4;
 constexpr std::uint32_t kMaxExtraElements = 64;
-/// Room is left above, so that a term can be counted up without overflow.
-constexpr std::uint64_t kTermMax = std::uint64_t{1} << 62;
 
 // ---- Encoding: fields appended one by one; the same order as in the decoder below.
 

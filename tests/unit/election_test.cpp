@@ -249,6 +249,17 @@ TEST(Election, MasterWithoutStateYieldsToTheClusterThatItsMembersRemember) {
     EXPECT_EQ(m1.ballots.at(0).term, 7U);
 }
 
+TEST(Election, CommitteeOfATermTooFarAheadIsNobodysCluster) {
+    // A fresh candidate takes its members' word for the cluster; one that no election can ever follow is none.
+    for (const Term term : {kTermMax, kTermFirstMax + 1}) {
+        Node m1("m1");
+        m1.election.on_committee({node_id("s1"), 1}, {term, 1, three().voters}, 1, kStart);
+        EXPECT_EQ(m1.elector.committee(), Committee{});
+        EXPECT_NE(m1.run(kStart + seconds{5}), RawTime::max());
+        EXPECT_EQ(m1.election.role(), Role::warmup);
+    }
+}
+
 TEST(Election, StandbyLearnsOfALaterCommitteeWhenMostVotersTellTheSame) {
     const ElectorMemory memory{.term = 1, .voted_for = {}, .committee = three()};
     const Committee later{1, 5, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};

@@ -106,6 +106,28 @@ TEST(Elector, IsNoVoterUnderAnotherIncarnation) {
     EXPECT_FALSE(elector.is_voter());
 }
 
+TEST(Elector, FirstTermThatItBelievesLeavesRoomForElections) {
+    // Found by the fuzzer: one message with the highest term that decodes, and no term was left to be elected in.
+    Elector elector = fresh();
+    for (const Term term : {kTermMax, kTermFirstMax + 1}) {
+        elector.observe(term);
+        EXPECT_FALSE(elector.on_heartbeat(node_id("m1"), term, beat(committee(term, 1)), kStart));
+        EXPECT_EQ(elector.judge(node_id("m1"), term, request(), kStart), "the term is too far ahead");
+        EXPECT_EQ(elector.term(), 0U);
+        EXPECT_EQ(elector.committee(), Committee{});
+    }
+    elector.observe(kTermFirstMax);
+    EXPECT_EQ(elector.term(), kTermFirstMax);
+    elector.observe(kTermFirstMax + kTermJumpMax + 1);
+    EXPECT_EQ(elector.term(), kTermFirstMax);
+}
+
+TEST(Elector, TermsNeverExceedWhatTravels) {
+    Elector elector = fresh(kTermMax);
+    EXPECT_FALSE(elector.plausible(kTermMax + 1));
+    EXPECT_EQ(elector.judge(node_id("m1"), kTermMax + 1, request(), kStart), "the term is too far ahead");
+}
+
 TEST(Elector, VotesNoMoreWhereItCannotSave) {
     Elector elector = fresh();
     elector.disable();

@@ -85,6 +85,20 @@ TEST_F(StateFileTest, AnyChangedByteIsSeenAndToldInOneLine) {
     }
 }
 
+TEST_F(StateFileTest, TermsThatNoElectionCanFollowAreRefused) {
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    for (const bool of_committee : {false, true}) {
+        SavedState state = example();
+        (of_committee ? state.committee.term : state.term) = kTermMax;
+        ASSERT_TRUE(file->save(state).has_value());
+        EXPECT_TRUE(file->load().has_value());
+        (of_committee ? state.committee.term : state.term) = kTermMax + 1;
+        ASSERT_TRUE(file->save(state).has_value());
+        EXPECT_FALSE(file->load().has_value());
+    }
+}
+
 TEST_F(StateFileTest, AnyTruncationIsSeen) {
     const auto file = StateFile::open(directory_);
     ASSERT_TRUE(file.has_value()) << file.error();
