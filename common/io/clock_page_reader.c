@@ -101,6 +101,10 @@ static int32_t aged_status(const struct berkeley_page *copy, int64_t age) {
     return status;
 }
 
+/* A part of the bound. Below 0 the page is damaged, and then its bound says nothing: it must never turn the
+ * interval round, since commit-wait would return too early. */
+static int64_t length(int64_t part) { return part < 0 ? INT64_MAX : part; }
+
 static void evaluate(const struct berkeley_page *copy, int64_t t, berkeley_clock_interval *interval) {
     int64_t unslewed;
     const int64_t mapped = berkeley_page_map(copy, t, &unslewed);
@@ -111,12 +115,12 @@ static void evaluate(const struct berkeley_page *copy, int64_t t, berkeley_clock
         (berkeley_int128)(age < 0 ? 0 : age) * (int64_t)(rho_disruption & UINT32_MAX);
     int64_t now = mapped;
     int64_t bound = (int64_t)(grown >> 32) + 1;
-    bound = berkeley_page_add_saturated(bound, unslewed);
+    bound = berkeley_page_add_saturated(bound, length(unslewed));
     if (mapped < floor) {
         now = floor;
-        bound = berkeley_page_add_saturated(bound, berkeley_page_sub(floor, mapped));
+        bound = berkeley_page_add_saturated(bound, berkeley_page_sub_saturated(floor, mapped));
     }
-    bound = berkeley_page_add_saturated(bound, berkeley_page_int(copy, BERKELEY_PAGE_BOUND));
+    bound = berkeley_page_add_saturated(bound, length(berkeley_page_int(copy, BERKELEY_PAGE_BOUND)));
     interval->now_ns = now;
     interval->earliest_ns = berkeley_page_sub_saturated(now, bound);
     interval->latest_ns = berkeley_page_add_saturated(now, bound);

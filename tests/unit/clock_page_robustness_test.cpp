@@ -233,6 +233,23 @@ TEST_F(ClockPageRobustness, TakeoverSurvivesGarbageInEveryWord) {
     }
 }
 
+TEST_F(ClockPageRobustness, GarbageInAnyWordNeverTurnsTheIntervalRound) {
+    auto page = writer();
+    for (int word = BERKELEY_PAGE_GENERATION; word < BERKELEY_PAGE_WORDS; ++word) {
+        for (int other = BERKELEY_PAGE_GENERATION; other < BERKELEY_PAGE_WORDS; ++other) {
+            for (const std::uint64_t garbage :
+                 {UINT64_MAX, std::uint64_t{1} << 63, UINT64_MAX >> 1, std::uint64_t{0x5555555555555555}}) {
+                page.publish(content());
+                poke(static_cast<berkeley_page_word>(word), garbage);
+                poke(static_cast<berkeley_page_word>(other), ~garbage);
+                const auto reading = SharedClock(path_).now();
+                EXPECT_LE(reading.earliest_ns, reading.now_ns) << "words " << word << ", " << other;
+                EXPECT_GE(reading.latest_ns, reading.now_ns) << "words " << word << ", " << other;
+            }
+        }
+    }
+}
+
 TEST_F(ClockPageRobustness, EmptyFileIsTakenOver) {
     write_file("");
     auto page = writer();
