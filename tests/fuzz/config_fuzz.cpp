@@ -1,36 +1,90 @@
-// The configuration file: any bytes give options within their limits, or one line and exit code 2.
+// The command line and the configuration file: any bytes give options within their limits, or one line and exit code 2.
+//
+// What stands before the first empty line is the file, each line after it an argument.
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "fuzz/fuzz_file.hpp"
 #include "fuzz/fuzz_input.hpp"
+#include "io/endpoint.hpp"
 #include "io/options.hpp"
 
 namespace {
 
-template <class Parsed>
-void check(const Parsed& parsed) {
-    using namespace berkeley;
-    if (!parsed) {
-        const EarlyExit& early = parsed.error();
-        if (early.code != 2 || early.error.empty() || early.error.find('\n') + 1 != early.error.size()) std::abort();
-        return;
+using namespace berkeley;
+
+constexpr std::size_t kMaxArguments = 24;
+
+void check_early(const EarlyExit& early) {
+    if (early.code == 0) {
+        // --help and --version.
+        if (early.output.empty() || !early.error.empty()) std::abort();
+    } else if (early.code != 2 || !early.output.empty() || early.error.find('\n') + 1 != early.error.size()) {
+        std::abort();
     }
-    const NodeOptions& node = parsed->node;
-    if (node.id.empty() || node.cluster.empty() || node.heartbeat_timeout < 3 * node.heartbeat_interval) std::abort();
+}
+
+void check_node(const NodeOptions& node) {
+    if (!is_valid_name(node.id.view()) || !is_valid_name(node.cluster.view())) std::abort();
+    if (node.heartbeat_timeout < 3 * node.heartbeat_interval) std::abort();
+    if (node.max_slew_ppb <= 0 || node.max_slew_ppb > kSlewRateMaxPpb || node.max_drift_ppb <= 0) std::abort();
     if (node.insecure && node.credentials) std::abort();
+    if (node.clock == ClockKind::system_clock && (node.clock_offset != Duration{0} || node.clock_drift_ppb != 0)) {
+        std::abort();
+    }
+}
+
+void check(const Parsed<MasterOptions>& parsed) {
+    if (!parsed) return check_early(parsed.error());
+    check_node(parsed->node);
+    if (parsed->burst < 1 || parsed->window < 1 || parsed->interval <= Duration{0}) std::abort();
+    if (parsed->max_members < 1 || parsed->max_members > kMaxMembers || parsed->peers.size() > kMaxCandidates) std::abort();
+    // The rule that security hangs on: nobody else reaches a node without keys, unless that was asked for.
+    for (const std::string& url : {parsed->poll, parsed->publish, parsed->heartbeat}) {
+        const auto endpoint = parse_endpoint(url, EndpointUse::bind);
+        if (!endpoint || (!endpoint->is_local() && !parsed->node.insecure && !parsed->node.credentials)) std::abort();
+    }
+}
+
+void check(const Parsed<SlaveOptions>& parsed) {
+    if (!parsed) return check_early(parsed.error());
+    check_node(parsed->node);
+    if (parsed->masters.empty() || parsed->masters.size() > kMaxCandidates) std::abort();
+}
+
+/// A NUL ends an argument, as exec does.
+std::vector<std::string> arguments_of(std::string_view lines) {
+    std::vector<std::string> arguments;
+    while (!lines.empty() && arguments.size() < kMaxArguments) {
+        const auto end = std::min(lines.find('\n'), lines.size());
+        arguments.emplace_back(std::string(lines.substr(0, end)).c_str());
+        lines.remove_prefix(std::min(end + 1, lines.size()));
+    }
+    return arguments;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    using namespace berkeley;
     static const int home = ::setenv("HOME", "/nonexistent", 1);
     if (home != 0) std::abort();
-    const fuzz::File file(fuzz::text(data, size));
+    const std::string all = fuzz::text(data, size);
+    const auto split = all.find("\n\n");
+    const fuzz::File file(all.substr(0, split));
     const std::string path = file.path();
-    const char* const arguments[] = {"program", "--config", path.c_str()};
-    check(parse_master_options(3, arguments));
-    check(parse_slave_options(3, arguments));
+    const auto given = split == std::string::npos ? std::vector<std::string>{} : arguments_of(std::string_view(all).substr(split + 2));
+    std::vector<const char*> arguments{"program", "--config", path.c_str()};
+    // An argument that names a file is none of ours to open: no keys, no other file.
+    const auto opens = [](const std::string& text) {
+        return text.find("file") != std::string::npos || text.find("key") != std::string::npos ||
+               text.find("config") != std::string::npos;
+    };
+    for (const std::string& argument : given) {
+        if (!opens(argument)) arguments.push_back(argument.c_str());
+    }
+    check(parse_master_options(static_cast<int>(arguments.size()), arguments.data()));
+    check(parse_slave_options(static_cast<int>(arguments.size()), arguments.data()));
     return 0;
 }

@@ -1,14 +1,12 @@
 // The state file: what is not exactly what a save wrote is refused, and what is accepted is saved and loaded alike.
 // An odd first byte has the checksum put right, so that what lies behind it is reached.
 
-#include <sys/stat.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
+#include "fuzz/fuzz_folder.hpp"
 #include "fuzz/fuzz_input.hpp"
 #include "io/state_file.hpp"
 
@@ -24,22 +22,12 @@ std::uint32_t crc32(std::string_view text) {
     return ~crc;
 }
 
-struct Folder {
-    Folder() {
-        std::string pattern = "/dev/shm/berkeley-fuzz-XXXXXX";
-        if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-        path = pattern;
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    std::filesystem::path path;
-};
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace berkeley;
-    static const Folder folder;
-    static const auto file = StateFile::open(folder.path);
+    static const fuzz::Folder folder;
+    static const auto file = StateFile::open(folder.path());
     if (!file) std::abort();
     fuzz::Input input(data, size);
     const bool mend = (input.byte() & 1U) != 0;
@@ -51,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::snprintf(line.data(), line.size(), "crc32 %08x\n", static_cast<unsigned>(crc32(content)));
         content += line.data();
     }
-    std::ofstream(folder.path / "state", std::ios::trunc) << content;
+    std::ofstream(folder.path() / "state", std::ios::trunc) << content;
     const auto loaded = file->load();
     if (!loaded || !*loaded) return 0;
     if (!file->save(**loaded)) std::abort();
