@@ -205,8 +205,10 @@ private:
                 ask(0, publish->message);
             } else if (std::holds_alternative<SaveState>(action)) {
                 saved = true;
+                owes_save_ = false;
             }
         }
+        require(!owes_save_, "a candidate's own vote is saved before it hears the others'");
         check(who);
     }
 
@@ -228,14 +230,19 @@ private:
         if (const auto* correction = std::get_if<Correction>(&message.body)) known_.round = correction->round;
         const auto* grant = std::get_if<Grant>(&message.body);
         const auto* request = std::get_if<VoteRequest>(&message.body);
-        if (grant != nullptr && !grant->pre_vote) vote(who, message.header.term, cause_, saved);
-        if (request != nullptr && !request->pre_vote) vote(who, message.header.term, node(who).options().id, saved);
+        if (grant != nullptr && !grant->pre_vote) {
+            require(!is_new_vote(who, message.header.term, cause_) || saved, "a vote is saved before it is given");
+        }
+        // Its own vote is not given by asking for others', but must be on the disk before their answers come.
+        if (request != nullptr && !request->pre_vote) {
+            owes_save_ |= is_new_vote(who, message.header.term, node(who).options().id) && !saved;
+        }
     }
 
-    void vote(Who who, Term term, const NodeId& whom, bool saved) {
+    bool is_new_vote(Who who, Term term, const NodeId& whom) {
         const auto [found, is_new] = votes_[static_cast<std::size_t>(who)].try_emplace(term, whom);
         require(found->second == whom, "one vote a term");
-        require(!is_new || saved, "a vote is saved before it is given");
+        return is_new;
     }
 
     void check(Who who) {
@@ -261,6 +268,7 @@ private:
     std::vector<std::pair<Route, Message>> asked_;  ///< by the candidate, and not answered yet; route 0: everybody
     std::array<std::map<Term, NodeId>, 2> votes_;
     std::array<Term, 2> newest_{};
+    bool owes_save_ = false;
     std::uint64_t sequence_ = 0;
     Round round_ = 0;
     std::uint64_t digest_ = 14695981039346656037U;
