@@ -75,6 +75,7 @@ Gate::Peer* Gate::peer_of(Route route, zmq::message_t& payload, RawTime now) {
         cut(fd);
         return nullptr;
     }
+    routes_[fd] = route;
     return &peers_.emplace(route, std::move(peer)).first->second;
 }
 
@@ -128,6 +129,10 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
         case ZMQ_EVENT_DISCONNECTED:
             subscribers_[index(which)].erase(fd);
             handshakes_[index(which)].on_disconnected(fd);
+            if (const auto route = routes_.find(fd); which == BoundSocket::poll && route != routes_.end()) {
+                peers_.erase(route->second);
+                routes_.erase(route);
+            }
             break;
         case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             drops_.count(Drop::failed_handshake);
@@ -151,6 +156,7 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
 
 bool Gate::refresh(bool force, RawTime now) {
     std::erase_if(peers_, [&](const auto& entry) { return now - entry.second.seen_at > kForgetPeer; });
+    std::erase_if(routes_, [&](const auto& entry) { return !peers_.contains(entry.second); });
     std::erase_if(noted_, [&](const auto& entry) { return now - entry.second > kNoteAgain; });
     if (!secured()) return false;
     const Keyring& ring = credentials_->ring;

@@ -83,6 +83,7 @@ private:
     RateLimitOptions limit_;
     std::optional<ZapHandler> zap_;
     std::unordered_map<Route, Peer> peers_;
+    std::unordered_map<int, Route> routes_;  ///< of the connections behind them
     std::array<std::unordered_map<int, Subscriber>, 3> subscribers_;
     std::array<HandshakeLimit, 3> handshakes_;
     DropCounters drops_;
