@@ -112,7 +112,7 @@ TEST_F(Control, ForceBootstrapMakesAClusterOfTheLastMaster) {
 
 TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
-        {{"steppdown"}, "'steppdown' is no command: keygen, authorize and revoke are allowed"},
+        {{"steppdown"}, "'steppdown' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed"},
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
         {{"watch", "--for", "soon"}, "--for: a duration is allowed"},
         {{"status", "--timeout", "1h"}, "--timeout: a duration up to 1m is allowed"},
