@@ -112,6 +112,7 @@ TEST_F(Security, ASlavesKeyMayNotLeadNorPollNorDepose) {
 TEST_F(Security, AnObserverSeesTheStatusAndAnOperatorMayHandOver) {
     make_key("watcher", AccessRole::observer);
     make_key("admin", AccessRole::operating);
+    ASSERT_TRUE(cluster_.wait_for([&] { return contains(m1_->log(), "authorised keys: 7"); }));
     const auto with = [&](const std::string& command, const std::string& id) {
         return ctl({command, "--poll", poll_, "--secret-key-file", key_file(id, "secret"), "--server-key", key_file("m1", "key")});
     };
