@@ -8,6 +8,7 @@ namespace berkeley {
 namespace {
 
 constexpr std::size_t kSpareListeners = 2;
+constexpr Duration kBelieveAgain = std::chrono::minutes{1};
 
 }  // namespace
 
@@ -76,8 +77,10 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         if (refused->kind == RefuseKind::vote && from_member(route, header.sender)) {
             election_.on_refusal(header.sender, header.term, received_at);
         }
-        // Whoever knows a newer term ends this leadership.
-        election_.on_term(header.term, NodeId{}, received_at);
+        // A voter that knows a newer term ends this leadership.
+        if (from_member(route, header.sender) && believes(header.sender, header.term, received_at)) {
+            election_.on_term(header.term, NodeId{}, received_at);
+        }
     } else {
         out.add(EmitEvent{DroppedEvent{"unexpected-type", 1}});
     }
@@ -97,7 +100,9 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
             welcome(route, sender, hello.generation, out);
             election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term, now);
             if (hello.candidate && hello.candidate->id == sender) slave_.add_candidate(*hello.candidate, now, out);
-            election_.on_term(message.header.term, hello.leader, now);
+            if (hello.candidate || believes(sender, message.header.term, now)) {
+                election_.on_term(message.header.term, hello.leader, now);
+            }
             return;
         case Roster::Claim::pending:
             return;
@@ -155,6 +160,14 @@ void CandidateCore::on_timer(RawTime now, Actions& out) {
 
 RawTime CandidateCore::next_deadline() const {
     return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline()});
+}
+
+/// A newer term ends a leadership, and an election under way. A slave's word for it counts once in a while: one that has
+/// fallen behind, or was ahead, needs it once, and one that lies would keep the cluster without a master.
+bool CandidateCore::believes(const NodeId& slave, Term term, RawTime now) {
+    if (term <= election_.term()) return true;
+    std::erase_if(believed_, [now](const auto& entry) { return now - entry.second >= kBelieveAgain; });
+    return believed_.size() < kMaxMembers && believed_.emplace(slave, now).second;
 }
 
 bool CandidateCore::from_member(Route route, const NodeId& sender) const {

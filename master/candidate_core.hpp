@@ -7,6 +7,7 @@
 // It also answers STATUS requests. Pure: events and `now` in, actions out. Not thread-safe.
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "election/election.hpp"
@@ -56,6 +57,7 @@ private:
     void choose_listeners(Actions& out);
     void send_ballots(Actions& out);
     bool from_member(Route route, const NodeId& sender) const;
+    bool believes(const NodeId& slave, Term term, RawTime now);
     void on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out);
     void hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
@@ -69,6 +71,7 @@ private:
     Role told_role_ = Role::slave;  ///< none told yet
     Term led_term_ = 0;             ///< that the master core runs in
     std::vector<CandidateInfo> known_;
+    std::map<NodeId, RawTime> believed_;  ///< slaves that told of a newer term of late
     std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version
 };
