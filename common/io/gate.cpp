@@ -101,22 +101,20 @@ std::optional<PeerIdentity> Gate::admit(Route route, zmq::message_t& payload, Ra
     return std::nullopt;
 }
 
-void Gate::on_subscription(BoundSocket which, zmq::message_t& message) {
-    // Zero: the last one has left, which libzmq says without naming anybody.
-    if (message.size() == 0 || *static_cast<const char*>(message.data()) != 1) return;
+bool Gate::on_subscription(BoundSocket which, zmq::message_t& message) {
     const int fd = zmq_msg_get(message.handle(), ZMQ_SRCFD);
     Subscriber& subscriber = subscribers_[index(which)][fd];
     if (secured()) {
         const PeerIdentity* who = identify(message, subscriber.key);
         if (who == nullptr || !is_node(who->role)) {
             cut(fd);
-            return;
+            return false;
         }
     }
-    if (++subscriber.subscriptions > kMaxSubscriptions) {
-        drops_.count(Drop::excess_subscriptions);
-        cut(fd);
-    }
+    if (++subscriber.subscriptions <= kMaxSubscriptions) return true;
+    drops_.count(Drop::excess_subscriptions);
+    cut(fd);
+    return false;
 }
 
 void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime now) {

@@ -50,8 +50,8 @@ public:
     /// A message over the ROUTER: who sent it, or nothing where it must go no further. Without credentials:
     /// an identity without a name.
     std::optional<PeerIdentity> admit(Route route, zmq::message_t& payload, RawTime now);
-    /// A subscription over one of the XPUBs.
-    void on_subscription(BoundSocket which, zmq::message_t& message);
+    /// A subscription over one of the XPUBs; false: it must not be granted.
+    [[nodiscard]] bool on_subscription(BoundSocket which, zmq::message_t& message);
     void on_connection(BoundSocket which, const MonitorEvent& event, RawTime now);
 
     /// True: keys were added or taken away; the links must be looked through.

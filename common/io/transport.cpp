@@ -118,6 +118,7 @@ struct Transport::Impl {
     void drain(Slot& slot);
     void serve(Slot& slot);
     bool serve_one(Slot& slot);
+    void subscribe(const Slot& slot, zmq::message_t& message);
     bool receive_message(const Slot& slot, Pending& entry);
     bool finish_surplus(Socket& socket);
     Sent send_payload(Socket& socket, Encoded& message);
@@ -130,8 +131,8 @@ Result<Url> Transport::Impl::bind(BoundSocket which, zmq::socket_type type, std:
     target.socket.close();
     return open_bound(*context, type, url, [&](zmq::socket_t& socket) -> Result<void> {
         if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
-        // Every subscription is seen, so that too many of one peer are.
-        if (type == zmq::socket_type::xpub) socket.set(zmq::sockopt::xpub_verbose, true);
+        // Every subscription is judged before it counts.
+        if (type == zmq::socket_type::xpub) socket.set(zmq::sockopt::xpub_manual, true);
         if (gate->secured()) {
             if (const auto safe = secure_server(socket, gate->credentials().own); !safe) return safe;
         }
@@ -291,7 +292,7 @@ bool Transport::Impl::serve_one(Slot& slot) {
         case Duty::subscriptions: {
             zmq::message_t message;
             if (receive_frame(slot.socket->socket, message) < 0) return false;
-            if (!message.more() && !slot.socket->skipping) gate->on_subscription(slot.bound, message);
+            if (!message.more() && !slot.socket->skipping) subscribe(slot, message);
             slot.socket->skipping = message.more();
             return true;
         }
@@ -307,6 +308,15 @@ bool Transport::Impl::serve_one(Slot& slot) {
             break;
     }
     return false;
+}
+
+/// One byte, 1 or 0, and the topic. libzmq applies what is set now to the peer whose message was taken last.
+void Transport::Impl::subscribe(const Slot& slot, zmq::message_t& message) {
+    const auto* bytes = static_cast<const char*>(message.data());
+    if (message.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) return;
+    if (bytes[0] == 1 && !gate->on_subscription(slot.bound, message)) return;
+    zmq_setsockopt(slot.socket->socket.handle(), bytes[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, bytes + 1,
+                   message.size() - 1);
 }
 
 /// One turn of poll(): sleeps at most once, and brings in what is there.

@@ -124,7 +124,8 @@ TEST_P(TransportTest, ASubscriberGetsItsOwnTopicsFromBothChannels) {
     Inbound in;
     for (const RawTime end = kClock.now() + kPatience;
          kClock.now() < end && !(seen_round && seen_own && seen_heartbeat);) {
-        // Until the subscriptions have arrived, all of this goes nowhere.
+        // Until the subscriptions have arrived and are granted, which poll() does, all of this goes nowhere.
+        master->wait(Duration{0});
         EXPECT_TRUE(master->publish(Channel::publish, correction_topic(node_id("s10")), encoded("other")));
         EXPECT_TRUE(master->publish(Channel::publish, correction_topic(node_id("s1")), encoded("own")));
         EXPECT_TRUE(master->publish(Channel::publish, kRoundTopic, encoded("round")));
