@@ -47,11 +47,11 @@ void step(CoreWorld& world, fuzz::Input& input) {
         case 4: return world.unreachable(route);
         case 5: return world.disrupt(who_of(flags));
         case 6: {
-            const Route from = input.byte() % (fuzz::kPeers + 2);
+            const auto from = static_cast<Route>(input.byte() % (fuzz::kPeers + 2));
             return world.to_route(from, fuzz::MessageMaker(input, world.known()).make());
         }
         case 7: {
-            const Link link = input.byte() % (kMaxCandidates + 1);
+            const auto link = static_cast<Link>(input.byte() % (kMaxCandidates + 1));
             return world.to_link(who_of(flags), link, via_of(flags), fuzz::MessageMaker(input, world.known()).make());
         }
         case 8: {
