@@ -3,8 +3,8 @@
 //   raw estimates --maps--> offsets of the target clocks --who may vote?--> average A --> A - offset, each
 //
 // Who votes: in steady state only clocks that know the time (SYNCHRONIZED or HOLDOVER) and are not under the
-// falseticker's hysteresis; at a cold start everyone. It fails where more clocks lie than the vote bears: then
-// lo > hi, the round is SPLIT, and nobody is corrected.
+// falseticker's hysteresis; at a cold start, where neither the master nor most of the others know it, everyone.
+// It fails where more clocks lie than the vote bears: then lo > hi, the round is SPLIT, and nobody is corrected.
 
 #include "master/verdict.hpp"
 
@@ -141,7 +141,10 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         verdict.members.push_back(*measured);
     }
     const std::size_t clocks = verdict.members.size() + 1;
-    const bool steady = own.trusted() || 2 * voters_trusted > clocks;
+    // Once all are here, a master that does not know the time counts for neither side: one clock that kept the
+    // time is not averaged with one that lost it. Liars alone, fewer than a third of all, never are a majority.
+    const std::size_t asked = options.gathering ? clocks : verdict.members.size();
+    const bool steady = own.trusted() || 2 * voters_trusted > asked;
     if (!steady && (options.gathering || verdict.members.empty())) return verdict;
 
     std::vector<Contribution> votes;

@@ -167,6 +167,21 @@ TEST_F(VerdictTest, SlavesMajorityTellsTheTimeToAMasterThatLostIt) {
     EXPECT_NEAR(static_cast<double>(of(verdict, "s1").correction.count()), 0, 1e3);
 }
 
+TEST_F(VerdictTest, OneClockThatKeptTheTimeTellsItToAMasterThatLostIt) {
+    member("s1", std::chrono::hours{3}, ClockStatus::holdover);
+    EXPECT_EQ(judge(roster_, own_, {.gathering = true}, kNow).state, RoundState::gathering) << "others may come";
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(verdict.state, RoundState::degraded);
+    EXPECT_NEAR(static_cast<double>((verdict.own_correction - std::chrono::hours{3}).count()), 0, 1e3);
+    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").correction.count()), 0, 1e3);
+}
+
+TEST_F(VerdictTest, OneOfTwoThatClaimsToKnowTheTimeIsNotBelieved) {
+    member("s1", std::chrono::hours{3}, ClockStatus::synchronized);
+    member("s2", seconds{1}, ClockStatus::unsynchronized);
+    EXPECT_EQ(judge(roster_, own_, {}, kNow).state, RoundState::cold_start);
+}
+
 TEST_F(VerdictTest, BoundHandedDownHoldsHalfTheDelayAndWhatTheMasterHasYetToSlew) {
     synchronize_master();
     for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0}, ClockStatus::synchronized, microseconds{80});
