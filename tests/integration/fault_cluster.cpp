@@ -10,13 +10,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::vector<Json> corrections(const Process& process) {
-    std::vector<Json> found;
-    for (const Json& e : process.events()) {
-        if (is(e, "correction") && e["applied"] != "refused") found.push_back(e);
-    }
-    return found;
-}
+/// The event in a node's history that it lost its state; after it terms may begin anew.
+constexpr const char* kForgot = "forgot";
+
+bool is_applied(const Json& event) { return is(event, "correction") && event["applied"] != "refused"; }
 
 std::string last(const Process& process, const char* name, const char* field) {
     std::string value;
@@ -26,6 +23,41 @@ std::string last(const Process& process, const char* name, const char* field) {
     return value;
 }
 
+std::vector<std::string> wrong_clock(std::size_t number) {
+    const int n = static_cast<int>(number);
+    const int sign = n % 2 == 0 ? 1 : -1;
+    return {"--clock-offset=" + std::to_string(sign * 700 * n) + "ms",
+            "--clock-drift=" + std::to_string(sign * 5 * n)};
+}
+
+struct Reading {
+    std::string id;
+    int status = BERKELEY_CLOCK_UNSYNCHRONIZED;
+    std::int64_t ahead = 0;  ///< of true time, to within `width`
+    std::int64_t bound = 0;
+    std::int64_t width = 0;  ///< how long the reading took
+};
+
+Reading read_clock(const std::string& id, const std::string& page) {
+    Reading reading{.id = id};
+    berkeley_clock* clock = nullptr;
+    berkeley_clock_interval interval{};
+    timespec before{};
+    timespec after{};
+    if (berkeley_clock_open(page.c_str(), &clock) != BERKELEY_CLOCK_OK) return reading;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &before);
+    const bool read = berkeley_clock_now(clock, &interval) == BERKELEY_CLOCK_OK;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &after);
+    berkeley_clock_close(clock);
+    if (!read) return reading;
+    const auto ns = [](const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; };
+    reading.status = interval.status;
+    reading.ahead = interval.now_ns - ns(before);
+    reading.bound = interval.latest_ns - interval.now_ns;
+    reading.width = ns(after) - ns(before);
+    return reading;
+}
+
 }  // namespace
 
 void Faults::SetUp() {
@@ -33,16 +65,27 @@ void Faults::SetUp() {
     network_ = std::make_unique<Network>();
 }
 
+void Faults::TearDown() {
+    auto nodes = lives_;
+    for (const auto& [id, process] : nodes_) nodes[id].push_back(process->events());
+    for (const auto& [id, lives] : nodes) {
+        check_terms(id, lives);
+        check_steps(id, lives);
+    }
+    check_order(nodes);
+}
+
 void Faults::build(const std::vector<std::string>& candidates, const std::vector<std::string>& slaves,
                    const std::map<std::string, std::vector<std::string>>& extra) {
     candidates_ = candidates;
     extra_ = extra;
-    for (const auto* ids : {&candidates, &slaves}) {
-        for (const std::string& id : *ids) network_->add(id);
+    std::vector<std::string> all = candidates;
+    all.insert(all.end(), slaves.begin(), slaves.end());
+    for (const std::string& id : all) {
+        network_->add(id);
+        extra_.try_emplace(id, wrong_clock(extra_.size()));
     }
-    for (const auto* ids : {&candidates, &slaves}) {
-        for (const std::string& id : *ids) start(id);
-    }
+    for (const std::string& id : all) start(id);
     expect_all_together();
 }
 
@@ -52,30 +95,36 @@ void Faults::start(const std::string& id) {
     };
     const auto place = std::find(candidates_.begin(), candidates_.end(), id);
     const bool candidate = place != candidates_.end();
-    std::vector<std::string> arguments = extra_[id];
+    std::vector<std::string> arguments = extra_.at(id);
     if (candidate) {
-        arguments.insert(arguments.end(), {"--insecure", "--interval", "250ms", "--poll", url(id, 5250), "--publish",
-                                           url(id, 5251), "--heartbeat", url(id, 5252), "--priority",
-                                           std::to_string(100 - 10 * (place - candidates_.begin()))});
+        const auto priority = std::to_string(100 - 10 * (place - candidates_.begin()));
+        arguments.insert(arguments.end(),
+                         {"--insecure", "--interval", "250ms", "--poll", url(id, 5250), "--publish", url(id, 5251),
+                          "--heartbeat", url(id, 5252), "--priority", priority});
         if (place != candidates_.begin()) arguments.emplace_back("--standby");
     }
     for (const std::string& other : candidates_) {
-        if (other != id) arguments.insert(arguments.end(), {candidate ? "--peer" : "--master", url(other, 5250)});
+        if (other == id) continue;
+        arguments.insert(arguments.end(), {candidate ? "--peer" : "--master", url(other, 5250)});
     }
     cluster_.wrap(network_->wrapper(id));
-    nodes_[id] = &cluster_.start(candidate ? BERKELEY_MASTER_PROGRAM : BERKELEY_SLAVE_PROGRAM, id, std::move(arguments));
+    const char* program = candidate ? BERKELEY_MASTER_PROGRAM : BERKELEY_SLAVE_PROGRAM;
+    nodes_[id] = &cluster_.start(program, id, std::move(arguments));
 }
 
 void Faults::kill(const std::string& id) {
     Process& process = *nodes_.at(id);
     process.signal(SIGKILL);
     EXPECT_TRUE(process.wait_exit(seconds{5}).has_value());
-    for (Json& e : corrections(process)) history_[id].push_back(std::move(e));
+    lives_[id].push_back(process.events());
     cluster_.forget(process);
     nodes_.erase(id);
 }
 
-void Faults::forget_state(const std::string& id) { std::filesystem::remove_all(cluster_.folder() / "state" / id); }
+void Faults::forget_state(const std::string& id) {
+    std::filesystem::remove_all(cluster_.folder() / "state" / id);
+    lives_[id].push_back({Json{{"event", kForgot}}});
+}
 
 std::set<std::string> Faults::living() const {
     std::set<std::string> ids;
@@ -87,7 +136,7 @@ std::string Faults::master() const {
     std::string found;
     std::uint64_t term = 0;
     for (const auto& [id, process] : nodes_) {
-        if (last(*process, "role", "role") != "master" || process->events().back()["term"] < term) continue;
+        if (role_of(id) != "master" || process->events().back()["term"] < term) continue;
         found = id;
         term = process->events().back()["term"];
     }
@@ -99,7 +148,21 @@ std::uint64_t Faults::term_of(const std::string& id) const {
     return events.empty() ? 0 : events.back()["term"].get<std::uint64_t>();
 }
 
-std::string Faults::status_of(const std::string& id) const { return last(*nodes_.at(id), "status", "status"); }
+std::string Faults::role_of(const std::string& id) const { return last(*nodes_.at(id), "role", "role"); }
+
+std::string Faults::status_of(const std::string& id) const {
+    return last(*nodes_.at(id), "status", "status");
+}
+
+void Faults::expect_holdover(const std::string& id) {
+    EXPECT_TRUE(wait_for([&] { return status_of(id) == "HOLDOVER"; })) << id;
+    const Reading before = read_clock(id, cluster_.page(id));
+    hold(seconds{1});
+    const Reading later = read_clock(id, cluster_.page(id));
+    EXPECT_EQ(later.status, BERKELEY_CLOCK_HOLDOVER) << id;
+    // 50 ppm of a second; what was still being slewed comes off.
+    EXPECT_GT(later.bound, before.bound + 40'000) << id;
+}
 
 bool Faults::wait_for(const std::function<bool()>& predicate, milliseconds patience) {
     return cluster_.wait_for([&] {
@@ -121,92 +184,87 @@ void Faults::expect_together(std::set<std::string> ids, milliseconds patience) {
         std::set<std::uint64_t> terms;
         for (const std::string& id : ids) {
             const auto& events = nodes_.at(id)->events();
-            const auto fresh = std::find_if(events.rbegin(), events.rend() - static_cast<std::ptrdiff_t>(before[id]),
-                                            [](const Json& e) { return is(e, "correction"); });
-            if (fresh == events.rend() - static_cast<std::ptrdiff_t>(before[id])) return false;
+            const auto end = events.rend() - static_cast<std::ptrdiff_t>(before[id]);
+            const auto fresh = std::find_if(events.rbegin(), end, is_applied);
+            if (fresh == end) return false;
             terms.insert((*fresh)["term"].get<std::uint64_t>());
         }
         int masters = 0;
-        for (const std::string& id : ids) masters += last(*nodes_.at(id), "role", "role") == "master" ? 1 : 0;
+        for (const std::string& id : ids) masters += role_of(id) == "master" ? 1 : 0;
         const auto spread = cluster_.spread_ns(list);
         return terms.size() == 1 && masters == 1 && spread && *spread < 1'000'000;
     };
     EXPECT_TRUE(wait_for(together, patience));
 }
 
-void Faults::check_bounds() {
-    struct Reading {
-        std::string id;
-        std::int64_t ahead;
-        std::int64_t bound;
-    };
+void Faults::check_bounds() const {
     std::vector<Reading> readings;
     for (const auto& [id, process] : nodes_) {
-        berkeley_clock* clock = nullptr;
-        berkeley_clock_interval interval{};
-        timespec before{};
-        timespec after{};
-        clock_gettime(CLOCK_MONOTONIC_RAW, &before);
-        const bool read = berkeley_clock_open(cluster_.page(id).c_str(), &clock) == BERKELEY_CLOCK_OK &&
-                          berkeley_clock_now(clock, &interval) == BERKELEY_CLOCK_OK;
-        clock_gettime(CLOCK_MONOTONIC_RAW, &after);
-        berkeley_clock_close(clock);
-        if (!read || interval.status != BERKELEY_CLOCK_SYNCHRONIZED) continue;
-        const auto ns = [](const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; };
-        // The clock was read somewhere between the two stamps.
-        const std::int64_t width = ns(after) - ns(before);
-        readings.push_back({id, interval.now_ns - ns(before), interval.latest_ns - interval.now_ns + width});
+        const Reading reading = read_clock(id, cluster_.page(id));
+        const bool synchronized = reading.status == BERKELEY_CLOCK_SYNCHRONIZED;
+        if (synchronized || reading.status == BERKELEY_CLOCK_HOLDOVER) readings.push_back(reading);
     }
     for (const Reading& a : readings) {
         for (const Reading& b : readings) {
-            EXPECT_LE(std::abs(a.ahead - b.ahead), a.bound + b.bound) << a.id << " and " << b.id;
+            const std::int64_t reach = a.bound + a.width + b.bound + b.width;
+            EXPECT_LE(std::abs(a.ahead - b.ahead), reach) << a.id << " and " << b.id;
         }
     }
 }
 
-/// Whatever was done: no correction of an old term anywhere after one of a newer, none twice, no late step.
-void Faults::check_history() const {
+/// A node that keeps its state never goes back to an older term, not even by a restart.
+void Faults::check_terms(const std::string& id, const std::vector<Life>& lives) {
+    std::uint64_t term = 0;
+    for (const Life& life : lives) {
+        for (const Json& e : life) {
+            if (is(e, kForgot)) {
+                term = 0;
+                continue;
+            }
+            EXPECT_GE(e["term"], term) << id << ": " << e.dump();
+            term = e["term"];
+        }
+    }
+}
+
+/// A clock that has once been SYNCHRONIZED is only slewed from then on, as long as its node lives.
+void Faults::check_steps(const std::string& id, const std::vector<Life>& lives) {
+    for (const Life& life : lives) {
+        bool synchronized = false;
+        for (const Json& e : life) {
+            if (synchronized && is(e, "correction")) {
+                EXPECT_EQ(e["applied"], "slew") << id << ": " << e.dump();
+            }
+            synchronized = synchronized || (is(e, "status") && e["status"] == "SYNCHRONIZED");
+        }
+    }
+}
+
+/// No node applies a correction twice or an older one after a newer, and once a correction of a term was applied
+/// anywhere, none of an earlier one is: there is one master.
+void Faults::check_order(const std::map<std::string, std::vector<Life>>& nodes) {
     struct Span {
         std::int64_t first = INT64_MAX;
         std::int64_t last = INT64_MIN;
     };
     std::map<std::uint64_t, Span> terms;
-    std::set<std::string> ids;
-    for (const auto& [id, events] : history_) ids.insert(id);
-    for (const auto& [id, process] : nodes_) ids.insert(id);
-    for (const std::string& id : ids) {
-        std::vector<Json> events;
-        if (history_.contains(id)) events = history_.at(id);
-        if (nodes_.contains(id)) {
-            for (Json& e : corrections(*nodes_.at(id))) events.push_back(std::move(e));
-        }
-        std::pair<std::uint64_t, std::uint64_t> applied{0, 0};
-        for (const Json& e : events) {
-            const std::pair<std::uint64_t, std::uint64_t> now{e["term"], e["round"]};
-            EXPECT_GT(now, applied) << id << ": " << e.dump();
-            applied = now;
-            Span& span = terms[now.first];
-            span.first = std::min(span.first, e["raw_ns"].get<std::int64_t>());
-            span.last = std::max(span.last, e["raw_ns"].get<std::int64_t>());
-        }
-    }
-    const Span* earlier = nullptr;
-    std::uint64_t earlier_term = 0;
-    for (const auto& [term, span] : terms) {
-        if (earlier != nullptr) {
-            EXPECT_LT(earlier->last, span.first) << "terms " << earlier_term << " and " << term;
-        }
-        earlier = &span;
-        earlier_term = term;
-    }
-    for (const auto& [id, process] : nodes_) {
-        bool synchronized = false;
-        for (const Json& e : process->events()) {
-            if (is(e, "correction") && synchronized) {
-                EXPECT_NE(e["applied"], "step") << id << ": " << e.dump();
+    for (const auto& [id, lives] : nodes) {
+        std::pair<std::uint64_t, std::uint64_t> newest{0, 0};
+        for (const Life& life : lives) {
+            for (const Json& e : life) {
+                if (!is_applied(e)) continue;
+                const std::pair<std::uint64_t, std::uint64_t> now{e["term"], e["round"]};
+                EXPECT_GT(now, newest) << id << ": " << e.dump();
+                newest = now;
+                Span& span = terms[now.first];
+                span.first = std::min(span.first, e["raw_ns"].get<std::int64_t>());
+                span.last = std::max(span.last, e["raw_ns"].get<std::int64_t>());
             }
-            synchronized = synchronized || (is(e, "status") && e["status"] == "SYNCHRONIZED");
         }
+    }
+    for (auto next = terms.begin(), term = next; next != terms.end(); term = next) {
+        if (++next == terms.end()) break;
+        EXPECT_LT(term->second.last, next->second.first) << "terms " << term->first << ", " << next->first;
     }
 }
 

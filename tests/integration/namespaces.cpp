@@ -42,7 +42,9 @@ void sweep() {
 std::string Network::unavailable() {
     if (::geteuid() != 0) return "needs root for network namespaces";
     const std::string probe = std::string(kPrefix) + std::to_string(::getpid()) + "-probe";
-    if (ip({"netns", "add", probe}).code != 0) return "needs ip (iproute2) and the right to make network namespaces";
+    if (ip({"netns", "add", probe}).code != 0) {
+        return "needs ip (iproute2) and the right to make network namespaces";
+    }
     ip({"netns", "delete", probe});
     return {};
 }
@@ -64,17 +66,21 @@ std::string Network::space(const std::string& id) const { return prefix_ + id; }
 void Network::add(const std::string& id) {
     numbers_.emplace(id, static_cast<int>(numbers_.size()) + 1);
     must({"netns", "add", space(id)});
-    must({"-n", space(id), "link", "add", "eth0", "type", "veth", "peer", "name", "to-" + id, "netns", space("bridge")});
+    must({"-n", space(id), "link", "add", "eth0", "type", "veth", "peer", "name", "to-" + id, "netns",
+          space("bridge")});
     must({"-n", space("bridge"), "link", "set", "to-" + id, "master", "br0", "up"});
     must({"-n", space(id), "address", "add", address(id) + "/24", "dev", "eth0"});
     must({"-n", space(id), "link", "set", "lo", "up"});
     must({"-n", space(id), "link", "set", "eth0", "up"});
 }
 
-std::vector<std::string> Network::wrapper(const std::string& id) const { return {"ip", "netns", "exec", space(id)}; }
+std::vector<std::string> Network::wrapper(const std::string& id) const {
+    return {"ip", "netns", "exec", space(id)};
+}
 
 void Network::cut(const std::string& from, const std::string& to) {
-    must({"-n", space(from), "neigh", "replace", address(to), "lladdr", kNobody, "dev", "eth0", "nud", "permanent"});
+    must({"-n", space(from), "neigh", "replace", address(to), "lladdr", kNobody, "dev", "eth0", "nud",
+          "permanent"});
     cuts_.emplace(from, to);
 }
 
@@ -83,9 +89,11 @@ void Network::cut_both(const std::string& a, const std::string& b) {
     cut(b, a);
 }
 
-void Network::isolate(const std::string& id) {
-    for (const auto& [other, number] : numbers_) {
-        if (other != id) cut_both(id, other);
+void Network::split(const std::set<std::string>& side) {
+    for (const std::string& id : side) {
+        for (const auto& [other, number] : numbers_) {
+            if (!side.contains(other)) cut_both(id, other);
+        }
     }
 }
 
@@ -96,7 +104,9 @@ void Network::pull_cable(const std::string& id) {
 }
 
 void Network::heal() {
-    for (const auto& [from, to] : cuts_) must({"-n", space(from), "neigh", "delete", address(to), "dev", "eth0"});
+    for (const auto& [from, to] : cuts_) {
+        must({"-n", space(from), "neigh", "delete", address(to), "dev", "eth0"});
+    }
     for (const std::string& id : pulled_) must({"-n", space("bridge"), "link", "set", "to-" + id, "up"});
     cuts_.clear();
     pulled_.clear();

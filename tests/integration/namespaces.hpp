@@ -1,6 +1,7 @@
-// A network of the test's own: a namespace for each node, joined by a bridge in another one. Nothing of it touches
-// the machine's own network; all of it goes with the object, and what a killed test left goes with the next one.
-// Needs root and ip (iproute2). Faults are silent, as on real networks: packets vanish, nothing is refused.
+// A network of the test's own: a namespace for each node, joined by a bridge in another one. Nothing of it
+// touches the machine's own network; all of it goes with the object, and what a killed test left goes with
+// the next one. Needs root and ip (iproute2). Faults are silent, as on real networks: packets vanish, nothing
+// is refused.
 #pragma once
 
 #include <map>
@@ -29,8 +30,9 @@ public:
     /// What one node sends to the other vanishes.
     void cut(const std::string& from, const std::string& to);
     void cut_both(const std::string& a, const std::string& b);
-    /// The node is alone, and nobody is told.
-    void isolate(const std::string& id);
+    /// These hear only each other, and so do the rest; nobody is told.
+    void split(const std::set<std::string>& side);
+    void isolate(const std::string& id) { split({id}); }
     void pull_cable(const std::string& id);
     /// Undoes all faults.
     void heal();

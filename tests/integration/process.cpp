@@ -39,6 +39,8 @@ Process::Process(const std::string& program, const std::vector<std::string>& arg
     argv.push_back(nullptr);
     const pid_t parent = getpid();
     pid_ = fork();
+    // To signal process -1 would be to signal all processes of the machine.
+    if (pid_ < 0) throw std::runtime_error("fork");
     if (pid_ == 0) {
         // Dies with the test, even where that is killed.
         prctl(PR_SET_PDEATHSIG, SIGKILL);
