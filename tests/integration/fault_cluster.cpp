@@ -87,6 +87,7 @@ void Faults::build(const std::vector<std::string>& candidates, const std::vector
     }
     for (const std::string& id : all) start(id);
     expect_all_together();
+    expect_full_committee();
 }
 
 void Faults::start(const std::string& id) {
@@ -98,9 +99,9 @@ void Faults::start(const std::string& id) {
     std::vector<std::string> arguments = extra_.at(id);
     if (candidate) {
         const auto priority = std::to_string(100 - 10 * (place - candidates_.begin()));
-        arguments.insert(arguments.end(),
-                         {"--insecure", "--interval", "250ms", "--poll", url(id, 5250), "--publish", url(id, 5251),
-                          "--heartbeat", url(id, 5252), "--priority", priority});
+        arguments.insert(arguments.end(), {"--insecure", "--interval", "250ms", "--priority", priority});
+        arguments.insert(arguments.end(), {"--poll", url(id, 5250), "--publish", url(id, 5251)});
+        arguments.insert(arguments.end(), {"--heartbeat", url(id, 5252)});
         if (place != candidates_.begin()) arguments.emplace_back("--standby");
     }
     for (const std::string& other : candidates_) {
@@ -154,6 +155,10 @@ std::string Faults::status_of(const std::string& id) const {
     return last(*nodes_.at(id), "status", "status");
 }
 
+bool Faults::has_led(const std::string& id) const {
+    return find(*nodes_.at(id), "role", [](const Json& e) { return e["role"] == "warmup"; }) != nullptr;
+}
+
 void Faults::expect_holdover(const std::string& id) {
     EXPECT_TRUE(wait_for([&] { return status_of(id) == "HOLDOVER"; })) << id;
     const Reading before = read_clock(id, cluster_.page(id));
@@ -162,6 +167,22 @@ void Faults::expect_holdover(const std::string& id) {
     EXPECT_EQ(later.status, BERKELEY_CLOCK_HOLDOVER) << id;
     // 50 ppm of a second; what was still being slewed comes off.
     EXPECT_GT(later.bound, before.bound + 40'000) << id;
+}
+
+void Faults::expect_full_committee() {
+    // An odd number, and five at most.
+    const std::size_t full = std::min<std::size_t>(nodes_.size() - (nodes_.size() + 1) % 2, 5);
+    const auto voters = [&](const std::string& id) -> std::size_t {
+        auto command = network_->wrapper(id);
+        const std::string poll = "tcp://" + network_->address(id) + ":5250";
+        command.insert(command.end(), {BERKELEYCTL_PROGRAM, "status", "--json", "--poll", poll});
+        const Finished done = run(command.front(), {command.begin() + 1, command.end()});
+        return done.code == 0 ? Json::parse(done.out)["committee"]["voters"].size() : 0;
+    };
+    EXPECT_TRUE(wait_for([&] {
+        return std::all_of(candidates_.begin(), candidates_.end(),
+                           [&](const std::string& id) { return !nodes_.contains(id) || voters(id) == full; });
+    }));
 }
 
 bool Faults::wait_for(const std::function<bool()>& predicate, milliseconds patience) {
@@ -240,8 +261,8 @@ void Faults::check_steps(const std::string& id, const std::vector<Life>& lives) 
     }
 }
 
-/// No node applies a correction twice or an older one after a newer, and once a correction of a term was applied
-/// anywhere, none of an earlier one is: there is one master.
+/// No node applies a correction twice or an older one after a newer, and once a correction of a term was
+/// applied anywhere, none of an earlier one is: there is one master.
 void Faults::check_order(const std::map<std::string, std::vector<Life>>& nodes) {
     struct Span {
         std::int64_t first = INT64_MAX;

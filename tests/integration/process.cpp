@@ -109,8 +109,8 @@ std::optional<int> Process::wait_exit(milliseconds patience) {
 
 std::string Process::log() const { return read_file(log_); }
 
-Cluster::Cluster() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "berkeley-test-XXXXXX").string();
+Cluster::Cluster(const std::filesystem::path& parent) {
+    std::string pattern = (parent / "berkeley-test-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
     folder_ = pattern;
 }

@@ -54,7 +54,7 @@ private:
 /// A folder, a set of nodes, and ways to wait for them.
 class Cluster {
 public:
-    Cluster();
+    explicit Cluster(const std::filesystem::path& parent = std::filesystem::temp_directory_path());
     ~Cluster();
 
     /// Endpoints are ipc in the folder: `m1` has its poll endpoint at url("m1").
