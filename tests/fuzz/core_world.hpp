@@ -256,7 +256,16 @@ private:
         const ClockMap& map = core.discipline().map();
         require(map.rate_ppb <= kRateMaxPpb && map.rate_ppb >= -kRateMaxPpb, "rates are bounded");
         require(core.discipline().bound(now_) >= Duration{0}, "error bounds are lengths");
+        Reading& last = read_[static_cast<std::size_t>(who)];
+        const Reading reading{map.cluster(now_), core.discipline().jumps()};
+        require(reading.time >= last.time || reading.jumps > last.jumps, "no clock runs backward without saying so");
+        last = reading;
     }
+
+    struct Reading {
+        ClusterTime time = ClusterTime::min();
+        std::uint64_t jumps = 0;
+    };
 
     RawTime now_{std::chrono::hours{1}};
     ClusterName cluster_;
@@ -268,6 +277,7 @@ private:
     std::vector<std::pair<Route, Message>> asked_;  ///< by the candidate, and not answered yet; route 0: everybody
     std::array<std::map<Term, NodeId>, 2> votes_;
     std::array<Term, 2> newest_{};
+    std::array<Reading, 2> read_{};
     bool owes_save_ = false;
     std::uint64_t sequence_ = 0;
     Round round_ = 0;
