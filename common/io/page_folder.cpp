@@ -70,7 +70,8 @@ private:
             return bad("everybody can write there, and replace what others made: chmod o-w (or +t) is needed, or "
                        "another --clock-page");
         }
-        return guarded ? check_ours() : Result<void>{};
+        // Whose folder it is may rename what others made in it, sticky or not.
+        return guarded || is_public() ? check_ours() : Result<void>{};
     }
 
     Result<FileDescriptor> open_or_make(const std::filesystem::path& part) {
@@ -116,7 +117,7 @@ private:
     }
 
     /// Who may write in the page's own folder may put another page there.
-    Result<void> check_last() const { return is_public() && !below_public_ ? Result<void>{} : check_ours(); }
+    Result<void> check_last() const { return check_ours(); }
 
     Result<void> check_ours() const {
         if (status_.st_uid != ::geteuid() && status_.st_uid != 0)

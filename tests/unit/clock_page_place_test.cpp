@@ -1,15 +1,20 @@
 // Where a clock page may be: what others planted, may replace or may write to is refused in one line that says what
 // to do, and nothing is made behind it.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "berkeley/clock.h"
 #include "io/clock_page.hpp"
@@ -179,6 +184,70 @@ TEST_F(ClockPagePlace, FileOfAnotherUserOrWithASecondNameIsRefused) {
     if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
     ASSERT_EQ(::chown((root_ / "s1").c_str(), kNobody, kNobody), 0);
     expect_refused(root_ / "s1", "belongs to another user");
+}
+
+TEST_F(ClockPageInPrivatePlace, StickyFolderOfAnotherUserIsNoPublicPlace) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+    const auto shared = make_folder("shared", 01777);
+    expect_page(shared / "berkeley/s1");
+    expect_page(shared / "s1");
+    ASSERT_EQ(::chown(shared.c_str(), kNobody, kNobody), 0);
+    expect_refused(shared / "berkeley/s1", "belongs to another user");
+    expect_refused(shared / "s1", "belongs to another user");
+}
+
+TEST_F(ClockPagePlace, OtherUsersReadThePageAndCannotChangeIt) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    const std::string page = (root_ / "berkeley/lab/s1").string();
+    auto writer = ClockPageWriter::create(page);
+    ASSERT_TRUE(writer) << writer.error();
+    writer->publish(PageContent{});
+    const pid_t reader = ::fork();
+    if (reader == 0) {
+        berkeley_clock* clock = nullptr;
+        berkeley_clock_interval now{};
+        const bool could_read = ::setresuid(kNobody, kNobody, kNobody) == 0 &&
+                                berkeley_clock_open(page.c_str(), &clock) == BERKELEY_CLOCK_OK &&
+                                berkeley_clock_now(clock, &now) == BERKELEY_CLOCK_OK;
+        const bool could_write = ::open(page.c_str(), O_RDWR) >= 0 || ::unlink(page.c_str()) == 0;
+        ::_exit(could_read && !could_write ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(reader, &status, 0), reader);
+    EXPECT_EQ(status, 0);
+}
+
+TEST_F(ClockPagePlace, AttackerWhoSwapsLinksAllTheTimeNeverLeadsUsAstray) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    const auto target = make_folder("mine");
+    const auto link = make_folder("shm", 01777) / "berkeley";
+    std::atomic<bool> done{false};
+    std::thread attacker([&] {
+        // The bare call changes this thread alone.
+        if (::syscall(SYS_setresuid, kNobody, kNobody, kNobody) != 0) return;
+        while (!done) {
+            static_cast<void>(::symlink(target.c_str(), link.c_str()));
+            static_cast<void>(::unlink(link.c_str()));
+            static_cast<void>(::mkdir(link.c_str(), 0755));
+            static_cast<void>(::rmdir(link.c_str()));
+        }
+    });
+    int made = 0;
+    int refused = 0;
+    for (int i = 0; i < 2000 && (made < 5 || refused < 5); ++i) {
+        const bool accepted = refusal(link / "lab/s1").empty();
+        ++(accepted ? made : refused);
+        if (!accepted) continue;
+        struct stat status{};
+        EXPECT_EQ(::lstat(link.c_str(), &status), 0);
+        EXPECT_TRUE(S_ISDIR(status.st_mode) && status.st_uid == 0) << "what was accepted is not ours";
+        std::filesystem::remove_all(link);
+    }
+    done = true;
+    attacker.join();
+    EXPECT_GT(made, 0);
+    EXPECT_GT(refused, 0);
+    EXPECT_TRUE(std::filesystem::is_empty(target));
 }
 
 TEST_F(ClockPagePlace, RelativePathStartsWhereTheProcessIs) {
