@@ -23,6 +23,8 @@ Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTim
 AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     const Duration size = magnitude(adjustment.correction);
     if (ever_synchronized_ && !lost_ && size > options_.max_correction) {
+        // Another master's time, or none: whichever of the two is wrong, this clock no longer reads what others do.
+        status_ = ClockStatus::unsynchronized;
         return {Applied::refused, "the correction exceeds --max-correction"};
     }
     ClockMap next = map_.rebased(now);

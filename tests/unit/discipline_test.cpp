@@ -64,13 +64,18 @@ TEST(Discipline, StepBeyondTheThresholdLeavesSynchronizedFirst) {
     EXPECT_EQ(clock.status(), ClockStatus::synchronized);
 }
 
-TEST(Discipline, CorrectionBeyondTheMaximumIsRefusedAndChangesNothing) {
+TEST(Discipline, CorrectionBeyondTheMaximumIsRefusedAndTheClockIsNoLongerTrusted) {
     Discipline clock = synchronized();
     const ClockMap before = clock.map();
     const auto result = clock.apply({seconds{1001}, 5, microseconds{50}, kStart}, kStart + seconds{1});
     EXPECT_EQ(result.applied, Applied::refused);
     EXPECT_NE(result.reason.find("--max-correction"), std::string::npos);
     EXPECT_EQ(clock.map(), before);
+    EXPECT_EQ(clock.status(), ClockStatus::unsynchronized) << "it cannot both be right and so far from the others";
+    const auto again = clock.apply({seconds{1001}, 0, microseconds{50}, kStart}, kStart + seconds{2});
+    EXPECT_EQ(again.applied, Applied::refused) << "as long as the process runs";
+    const auto small = clock.apply({microseconds{5}, 0, microseconds{50}, kStart}, kStart + seconds{3});
+    EXPECT_EQ(small.applied, Applied::slew);
     EXPECT_EQ(clock.status(), ClockStatus::synchronized);
 }
 
