@@ -275,7 +275,7 @@ void CandidateCore::beat(RawTime now, Actions& out) {
     heartbeat.priority = options_.election.priority;
     heartbeat.round = master_.round();
     heartbeat.lease_left = election_.lease_left(now);
-    heartbeat.committee = election_.leadership().committee();
+    heartbeat.committee = election_.told_committee();
     heartbeat.candidates = all_candidates();
     out.add(Publish{Channel::heartbeat, slave_.make(std::move(heartbeat))});
 }

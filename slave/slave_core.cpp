@@ -235,6 +235,9 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
     // Of one term there is one leader, and it is the one that the voters hear.
     if (header.term > term_ || (header.term == term_ && leader_ != header.sender)) follow_told(header.term, header.sender, out);
+    // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is to promise,
+    // and its disk would hold up the first round.
+    if (beat.role == Role::warmup && !elector_.is_voter()) return hear(out);
     if (elector_.take_changed()) out.add(SaveState{});
     out.add(SendToLink{link, make(elector_.ack(beat.sequence))});
     hear(out);
@@ -278,8 +281,9 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
     if (header.term > term_ || leader_.empty()) {
         follow_told(header.term, header.sender, out);
+        // A reply promises nothing: the term is saved before the next ACK or GRANT, or when this clock has been
+        // corrected in it. So no first round waits for the disks.
         elector_.observe(header.term);
-        if (elector_.take_changed()) out.add(SaveState{});
     }
     leader_link_ = link;
     polled_at_ = received_at;
@@ -353,6 +357,7 @@ void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refus
 }
 
 void SlaveCore::on_timer(RawTime now, Actions& out) {
+    if (applied_term_ == term_ && elector_.take_changed()) out.add(SaveState{});
     watch_links(now, out);
     if (discipline_.tick(now)) {
         out.add(PublishClock{});

@@ -32,8 +32,10 @@ bool Election::on_timer(RawTime now) {
             return false;
         }
         if (now < beat_at_) return false;
-        leadership_.change(now);
-        elector_.adopt(leadership_.committee());
+        if (role_ == Role::master) {
+            leadership_.change(now);
+            elector_.adopt(leadership_.committee());
+        }
         elector_.hear_myself(now);
         beat_number_ = leadership_.beat(now);
         beat_at_ = now + options_.heartbeat_interval;

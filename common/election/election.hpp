@@ -87,6 +87,11 @@ public:
     Duration lease_left(RawTime now) const;
     std::uint64_t beats() const { return beat_number_; }
     const Leadership& leadership() const { return leadership_; }
+    /// What a heartbeat tells. The committee is issued anew once the clocks are corrected again: the voters stay the
+    /// same, and so the lease, but every one of them has to save it, and WARMUP would wait for their disks.
+    const Committee& told_committee() const {
+        return role_ == Role::master ? leadership_.committee() : elector_.committee();
+    }
     const ElectionOptions& options() const { return options_; }
     /// Why the role changed last.
     const std::string& reason() const { return reason_; }

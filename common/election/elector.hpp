@@ -73,7 +73,7 @@ public:
     bool disabled() const { return disabled_; }
     const ElectorOptions& options() const { return options_; }
     Ack ack(std::uint64_t sequence) const;
-    /// True once after the memory changed: it must be on the disk before anything else is said.
+    /// True once after the memory changed: it must be on the disk before anything else is promised.
     [[nodiscard]] bool take_changed();
 
 private:

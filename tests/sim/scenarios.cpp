@@ -337,6 +337,20 @@ void add_elections(std::vector<Scenario>& all) {
                                     }
                                 });
                             }));
+    all.push_back(electoral("slow-disks", "every save takes 60 ms, and voters die amid them and come back with what was saved",
+                            [](SimCluster& c, Prng& prng, const Scenario& s) {
+                                repeatedly(c, prng, s, milliseconds{1100}, [&c](std::uint64_t draw) {
+                                    const std::string id = kElectorate[draw % std::size(kElectorate)];
+                                    if (!c.alive(id)) return c.restart(id, true);
+                                    // Where most clocks die at once the cluster's time is gone: not the question here.
+                                    std::size_t trusted = 0;
+                                    for (const std::string other : kElectorate) {
+                                        if (other != id && c.alive(other) && c.slave(other).discipline().trusted()) ++trusted;
+                                    }
+                                    if (2 * trusted > std::size(kElectorate) + 1) c.kill(id);
+                                });
+                            }));
+    all.back().options.save_takes = milliseconds{60};
     all.push_back(electoral("candidates-pause", "candidates stop for up to 3 s and go on where they were",
                             [](SimCluster& c, Prng& prng, const Scenario& s) {
                                 repeatedly(c, prng, s, seconds{2}, [&c](std::uint64_t draw) {

@@ -77,6 +77,7 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
     node.alive = true;
     node.paused = false;
     node.sleeping = false;
+    node.busy_until = TrueTime::min();
     node.links = {};
     node.subscriptions = {};
     node.waiting.clear();
@@ -316,8 +317,31 @@ void SimCluster::send_to_link(Node& node, const SendToLink& a) {
     send(node.index, connections_[route - 1].to, route, std::move(message));
 }
 
+void SimCluster::save(Node& node) {
+    node.memory = core(node).elector().memory();
+    node.known = core(node).known_candidates();
+}
+
+void SimCluster::save_slowly(Node& node, Actions then) {
+    node.busy_until = now_ + options_.save_takes;
+    at(node.busy_until, [this, &node, life = node.life, then = std::move(then)] {
+        if (!node.alive || node.life != life) return;
+        save(node);
+        carry_out(node, then);
+        rearm(node);
+        if (on_change) on_change(node.index);
+    });
+}
+
 void SimCluster::carry_out(Node& node, const Actions& actions) {
-    for (const Action& action : actions) {
+    for (auto next = actions.begin(); next != actions.end(); ++next) {
+        const Action& action = *next;
+        if (std::holds_alternative<SaveState>(action) && options_.save_takes > Duration{0}) {
+            // What stands behind it in the list waits for the disk.
+            Actions then;
+            while (++next != actions.end()) then.add(*next);
+            return save_slowly(node, std::move(then));
+        }
         std::visit(Overload{
                        [&](const SendToRoute& a) { send_to_route(node, a); },
                        [&](const SendToLink& a) { send_to_link(node, a); },
@@ -337,10 +361,7 @@ void SimCluster::carry_out(Node& node, const Actions& actions) {
                            node.subscriptions.at(a.link) = {};
                        },
                        [](const PublishClock&) {},
-                       [&](const SaveState&) {
-                           node.memory = core(node).elector().memory();
-                           node.known = core(node).known_candidates();
-                       },
+                       [&](const SaveState&) { save(node); },
                        [&](const EmitEvent& a) {
                            if (on_event) on_event(node.index, a.event);
                            if (options_.keep_events) events_.push_back({now_, node.spec.id, a.event});
@@ -358,6 +379,7 @@ void SimCluster::deliver(Delivery d) {
         if (node.waiting.size() < kSocketMax) node.waiting.push_back(std::move(d));
         return;
     }
+    if (now_ < node.busy_until) return push_delivery(node.busy_until - now_, std::move(d));
     if (tap && !tap(nodes_[d.from]->spec.id, node.spec.id, d.message)) return;
     Actions actions;
     const RawTime now = raw(node.index);
@@ -415,6 +437,7 @@ void SimCluster::run_for(Duration duration) {
             if (next.at != node.wake_queued) continue;  // an earlier one had been queued meanwhile
             node.wake_queued = TrueTime::max();
             if (!node.alive || node.paused) continue;   // it is woken when it goes on
+            node.wake = std::max(node.wake, node.busy_until);
             if (node.wake > now_) {
                 node.wake_queued = node.wake;
                 push(node.wake, Kind::wake, node.index);

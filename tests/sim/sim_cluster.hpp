@@ -56,6 +56,8 @@ struct SimOptions {
     DisciplineOptions discipline;
     Duration heartbeat_interval = std::chrono::milliseconds{100};
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
+    /// What a save takes: the node stands still meanwhile, and loses it where it is killed before the end.
+    Duration save_takes{0};
     bool keep_events = true;
     /// Every so many messages one goes through the real codec, and must come out as it went in. 0: none.
     std::uint64_t codec_every = 16;
@@ -160,6 +162,7 @@ private:
         std::array<Route, kMaxCandidates> links{};  ///< 0: none
         std::array<Subscriptions, kMaxCandidates> subscriptions{};
         std::vector<Delivery> waiting;              ///< came while the process was paused
+        TrueTime busy_until = TrueTime::min();      ///< saves until then
         TrueTime wake = TrueTime::max();
         TrueTime wake_queued = TrueTime::max();
     };
@@ -186,6 +189,8 @@ private:
     }
     void begin(Node& node, std::optional<Duration> offset);
     void carry_out(Node& node, const Actions& actions);
+    void save(Node& node);
+    void save_slowly(Node& node, Actions then);
     void send_to_route(Node& node, const SendToRoute& action);
     void send_to_link(Node& node, const SendToLink& action);
     void send(NodeIndex from, NodeIndex to, Where where, Message message);
