@@ -158,6 +158,34 @@ TEST_F(Takeover, HostileTermsAndRepliesDoNotStopTheCluster) {
     EXPECT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized);
 }
 
+TEST_F(Takeover, SlaveThatTellsOfNewerTermsDeposesTheMasterOnceAMinuteAtMost) {
+    for (const bool refuses : {true, false}) {
+        build(2, 4);
+        std::optional<Hello> last;
+        cluster_->tap = [refuses, &last](const std::string& from, const std::string&, Message& message) {
+            if (from != "s1") return true;
+            if (const auto* hello = std::get_if<Hello>(&message.body)) last = *hello;
+            if (!last || !std::holds_alternative<Reply>(message.body)) return true;
+            ++message.header.term;
+            if (refuses) {
+                message.body = Refuse{RefuseKind::old_term, 0, *Reason::from("a newer term has begun")};
+            } else {
+                message.body = *last;
+            }
+            return true;
+        };
+        cluster_->restart("s1", true);  // so that its HELLO is seen
+        int led = 0;
+        for (int i = 0; i < 400; ++i) {
+            run(milliseconds{50});
+            if (leads("m1") || leads("m2")) ++led;
+        }
+        EXPECT_GT(led, 340) << "of 400; by " << (refuses ? "REFUSE" : "HELLO");
+        EXPECT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized);
+        cluster_->tap = nullptr;
+    }
+}
+
 TEST_F(Takeover, MasterThatLostItsStateBesideOneSlaveLeadsAgain) {
     build(1, 1);
     cluster_->restart("m1", false);
