@@ -24,9 +24,7 @@ using std::chrono::seconds;
 using Json = nlohmann::json;
 
 constexpr Duration kStartPatience = seconds{30};
-/// A restarted voter is silent for a while and then has to be swapped in; the clocks settle meanwhile.
-constexpr Duration kSteady = seconds{2};
-constexpr Duration kWatched = seconds{2};  ///< from a kill on
+constexpr Duration kWatched = seconds{2};  ///< from a kill on, and as long before it
 constexpr Duration kLook = milliseconds{2};
 
 struct Profile {
@@ -63,6 +61,7 @@ public:
     void into(Report& report) const {
         report.rows.push_back(first_heartbeat_.row("first_heartbeat_" + profile_.name, "ms"));
         report.rows.push_back(first_correction_.row("first_correction_" + profile_.name, "ms"));
+        report.rows.push_back(spread_before_.row("spread_before_" + profile_.name, "us"));
         report.rows.push_back(spread_.row("spread_through_" + profile_.name, "us"));
         report.violations += violations_;
     }
@@ -72,6 +71,7 @@ private:
     Result<void> start_all();
     Result<Json> await(Node& node, const std::function<bool(const Json&)>& wanted);
     Result<void> await_steady();
+    Result<ClockWatch> watch_living();
     Result<void> kill_one();
     void look(const ClockWatch& watch);
     std::string page(const Node& node) const { return folder_.file("page-" + node.id); }
@@ -90,6 +90,7 @@ private:
     std::int64_t widest_ns_ = 0;
     Samples first_heartbeat_;
     Samples first_correction_;
+    Samples spread_before_;
     Samples spread_;
     std::uint64_t violations_ = 0;
 };
@@ -176,10 +177,25 @@ Result<void> TakeoverRun::await_steady() {
         if (!done) return failure(done.error());
         slave.role = "synchronized";
     }
+    const auto watch = watch_living();
+    if (!watch) return failure(watch.error());
     // A random phase within the round, so that kills meet all of them.
-    std::this_thread::sleep_for(kSteady + Duration{static_cast<std::int64_t>(prng_.below(
-                                              static_cast<std::uint64_t>(options_.interval.count())))});
+    const TrueTime end = true_now() + options_.settle +
+                         Duration{static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(options_.interval.count())))};
+    widest_ns_ = 0;
+    while (true_now() < end) {
+        if (end - true_now() < kWatched) look(*watch);
+        std::this_thread::sleep_for(kLook);
+    }
+    spread_before_.add(static_cast<double>(widest_ns_) * 1e-3);
     return {};
+}
+
+/// The clocks that live on: the standby's and the slaves'.
+Result<ClockWatch> TakeoverRun::watch_living() {
+    std::vector<std::string> pages{page(candidates_[1 - master_])};
+    for (Node& slave : slaves_) pages.push_back(page(slave));
+    return ClockWatch::open(pages);
 }
 
 void TakeoverRun::look(const ClockWatch& watch) {
@@ -199,9 +215,7 @@ void TakeoverRun::look(const ClockWatch& watch) {
 Result<void> TakeoverRun::kill_one() {
     Node& killed = candidates_[master_];
     Node& heir = candidates_[1 - master_];
-    std::vector<std::string> pages{page(heir)};
-    for (Node& slave : slaves_) pages.push_back(page(slave));
-    const auto watch = ClockWatch::open(pages);
+    const auto watch = watch_living();
     if (!watch) return failure(watch.error());
     for (Node* node : {&killed, &heir}) node->events->take();
     for (Node& slave : slaves_) slave.events->take();

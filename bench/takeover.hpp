@@ -17,6 +17,8 @@ struct TakeoverOptions {
     std::uint32_t kills = 50;
     std::uint32_t slaves = 8;
     Duration interval = std::chrono::milliseconds{250};
+    /// From when the standby that was killed is back, until the next kill: its clock has to settle.
+    Duration settle = std::chrono::seconds{10};
     std::uint64_t seed = 1;
     bool default_profile = true;  ///< heartbeats every 100 ms, timeout 500 ms
     bool fast_profile = true;     ///< 20 ms and 100 ms
