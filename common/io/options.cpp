@@ -408,7 +408,7 @@ struct Pass {
     explicit Pass(const Program<Options>& program) : app(program.description, program.name) {
         app.footer(program.footer);
         app.set_version_flag("--version", program.name + " " BERKELEY_VERSION, "Print the version and exit");
-        app.get_formatter()->column_width(34);
+        app.get_formatter()->column_width(36);
         program.describe(app, options);
         add_node_options(app, options.node, raw, program.default_id);
     }
