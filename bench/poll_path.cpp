@@ -52,7 +52,7 @@ public:
     Slave(const std::string& master, std::unique_ptr<Transport> transport, const OsClock& clock)
         : clock_(clock),
           transport_(std::move(transport)),
-          core_(core_options(master), Prng{1}, clock.now(), ClusterTime{std::chrono::hours{24}}, 0) {
+          core_(core_options(master), Prng{1}, clock.now(), ClusterTime{std::chrono::hours{24}}, {}) {
         core_.start(clock_.now(), actions_);
         carry_out();
     }

@@ -13,9 +13,9 @@ constexpr Duration kBelieveAgain = std::chrono::minutes{1};
 }  // namespace
 
 CandidateCore::CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
-                             ClusterTime initial, std::int64_t rate_ppb)
+                             ClusterTime initial, const SavedRate& rate)
     : options_(options),
-      slave_(options.slave, Prng{prng.next()}, now, initial, rate_ppb),
+      slave_(options.slave, Prng{prng.next()}, now, initial, rate),
       master_(options.master, slave_, Prng{prng.next()}),
       election_(options.election, slave_.elector(), Prng{prng.next()}, now),
       known_(std::move(known)) {

@@ -26,7 +26,7 @@ class CandidateCore {
 public:
     /// `known`: candidates that an earlier run knew.
     CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
-                  ClusterTime initial, std::int64_t rate_ppb);
+                  ClusterTime initial, const SavedRate& rate);
     CandidateCore(const CandidateCore&) = delete;
     CandidateCore& operator=(const CandidateCore&) = delete;
 

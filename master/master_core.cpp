@@ -325,12 +325,15 @@ void MasterCore::recall(Member& member) const {
     // The rate that the member's clock runs at tells its oscillator's frequency, as well as the member knows the time.
     const double freq = (1.0 + static_cast<double>(ours.rate_ppb) * 1e-9) /
                             (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) - 1.0;
+    // One whose rate was not yet known well says so by the growth of its bound.
+    const std::int64_t usual = self_.discipline().options().max_drift_ppb;
+    const auto unknown = static_cast<double>(member.reply->drift_ppb - usual + self_.discipline().drift_ppb() - usual);
     if (!self_.discipline().trusted() || (status != ClockStatus::synchronized && status != ClockStatus::holdover)) {
-        if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) member.estimator.set_prior_frequency(freq * 1e9, kFreqRestored);
+        if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
+            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown));
+        }
         return;
     }
-    // A clock whose rate was not yet known well says so by the growth of its bound.
-    const auto unknown = static_cast<double>(member.reply->drift_ppb - self_.discipline().options().max_drift_ppb);
     member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown));
     // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before the path's
     // delay is known; unless the measurement denies it.

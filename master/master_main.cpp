@@ -12,7 +12,7 @@ namespace {
 class CandidateNode final : public Node {
 public:
     CandidateNode(const CandidateOptions& options, const NodeShell& shell, std::vector<CandidateInfo> known)
-        : core_(options, std::move(known), shell.seeded(), shell.now(), shell.initial_time(), shell.saved().freq_ppb) {}
+        : core_(options, std::move(known), shell.seeded(), shell.now(), shell.initial_time(), shell.saved_rate()) {}
 
     void start(RawTime now, Actions& out) override { core_.start(now, out); }
     void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {

@@ -289,7 +289,9 @@ Result<void> NodeShell::follow(const Node& node) {
 }
 
 Result<void> NodeShell::save(const Node& node) {
-    saved_.freq_ppb = node.slave().discipline().map().rate_ppb;
+    const SavedRate rate = node.slave().discipline().rate_to_save();
+    saved_.freq_ppb = rate.ppb;
+    saved_.freq_skew_ppb = rate.skew_ppb;
     saved_.candidates = node.slave().known_candidates();
     const ElectorMemory& memory = node.slave().elector().memory();
     saved_.term = memory.term;

@@ -46,6 +46,7 @@ public:
 
     Transport& transport() { return *transport_; }
     const SavedState& saved() const { return saved_; }
+    SavedRate saved_rate() const { return {saved_.freq_ppb, saved_.freq_skew_ppb}; }
     RawTime now() const { return clock_.now(); }
     /// Where the node's clock starts: the machine's clock, with the injected offset.
     ClusterTime initial_time() const;

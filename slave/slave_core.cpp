@@ -31,13 +31,13 @@ Duration valid_for(Duration interval) { return kMissedRounds * interval + kTakeo
 }  // namespace
 
 SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial,
-                     std::int64_t rate_ppb)
+                     const SavedRate& rate)
     : options_(options),
       prng_(prng),
       elector_({options.id, options.incarnation, options.heartbeat_timeout, lease_of(options.heartbeat_timeout)},
                options.memory, now),
       generation_(prng_.next() | 1),
-      discipline_(options.discipline, now, initial, rate_ppb),
+      discipline_(options.discipline, now, initial, rate),
       polled_at_(now) {
     hears_ = options.want_heartbeats || elector_.is_voter();
     term_ = elector_.term();

@@ -38,8 +38,8 @@ enum class Via : std::uint8_t { dealer, publish, heartbeat };
 
 class SlaveCore {
 public:
-    /// `initial`: where the clock starts; `rate_ppb`: the rate saved by an earlier run.
-    SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial, std::int64_t rate_ppb);
+    /// `initial`: where the clock starts; `rate`: saved by an earlier run.
+    SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial, const SavedRate& rate);
 
     void start(RawTime now, Actions& out);
     void on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out);

@@ -10,7 +10,7 @@ namespace {
 class SlaveNode final : public Node {
 public:
     SlaveNode(const SlaveCoreOptions& options, const NodeShell& shell)
-        : core_(options, shell.seeded(), shell.now(), shell.initial_time(), shell.saved().freq_ppb) {}
+        : core_(options, shell.seeded(), shell.now(), shell.initial_time(), shell.saved_rate()) {}
 
     void start(RawTime now, Actions& out) override { core_.start(now, out); }
     void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {

@@ -12,11 +12,12 @@ Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
 }  // namespace
 
 Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial,
-                       std::int64_t rate_ppb)
-    : options_(options), drift_ppb_(options.max_drift_ppb), measured_at_(now), applied_at_(now) {
+                       const SavedRate& rate)
+    : options_(options),
+      drift_ppb_(options.max_drift_ppb + std::clamp<std::int64_t>(rate.skew_ppb, 0, kRateMaxPpb)), measured_at_(now), applied_at_(now) {
     map_.anchor_raw = now;
     map_.anchor_cluster = initial;
-    map_.rate_ppb = std::clamp(rate_ppb, -kRateMaxPpb, kRateMaxPpb);
+    map_.rate_ppb = std::clamp(rate.ppb, -kRateMaxPpb, kRateMaxPpb);
     map_.slew_rate_ppb = options_.max_slew_ppb;
 }
 

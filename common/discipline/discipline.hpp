@@ -30,6 +30,12 @@ struct DisciplineOptions {
     Duration granularity{100};  ///< grain of reading the clock and of integer arithmetic
 };
 
+/// An oscillator's rate as an earlier run left it, and how far off it may have been.
+struct SavedRate {
+    std::int64_t ppb = 0;
+    std::int64_t skew_ppb = 0;
+};
+
 /// The bound of a clock that knows nothing: about 36 years.
 inline constexpr Duration kUnknownBound{std::int64_t{1} << 60};
 
@@ -49,7 +55,7 @@ struct AdjustResult {
 class Discipline {
 public:
     /// The clock starts at `initial` with the rate of an earlier run, UNSYNCHRONIZED.
-    Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial, std::int64_t rate_ppb);
+    Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial, const SavedRate& rate);
 
     AdjustResult apply(const Adjustment& adjustment, RawTime now);
 
@@ -83,6 +89,8 @@ public:
     Duration valid_for() const { return valid_for_; }
     /// How fast the bound grows.
     std::int64_t drift_ppb() const { return drift_ppb_; }
+    /// What a later run may start from.
+    SavedRate rate_to_save() const { return {map_.rate_ppb, drift_ppb_ - options_.max_drift_ppb}; }
     RawTime measured_at() const { return measured_at_; }
     /// The bound at measured_at(), without what is unslewed.
     Duration measurement_bound() const { return bound_ + options_.granularity; }

@@ -32,8 +32,8 @@ public:
 
     CoreWorld()
         : cluster_(*ClusterName::from("lab")),
-          candidate_(candidate_options(), {}, Prng{1}, now_, ClusterTime{std::chrono::hours{24}}, 0),
-          slave_(slave_options("s1"), Prng{2}, now_, ClusterTime{std::chrono::hours{25}}, 0) {
+          candidate_(candidate_options(), {}, Prng{1}, now_, ClusterTime{std::chrono::hours{24}}, {}),
+          slave_(slave_options("s1"), Prng{2}, now_, ClusterTime{std::chrono::hours{25}}, {}) {
         candidate_.start(now_, out_);
         carry_out(Who::candidate);
         slave_.start(now_, out_);

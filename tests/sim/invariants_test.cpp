@@ -62,7 +62,7 @@ TEST_F(BrokenCode, BoundsThatForgetTheDelayBreakTheFirstAndTheSecond) {
 TEST_F(BrokenCode, ClockThatStepsBackInSilenceBreaksTheThird) {
     Discipline& clock = cluster_.slave("s2").discipline();
     const RawTime raw = cluster_.raw(cluster_.index("s2"));
-    Discipline broken(clock.options(), raw, clock.map().cluster(raw) - milliseconds{1}, 0);
+    Discipline broken(clock.options(), raw, clock.map().cluster(raw) - milliseconds{1}, {});
     while (broken.jumps() < clock.jumps()) broken.disrupt();
     clock = broken;
     invariants_.check();

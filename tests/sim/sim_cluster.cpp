@@ -107,10 +107,10 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
         all.election.standby = spec.standby;
         all.election.heartbeat_interval = options_.heartbeat_interval;
         node.candidate = std::make_unique<CandidateCore>(all, node.known, Prng{prng_.next()}, raw_now, initial,
-                                                         node.saved_rate_ppb);
+                                                         node.saved_rate);
         node.candidate->start(raw_now, actions);
     } else {
-        node.slave = std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate_ppb);
+        node.slave = std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate);
         node.slave->start(raw_now, actions);
     }
     carry_out(node, actions);
@@ -120,7 +120,7 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
 void SimCluster::kill(const std::string& id) {
     Node& killed = node(id);
     if (!killed.alive) return;
-    killed.saved_rate_ppb = core(killed).discipline().map().rate_ppb;
+    killed.saved_rate = core(killed).discipline().rate_to_save();
     killed.alive = false;
     killed.slave.reset();
     killed.candidate.reset();
@@ -147,7 +147,7 @@ void SimCluster::restart(const std::string& id, bool with_state, std::optional<D
         restarted.memory = {};
         restarted.known.clear();
         restarted.incarnation = 0;
-        restarted.saved_rate_ppb = 0;
+        restarted.saved_rate = {};
     }
     begin(restarted, offset);
 }

@@ -158,7 +158,7 @@ private:
         ElectorMemory memory;
         std::vector<CandidateInfo> known;
         Incarnation incarnation = 0;
-        std::int64_t saved_rate_ppb = 0;
+        SavedRate saved_rate;
         std::array<Route, kMaxCandidates> links{};  ///< 0: none
         std::array<Subscriptions, kMaxCandidates> subscriptions{};
         std::vector<Delivery> waiting;              ///< came while the process was paused

@@ -12,7 +12,7 @@ using std::chrono::seconds;
 constexpr RawTime kStart = from_ns<RawTime>(1'000'000'000'000);
 constexpr ClusterTime kInitial = from_ns<ClusterTime>(1'700'000'000'000'000'000);
 
-Discipline fresh(const DisciplineOptions& options = {}) { return Discipline(options, kStart, kInitial, 0); }
+Discipline fresh(const DisciplineOptions& options = {}) { return Discipline(options, kStart, kInitial, {}); }
 
 Discipline synchronized(const DisciplineOptions& options = {}) {
     Discipline clock = fresh(options);
@@ -77,6 +77,20 @@ TEST(Discipline, CorrectionBeyondTheMaximumIsRefusedAndTheClockIsNoLongerTrusted
     const auto small = clock.apply({microseconds{5}, 0, microseconds{50}, kStart}, kStart + seconds{3});
     EXPECT_EQ(small.applied, Applied::slew);
     EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+}
+
+TEST(Discipline, SavedRateComesBackWithItsSkew) {
+    Discipline clock = fresh();
+    EXPECT_EQ(clock.rate_to_save().skew_ppb, 0);
+    clock.apply({Duration{0}, 1'200, microseconds{50}, kStart, 57'000}, kStart);
+    const SavedRate saved = clock.rate_to_save();
+    EXPECT_EQ(saved.ppb, 1'200);
+    EXPECT_EQ(saved.skew_ppb, 7'000);
+    Discipline later({}, kStart, kInitial, saved);
+    EXPECT_EQ(later.map().rate_ppb, 1'200);
+    EXPECT_EQ(later.drift_ppb(), 57'000) << "until a master knows better";
+    later.apply({Duration{0}, 0, microseconds{50}, kStart, 0}, kStart);
+    EXPECT_EQ(later.drift_ppb(), 50'000);
 }
 
 TEST(Discipline, TimesOutsideTheEraAreRefused) {

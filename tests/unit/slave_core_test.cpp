@@ -37,7 +37,7 @@ const E* first_event(const Actions& actions) {
 class SlaveCoreTest : public ::testing::Test {
 protected:
     SlaveCoreTest()
-        : core_(options(), Prng{1}, kStart, from_ns<ClusterTime>(1'700'000'000'000'000'000), 0) {
+        : core_(options(), Prng{1}, kStart, from_ns<ClusterTime>(1'700'000'000'000'000'000), {}) {
         Actions out;
         core_.start(kStart, out);
         welcome("m1", out);

@@ -19,7 +19,7 @@ constexpr Duration kRawOffset = std::chrono::hours{100};
 
 class VerdictTest : public ::testing::Test {
 protected:
-    VerdictTest() : roster_(100), own_({}, kNow, kMasterTime, 0) {}
+    VerdictTest() : roster_(100), own_({}, kNow, kMasterTime, {}) {}
 
     /// A member whose clock is `offset` ahead of the master's, measured with the delay.
     Member& member(const char* id, Duration offset, ClockStatus status = ClockStatus::synchronized,
