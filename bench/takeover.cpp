@@ -25,6 +25,7 @@ using Json = nlohmann::json;
 
 constexpr Duration kStartPatience = seconds{30};
 constexpr Duration kWatched = seconds{2};  ///< from a kill on, and as long before it
+constexpr int kAttempts = 10;  ///< to find a master that stays one
 constexpr Duration kLook = milliseconds{2};
 
 struct Profile {
@@ -64,6 +65,7 @@ public:
         report.rows.push_back(spread_before_.row("spread_before_" + profile_.name, "us"));
         report.rows.push_back(spread_.row("spread_through_" + profile_.name, "us"));
         report.violations += violations_;
+        report.machine.emplace_back("moved_" + profile_.name, std::to_string(moved_) + " leaderships without a kill");
     }
 
 private:
@@ -71,6 +73,8 @@ private:
     Result<void> start_all();
     Result<Json> await(Node& node, const std::function<bool(const Json&)>& wanted);
     Result<void> await_steady();
+    Result<void> settle();
+    bool master_leads();
     Result<ClockWatch> watch_living();
     Result<void> kill_one();
     void look(const ClockWatch& watch);
@@ -93,6 +97,7 @@ private:
     Samples spread_before_;
     Samples spread_;
     std::uint64_t violations_ = 0;
+    std::uint64_t moved_ = 0;
 };
 
 Result<void> TakeoverRun::launch(Node& node, std::vector<std::string> more) {
@@ -166,17 +171,27 @@ Result<void> TakeoverRun::start_all() {
 }
 
 Result<void> TakeoverRun::await_steady() {
-    Node& standby = candidates_[1 - master_];
-    const auto is_standby = [](const Json& e) { return e["event"] == "role" && e["role"] == "standby"; };
-    if (standby.role != "standby") {
-        if (const auto found = await(standby, is_standby); !found) return failure(found.error());
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        Node& standby = candidates_[1 - master_];
+        const auto is_standby = [](const Json& e) { return e["event"] == "role" && e["role"] == "standby"; };
+        if (standby.role != "standby") {
+            if (const auto found = await(standby, is_standby); !found) return failure(found.error());
+        }
+        for (Node& slave : slaves_) {
+            if (slave.role == "synchronized") continue;
+            const auto done =
+                await(slave, [](const Json& e) { return e["event"] == "status" && e["status"] == "SYNCHRONIZED"; });
+            if (!done) return failure(done.error());
+            slave.role = "synchronized";
+        }
+        if (auto watched = settle(); !watched) return watched;
+        if (master_leads()) return {};
+        ++moved_;
     }
-    for (Node& slave : slaves_) {
-        if (slave.role == "synchronized") continue;
-        const auto done = await(slave, [](const Json& e) { return e["event"] == "status" && e["status"] == "SYNCHRONIZED"; });
-        if (!done) return failure(done.error());
-        slave.role = "synchronized";
-    }
+    return failure("no master keeps its lease on this machine");
+}
+
+Result<void> TakeoverRun::settle() {
     const auto watch = watch_living();
     if (!watch) return failure(watch.error());
     // A random phase within the round, so that kills meet all of them.
@@ -187,8 +202,20 @@ Result<void> TakeoverRun::await_steady() {
         if (end - true_now() < kWatched) look(*watch);
         std::this_thread::sleep_for(kLook);
     }
-    spread_before_.add(static_cast<double>(widest_ns_) * 1e-3);
     return {};
+}
+
+/// Whether the leadership is where it was. A master that the machine did not run for the length of its lease has lost
+/// it; then the other one is the next to be killed.
+bool TakeoverRun::master_leads() {
+    for (Node& node : candidates_) {
+        for (const Json& event : node.events->take()) {
+            if (event["event"] == "role") node.role = event["role"];
+        }
+    }
+    if (candidates_[master_].role == "master" && candidates_[1 - master_].role == "standby") return true;
+    if (candidates_[1 - master_].role == "master") master_ = 1 - master_;
+    return false;
 }
 
 /// The clocks that live on: the standby's and the slaves'.
@@ -217,8 +244,8 @@ Result<void> TakeoverRun::kill_one() {
     Node& heir = candidates_[1 - master_];
     const auto watch = watch_living();
     if (!watch) return failure(watch.error());
-    for (Node* node : {&killed, &heir}) node->events->take();
     for (Node& slave : slaves_) slave.events->take();
+    spread_before_.add(static_cast<double>(widest_ns_) * 1e-3);
 
     const std::int64_t killed_ns = to_ns(true_now());
     ::kill(killed.process->pid(), SIGKILL);
