@@ -147,8 +147,12 @@ std::vector<CandidateInfo> CandidateCore::all_candidates() const {
 void CandidateCore::on_timer(RawTime now, Actions& out) {
     slave_.on_timer(now, out);
     const bool beats = election_.on_timer(now);
+    // The voters' disks write a change of the committee while this node's own does: it counts itself only at the next
+    // beat, and by then it has saved. The vote that began a term is on the disk before the first.
+    const bool begun = master_.running() && led_term_ == election_.term();
+    if (beats && begun) beat(now, out);
     settle(now, out);
-    if (beats) beat(now, out);
+    if (beats && !begun) beat(now, out);
     master_.set_lease(election_.lease_until());
     master_.on_timer(now, out);
     if (election_.role() == Role::master && master_.self_outlier_rounds() >= kSelfOutlierRounds &&
@@ -282,9 +286,15 @@ void CandidateCore::beat(RawTime now, Actions& out) {
 
 NodeId CandidateCore::successor() const {
     const CandidateInfo* best = nullptr;
+    bool best_knows = false;
     for (const auto& [id, member] : master_.roster().members()) {
         if (!member->candidate || !member->reply || member->missed > 0) continue;
-        if (best == nullptr || member->candidate->priority > best->priority) best = &*member->candidate;
+        // One that does not know the time leads only where nobody else can.
+        const bool knows = member->reply->status == ClockStatus::synchronized || member->reply->status == ClockStatus::holdover;
+        if (best == nullptr || std::pair{knows, member->candidate->priority} > std::pair{best_knows, best->priority}) {
+            best = &*member->candidate;
+            best_knows = knows;
+        }
     }
     return best == nullptr ? NodeId{} : best->id;
 }

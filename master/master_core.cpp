@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace berkeley {
 
@@ -53,6 +54,7 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     joined_at_ = now;
     gathering_since_ = now;
     self_outlier_rounds_ = 0;
+    own_refused_ = false;
     inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
     inherited_at_ = now;
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
@@ -380,7 +382,8 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     if (roster_.size() == 0) gathering_since_ = now;
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
-    self_outlier_rounds_ = verdict.self_outlier ? self_outlier_rounds_ + 1 : 0;
+    const bool stray = verdict.self_outlier || std::exchange(own_refused_, false);
+    self_outlier_rounds_ = stray ? self_outlier_rounds_ + 1 : 0;
     if (self_outlier_rounds_ == 1) {
         out.add(EmitEvent{NoteEvent{Severity::warning, "this master's own clock disagrees with the others"}});
     }
@@ -419,8 +422,10 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     event.reason = own.reason;
     out.add(EmitEvent{std::move(event)});
     self_.tell_status(own.applied == Applied::refused ? own.reason : "the round's average was applied", out);
-    // The others' corrections lead to the average too; without the master they would lead away from it.
-    if (own.applied == Applied::refused) return;
+    // The others' corrections lead to the average too; without the master they would lead away from it. Whoever cannot
+    // follow cannot lead: a standby must.
+    own_refused_ = own.applied == Applied::refused;
+    if (own_refused_) return;
     bool all_follow = true;
     for (const MemberVerdict& m : verdict.members) {
         const Member& member = *m.member;

@@ -109,6 +109,7 @@ private:
     NodeId first_;  ///< with whom the next round begins
     bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;
+    bool own_refused_ = false;  ///< this node's own correction, in the last round
 };
 
 }  // namespace berkeley

@@ -232,13 +232,20 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
         out.add(SendToLink{link, {{options_.cluster, options_.id, elector_.term()}, std::move(refuse)}});
         return drop("old-term", out);
     }
+    // To a heartbeat that only brings a new committee the promise is kept as it is on the disk, and told again when the
+    // committee is there too: a lease does not wait for the voters' disks.
+    const bool saved = !elector_.changed() && header.term == elector_.term();
+    const Ack before = elector_.ack(beat.sequence);
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
     // Of one term there is one leader, and it is the one that the voters hear.
     if (header.term > term_ || (header.term == term_ && leader_ != header.sender)) follow_told(header.term, header.sender, out);
     // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is to promise,
     // and its disk would hold up the first round.
     if (beat.role == Role::warmup && !elector_.is_voter()) return hear(out);
-    if (elector_.take_changed()) out.add(SaveState{});
+    if (elector_.take_changed()) {
+        if (saved) out.add(SendToLink{link, make(before)});
+        out.add(SaveState{});
+    }
     out.add(SendToLink{link, make(elector_.ack(beat.sequence))});
     hear(out);
 }

@@ -59,11 +59,11 @@ bool Election::on_timer(RawTime now) {
 void Election::found(RawTime now) {
     const ElectorOptions& self = elector_.options();
     const Term term = elector_.term() + 1;
-    elector_.replace({term, 1, {{self.id, self.incarnation}}});
     asked_ = term;
     if (!elector_.judge(self.id, term, {.committee_term = term, .committee_version = 1}, now).empty()) {
         return arm(now);  // silent after a restart
     }
+    elector_.replace({term, 1, {{self.id, self.incarnation}}});
     founded_ = true;
     lead(now, "no master heard");
 }
@@ -178,15 +178,31 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     elector_.replace(committee);
 }
 
-/// What a leader made in a term that is still ours to follow is as good as its own heartbeat come late.
+/// What a leader made is as good as its own heartbeat come late, also after a later term began: a log entry that is
+/// older than the term. This node acknowledges it to nobody, so it counts for no majority of that leader's.
 void Election::hear_of(const Voter& from, const Committee& committee, RawTime now) {
     const Committee& known = elector_.committee();
-    const bool late = newer(committee, known) && committee.term >= elector_.term() && elector_.plausible(committee.term);
-    if (leads() || !late || !contains(known, from.id, from.incarnation)) return;
-    told_[from.id] = committee;
-    std::erase_if(told_, [&](const auto& told) { return !newer(told.second, known); });
-    const auto same = std::count_if(told_.begin(), told_.end(), [&](const auto& told) { return told.second == committee; });
-    if (static_cast<std::size_t>(same) < majority(known)) return;
+    if (leads() || !newer(committee, known) || !elector_.plausible(committee.term)) return;
+    if (!contains(known, from.id, from.incarnation) && !contains(committee, from.id, from.incarnation)) return;
+    told_[from.id] = {from.incarnation, committee};
+    std::erase_if(told_, [&](const auto& told) { return !newer(told.second.second, known); });
+    std::size_t all = 0;      // that tell the same,
+    std::size_t before = 0;   // voters of the committee known here,
+    std::size_t members = 0;  // and of the one that is told
+    for (const auto& [id, told] : told_) {
+        if (told.second != committee) continue;
+        const bool was = contains(known, id, told.first);
+        const bool is = contains(committee, id, told.first);
+        all += was || is ? 1U : 0U;
+        before += was ? 1U : 0U;
+        members += is ? 1U : 0U;
+    }
+    // Where one of three died and one is this node, there is one left to tell; it decides by its vote anyway, as long
+    // as nobody but the voters known here gets one.
+    const bool same_voters = committee.voters == known.voters && role_ != Role::standby;
+    const bool replaced = all >= majority(known) && members >= majority(committee);
+    const bool not_all_lie = 3 * before >= known.voters.size();
+    if (before < majority(known) && !(not_all_lie && (same_voters || replaced))) return;
     told_.clear();
     elector_.adopt(committee);
     // Grants for the old one count for nothing in the new one.

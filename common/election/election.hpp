@@ -124,7 +124,8 @@ private:
     Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;
     std::set<NodeId> refused_;
-    std::map<NodeId, Committee> told_;  ///< newer committees, by voters of the one that this node knows
+    /// Newer committees, by voters of the one that this node knows or of the one that they tell of.
+    std::map<NodeId, std::pair<Incarnation, Committee>> told_;
     std::vector<Ballot> ballots_;
     NodeId leader_;
     std::string reason_ = "started";

@@ -73,6 +73,8 @@ public:
     bool disabled() const { return disabled_; }
     const ElectorOptions& options() const { return options_; }
     Ack ack(std::uint64_t sequence) const;
+    /// Something is not yet told to be saved.
+    bool changed() const { return changed_; }
     /// True once after the memory changed: it must be on the disk before anything else is promised.
     [[nodiscard]] bool take_changed();
 

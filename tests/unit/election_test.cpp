@@ -269,9 +269,9 @@ TEST(Election, StandbyLearnsOfALaterCommitteeWhenMostVotersTellTheSame) {
     Node m2("m2", true, memory);
     m2.election.on_committee(s1, forged, 1, kStart);
     m2.election.on_committee(s1, later, 1, kStart);
-    m2.election.on_committee({node_id("s2"), 1}, later, 1, kStart);  // no voter that m2 knows
     m2.election.on_committee({node_id("m1"), 2}, later, 1, kStart);  // nor is another life of one
     m2.election.on_committee(m1, forged, 1, kStart);
+    m2.election.on_committee({node_id("s3"), 1}, later, 1, kStart);  // nor a voter of either
     EXPECT_EQ(m2.elector.committee(), three()) << "one voter's word is not enough";
     m2.election.on_committee(m1, later, 1, kStart);
     EXPECT_EQ(m2.elector.committee(), later);
@@ -281,11 +281,66 @@ TEST(Election, StandbyLearnsOfALaterCommitteeWhenMostVotersTellTheSame) {
     EXPECT_EQ(m2.ballots[0].request.committee_version, 5U);
 }
 
-TEST(Election, CommitteeOfAnEarlierTermIsNotLearntFromOthers) {
-    Node m2("m2", true, {.term = 4, .voted_for = {}, .committee = three()});
-    const Committee stale{3, 9, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
-    for (const char* id : {"m1", "s1"}) m2.election.on_committee({node_id(id), 1}, stale, 4, kStart);
+TEST(Election, CommitteeIsLearntFromItsOwnMajorityWhereThatHasOneOfThoseKnown) {
+    // m1 is dead, m2 is this node: nobody else of three is left but s1.
+    const Committee later{1, 5, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
+    const Committee alone{1, 9, {{node_id("s1"), 1}}};
+    Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = three()});
+    for (const char* id : {"s2", "s3"}) m2.election.on_committee({node_id(id), 1}, later, 1, kStart);
+    m2.election.on_committee({node_id("s1"), 1}, alone, 1, kStart);
     EXPECT_EQ(m2.elector.committee(), three());
+    m2.election.on_committee({node_id("s1"), 1}, later, 1, kStart);
+    EXPECT_EQ(m2.elector.committee(), later);
+}
+
+TEST(Election, SameVotersUnderALaterTermAreLearntFromOneOfThreeWhileNoMasterIsHeard) {
+    Committee issued = three();
+    issued.term = 2;
+    issued.version = 1;
+    Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = three()});
+    m2.hear("m1", 1, kStart);
+    m2.election.on_committee({node_id("s1"), 1}, issued, 2, kStart);
+    EXPECT_EQ(m2.elector.committee(), three()) << "m1 would tell";
+    m2.run(kStart + seconds{1});
+    m2.election.on_committee({node_id("s1"), 1}, issued, 2, kStart + seconds{1});
+    EXPECT_EQ(m2.elector.committee(), issued);
+}
+
+TEST(Election, WordsOfFormerVotersAboutACommitteeDoNotAddUp) {
+    const auto with = [](std::uint64_t version, const char* last) {
+        return Committee{1, version, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}, {node_id(last), 1}}};
+    };
+    const Committee forged{1, 99, {{node_id("x"), 1}}};
+    Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = with(1, "l1")});
+    std::uint64_t version = 1;
+    for (const char* liar : {"l1", "l2", "l3", "l4"}) {
+        m2.elector.adopt(with(++version, liar));
+        m2.election.on_committee({node_id(liar), 1}, forged, 1, kStart);  // one liar of five, at any time
+        EXPECT_EQ(m2.elector.committee(), with(version, liar));
+    }
+}
+
+TEST(Election, CommitteeOfAnEarlierTermIsLearntWhereItIsNewerThanTheOneKnown) {
+    // Its leader was elected, and issued it, though this node knows a later term by now.
+    const Committee later{3, 9, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
+    Node m2("m2", true, {.term = 4, .voted_for = {}, .committee = three()});
+    for (const char* id : {"m1", "s1"}) m2.election.on_committee({node_id(id), 1}, later, 4, kStart);
+    EXPECT_EQ(m2.elector.committee(), later);
+    EXPECT_EQ(m2.elector.term(), 4U);
+}
+
+TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
+    // It knows a term but no committee, and D + L is longer than it waits before it founds.
+    Elector elector({.id = node_id("m1"), .incarnation = 1, .timeout = seconds{2}, .lease = milliseconds{1600}}, {.term = 5, .voted_for = {}, .committee = {}}, kStart);
+    Election election({}, elector, Prng{1}, kStart);
+    const RawTime at = election.next_deadline();
+    EXPECT_FALSE(election.on_timer(at));
+    EXPECT_FALSE(election.leads());
+    EXPECT_EQ(elector.committee(), Committee{});
+    Committee theirs = three();
+    theirs.voters[0].incarnation = 99;
+    election.on_committee({node_id("s1"), 1}, theirs, 5, at + milliseconds{1});
+    EXPECT_EQ(elector.committee(), theirs) << "the members' cluster, not one beside it";
 }
 
 TEST(Election, StandbyIsNoLeaderToFollow) {

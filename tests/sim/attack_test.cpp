@@ -1,0 +1,189 @@
+// Attacks on the election that failed when they were written: what the loss of nodes, slow disks and clocks of another
+// time line must not do.
+
+#include <gtest/gtest.h>
+
+#include "sim/invariants.hpp"
+
+namespace berkeley::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Attack : public ::testing::Test {
+protected:
+    void build(int candidates, int slaves, std::uint64_t seed = 1, const SimOptions& options = {}) {
+        cluster_ = std::make_unique<SimCluster>(seed, options);
+        invariants_ = std::make_unique<Invariants>(*cluster_);
+        for (int i = 1; i <= candidates; ++i) {
+            NodeSpec spec{.id = "m" + std::to_string(i), .drift_ppm = 10.0 * i, .candidate = true, .standby = i > 1,
+                          .priority = 100 - 10 * i};
+            if (i > 1) spec.masters = {"m1"};
+            cluster_->add(spec);
+        }
+        for (int i = 0; i < slaves; ++i) {
+            NodeSpec spec{.id = "s" + std::to_string(i), .drift_ppm = -5.0 * i};
+            for (int m = 1; m <= candidates; ++m) spec.masters.push_back("m" + std::to_string(m));
+            cluster_->add(spec);
+        }
+        run(seconds{8});
+    }
+    void run(Duration duration) {
+        const TrueTime end = cluster_->now() + duration;
+        while (cluster_->now() < end) {
+            cluster_->run_for(milliseconds{5});
+            invariants_->check();
+        }
+    }
+    bool until(const std::function<bool()>& what, Duration limit) {
+        const TrueTime end = cluster_->now() + limit;
+        while (!what() && cluster_->now() < end) run(milliseconds{5});
+        return what();
+    }
+    bool leads(const char* id) const {
+        return cluster_->alive(id) && cluster_->candidate(id).election().role() == Role::master;
+    }
+    const Committee& committee(const char* id) { return cluster_->slave(id).elector().committee(); }
+    bool names(const Committee& c, const char* id) const {
+        return std::any_of(c.voters.begin(), c.voters.end(), [&](const Voter& v) { return v.id == node_id(id); });
+    }
+    void TearDown() override {
+        for (const Violation& violation : invariants_->violations()) ADD_FAILURE() << to_string(violation);
+    }
+
+    std::unique_ptr<SimCluster> cluster_;
+    std::unique_ptr<Invariants> invariants_;
+};
+
+// m1 dies, m2 takes over, m2 dies, m1 comes back: one node is down, and most voters of the newest committee live.
+TEST_F(Attack, MasterThatMissedItsSuccessorsCommitteeLeadsAgainBesideTwoSlaves) {
+    build(2, 2);
+    ASSERT_TRUE(leads("m1"));
+    ASSERT_EQ(committee("m1").voters.size(), 3U);
+    cluster_->kill("m1");
+    // The dead m1 is replaced by the other slave.
+    ASSERT_TRUE(until([&] { return leads("m2") && !names(committee("m2"), "m1") && committee("m2").voters.size() == 3; },
+                      seconds{10}));
+    run(seconds{1});
+    cluster_->kill("m2");
+    cluster_->restart("m1", true);
+    EXPECT_TRUE(until([&] { return leads("m1"); }, seconds{30}));
+}
+
+// The same with one slave, m2's death soon after it took over: m1 and s0 are two of the three voters.
+TEST_F(Attack, MasterThatMissedItsSuccessorsTermLeadsAgainBesideOneSlave) {
+    build(2, 1);
+    ASSERT_TRUE(leads("m1"));
+    ASSERT_EQ(committee("m1").voters.size(), 3U);
+    cluster_->kill("m1");
+    ASSERT_TRUE(until([&] { return committee("s0").term > 1; }, seconds{5}));
+    ASSERT_EQ(committee("s0").voters.size(), 3U);
+    cluster_->kill("m2");
+    cluster_->restart("m1", true);
+    EXPECT_TRUE(until([&] { return leads("m1"); }, seconds{30}));
+}
+
+// A flap of the standby's link, the death of one voter and of the master: four of five voters live, and vote.
+TEST_F(Attack, StandbyThatMissedTheReplacementOfAVoterTakesOver) {
+    build(2, 6);
+    ASSERT_TRUE(leads("m1"));
+    const Committee before = committee("m1");
+    ASSERT_EQ(before.voters.size(), 5U);
+    std::string dies;
+    for (const Voter& v : before.voters) if (v.id.str()[0] == 's') dies = v.id.str();
+    cluster_->kill(dies);
+    run(milliseconds{1300});
+    cluster_->cut_way("m1", "m2");
+    ASSERT_TRUE(until([&] { return !names(committee("m1"), dies.c_str()) && committee("m1").voters.size() == 5; }, seconds{3}));
+    run(milliseconds{150});
+    cluster_->kill("m1");
+    cluster_->network().heal();
+    EXPECT_TRUE(until([&] { return leads("m2"); }, seconds{30}));
+}
+
+// The successor is replaced in the committee, and its own successor dies before it issues one: the term that all know is
+// newer than the committee.
+TEST_F(Attack, CommitteeOlderThanTheTermIsStillLearnt) {
+    build(3, 5);
+    ASSERT_TRUE(leads("m1"));
+    ASSERT_EQ(committee("m1").voters.size(), 5U);
+    cluster_->kill("m1");
+    ASSERT_TRUE(until([&] { return leads("m2") && !names(committee("m2"), "m1") && committee("m2").voters.size() == 5; },
+                      seconds{10}));
+    run(seconds{1});
+    cluster_->kill("m2");
+    ASSERT_TRUE(until([&] { return cluster_->candidate("m3").election().role() == Role::warmup; }, seconds{5}));
+    // Its first heartbeats are heard: the term is known.
+    ASSERT_TRUE(until([&] { return cluster_->slave("s0").term() > 2 && cluster_->slave("s1").term() > 2; }, seconds{1}));
+    ASSERT_EQ(committee("s0").term, 2U);
+    cluster_->kill("m3");
+    cluster_->restart("m1", true);
+    EXPECT_TRUE(until([&] { return leads("m1"); }, seconds{30}));
+}
+
+// Disks of `takes`, well below the patience of votes.
+class SlowDisks : public Attack, public ::testing::WithParamInterface<int> {};
+TEST_P(SlowDisks, ATakeoverLasts) {
+    SimOptions options;
+    options.save_takes = milliseconds{GetParam()};
+    build(2, 4, 1, options);
+    run(seconds{10});
+    ASSERT_TRUE(until([&] { return leads("m1"); }, seconds{10}));
+    cluster_->kill("m1");
+    EXPECT_TRUE(until([&] { return leads("m2"); }, seconds{10}));
+    int led = 0;
+    for (int i = 0; i < 200; ++i) {
+        run(milliseconds{50});
+        led += leads("m2") ? 1 : 0;
+    }
+    EXPECT_GT(led, 180) << "of 200; term " << cluster_->candidate("m2").election().term();
+}
+INSTANTIATE_TEST_SUITE_P(Milliseconds, SlowDisks, ::testing::Values(60, 120, 160, 200, 300));
+
+class SlowDisksFast : public Attack, public ::testing::WithParamInterface<int> {};
+TEST_P(SlowDisksFast, ATakeoverLasts) {
+    SimOptions options;
+    options.heartbeat_interval = milliseconds{20};
+    options.heartbeat_timeout = milliseconds{100};
+    options.save_takes = milliseconds{GetParam()};
+    build(2, 4, 1, options);
+    run(seconds{10});
+    ASSERT_TRUE(until([&] { return leads("m1"); }, seconds{10}));
+    cluster_->kill("m1");
+    EXPECT_TRUE(until([&] { return leads("m2"); }, seconds{10}));
+    int led = 0;
+    for (int i = 0; i < 200; ++i) {
+        run(milliseconds{50});
+        led += leads("m2") ? 1 : 0;
+    }
+    EXPECT_GT(led, 180) << "of 200; term " << cluster_->candidate("m2").election().term();
+}
+INSTANTIATE_TEST_SUITE_P(Milliseconds, SlowDisksFast, ::testing::Values(10, 20, 30, 40, 60));
+
+// A standby of another time line refuses its correction; then it is elected, though a sound standby is there.
+TEST_F(Attack, LeaderThatRefusesItsOwnCorrectionHandsOver) {
+    SimOptions options;
+    options.discipline.max_correction = seconds{2};
+    build(3, 4, 1, options);
+    ASSERT_TRUE(leads("m1"));
+    for (const char* other : {"m1", "m3", "s0", "s1", "s2", "s3"}) cluster_->cut("m2", other);
+    run(seconds{3});
+    // All others are restarted with clocks of another time.
+    for (const char* id : {"m1", "m3", "s0", "s1", "s2", "s3"}) cluster_->restart(id, true, seconds{30});
+    run(seconds{6});
+    cluster_->network().heal();
+    run(seconds{6});
+    ASSERT_TRUE(leads("m1") || leads("m3"));
+    ASSERT_EQ(cluster_->slave("m2").discipline().status(), ClockStatus::unsynchronized);
+    ASSERT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized);
+    const char* master = leads("m1") ? "m1" : "m3";
+    const char* sound = leads("m1") ? "m3" : "m1";
+    cluster_->kill(master);
+    run(seconds{20});
+    EXPECT_TRUE(leads(sound)) << "m2 leads: " << leads("m2");
+    EXPECT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized);
+}
+
+}  // namespace
+}  // namespace berkeley::sim
