@@ -72,6 +72,7 @@ private:
     Term led_term_ = 0;             ///< that the master core runs in
     std::vector<CandidateInfo> known_;
     std::map<NodeId, RawTime> believed_;  ///< slaves that told of a newer term of late
+    std::map<NodeId, Term> newer_terms_;  ///< that slaves told of and this node does not know yet
     std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version
 };

@@ -188,7 +188,8 @@ void Election::hear_of(const Voter& from, const Committee& committee, RawTime no
     std::erase_if(told_, [&](const auto& told) { return !newer(told.second.second, known); });
     std::size_t all = 0;      // that tell the same,
     std::size_t before = 0;   // voters of the committee known here,
-    std::size_t members = 0;  // and of the one that is told
+    std::size_t members = 0;  // and of the one that is told, this node included
+    if (contains(committee, elector_.options().id, elector_.options().incarnation)) ++members;
     for (const auto& [id, told] : told_) {
         if (told.second != committee) continue;
         const bool was = contains(known, id, told.first);
@@ -200,7 +201,7 @@ void Election::hear_of(const Voter& from, const Committee& committee, RawTime no
     // Where one of three died and one is this node, there is one left to tell; it decides by its vote anyway, as long
     // as nobody but the voters known here gets one.
     const bool same_voters = committee.voters == known.voters && role_ != Role::standby;
-    const bool replaced = all >= majority(known) && members >= majority(committee);
+    const bool replaced = all > 1 && members >= majority(committee);
     const bool not_all_lie = 3 * before >= known.voters.size();
     if (before < majority(known) && !(not_all_lie && (same_voters || replaced))) return;
     told_.clear();

@@ -1,5 +1,5 @@
-// Attacks on the election that failed when they were written: what the loss of nodes, slow disks and clocks of another
-// time line must not do.
+// Attacks on the election that failed when they were written: what the loss of nodes, slow disks and clocks
+// of another time line must not do.
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,10 @@ protected:
         cluster_ = std::make_unique<SimCluster>(seed, options);
         invariants_ = std::make_unique<Invariants>(*cluster_);
         for (int i = 1; i <= candidates; ++i) {
-            NodeSpec spec{.id = "m" + std::to_string(i), .drift_ppm = 10.0 * i, .candidate = true, .standby = i > 1,
+            NodeSpec spec{.id = "m" + std::to_string(i),
+                          .drift_ppm = 10.0 * i,
+                          .candidate = true,
+                          .standby = i > 1,
                           .priority = 100 - 10 * i};
             if (i > 1) spec.masters = {"m1"};
             cluster_->add(spec);
@@ -46,7 +49,8 @@ protected:
     }
     const Committee& committee(const char* id) { return cluster_->slave(id).elector().committee(); }
     bool names(const Committee& c, const char* id) const {
-        return std::any_of(c.voters.begin(), c.voters.end(), [&](const Voter& v) { return v.id == node_id(id); });
+        return std::any_of(c.voters.begin(), c.voters.end(),
+                           [&](const Voter& v) { return v.id == node_id(id); });
     }
     void TearDown() override {
         for (const Violation& violation : invariants_->violations()) ADD_FAILURE() << to_string(violation);
@@ -56,15 +60,17 @@ protected:
     std::unique_ptr<Invariants> invariants_;
 };
 
-// m1 dies, m2 takes over, m2 dies, m1 comes back: one node is down, and most voters of the newest committee live.
+// m1 dies, m2 takes over, m2 dies, m1 comes back: one node is down, and most voters of the newest committee
+// live.
 TEST_F(Attack, MasterThatMissedItsSuccessorsCommitteeLeadsAgainBesideTwoSlaves) {
     build(2, 2);
     ASSERT_TRUE(leads("m1"));
     ASSERT_EQ(committee("m1").voters.size(), 3U);
     cluster_->kill("m1");
     // The dead m1 is replaced by the other slave.
-    ASSERT_TRUE(until([&] { return leads("m2") && !names(committee("m2"), "m1") && committee("m2").voters.size() == 3; },
-                      seconds{10}));
+    ASSERT_TRUE(until(
+        [&] { return leads("m2") && !names(committee("m2"), "m1") && committee("m2").voters.size() == 3; },
+        seconds{10}));
     run(seconds{1});
     cluster_->kill("m2");
     cluster_->restart("m1", true);
@@ -91,35 +97,143 @@ TEST_F(Attack, StandbyThatMissedTheReplacementOfAVoterTakesOver) {
     const Committee before = committee("m1");
     ASSERT_EQ(before.voters.size(), 5U);
     std::string dies;
-    for (const Voter& v : before.voters) if (v.id.str()[0] == 's') dies = v.id.str();
+    for (const Voter& v : before.voters)
+        if (v.id.str()[0] == 's') dies = v.id.str();
     cluster_->kill(dies);
     run(milliseconds{1300});
     cluster_->cut_way("m1", "m2");
-    ASSERT_TRUE(until([&] { return !names(committee("m1"), dies.c_str()) && committee("m1").voters.size() == 5; }, seconds{3}));
+    ASSERT_TRUE(
+        until([&] { return !names(committee("m1"), dies.c_str()) && committee("m1").voters.size() == 5; },
+              seconds{3}));
     run(milliseconds{150});
     cluster_->kill("m1");
     cluster_->network().heal();
     EXPECT_TRUE(until([&] { return leads("m2"); }, seconds{30}));
 }
 
-// The successor is replaced in the committee, and its own successor dies before it issues one: the term that all know is
-// newer than the committee.
+// The successor is replaced in the committee, and its own successor dies before it issues one: the term that
+// all know is newer than the committee.
 TEST_F(Attack, CommitteeOlderThanTheTermIsStillLearnt) {
     build(3, 5);
     ASSERT_TRUE(leads("m1"));
     ASSERT_EQ(committee("m1").voters.size(), 5U);
     cluster_->kill("m1");
-    ASSERT_TRUE(until([&] { return leads("m2") && !names(committee("m2"), "m1") && committee("m2").voters.size() == 5; },
-                      seconds{10}));
+    ASSERT_TRUE(until(
+        [&] { return leads("m2") && !names(committee("m2"), "m1") && committee("m2").voters.size() == 5; },
+        seconds{10}));
     run(seconds{1});
     cluster_->kill("m2");
-    ASSERT_TRUE(until([&] { return cluster_->candidate("m3").election().role() == Role::warmup; }, seconds{5}));
+    ASSERT_TRUE(
+        until([&] { return cluster_->candidate("m3").election().role() == Role::warmup; }, seconds{5}));
     // Its first heartbeats are heard: the term is known.
-    ASSERT_TRUE(until([&] { return cluster_->slave("s0").term() > 2 && cluster_->slave("s1").term() > 2; }, seconds{1}));
+    ASSERT_TRUE(until([&] { return cluster_->slave("s0").term() > 2 && cluster_->slave("s1").term() > 2; },
+                      seconds{1}));
     ASSERT_EQ(committee("s0").term, 2U);
     cluster_->kill("m3");
     cluster_->restart("m1", true);
     EXPECT_TRUE(until([&] { return leads("m1"); }, seconds{30}));
+}
+
+// Nodes die and come back at random, links flap; at the end a majority of the newest committee lives, and a
+// candidate among or beside them: there is a master soon, though the dead stay dead.
+TEST_F(Attack, WhereMostVotersAndACandidateLiveThereIsAMasterSoon) {
+    int asked = 0;
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        Prng prng(seed);
+        const int candidates = 2 + static_cast<int>(prng.below(2));
+        const int slaves = 1 + static_cast<int>(prng.below(5));
+        build(candidates, slaves, seed);
+        std::vector<std::string> ids;
+        for (int i = 1; i <= candidates; ++i) ids.push_back("m" + std::to_string(i));
+        for (int i = 0; i < slaves; ++i) ids.push_back("s" + std::to_string(i));
+        std::map<std::string, Committee> known;  // what each has, dead or alive
+        const auto note = [&] {
+            for (const auto& id : ids)
+                if (cluster_->alive(id)) known[id] = committee(id.c_str());
+        };
+        std::string last;
+        for (int step = 0; step < 8; ++step) {
+            const std::string& id =
+                ids[prng.below(2) == 0 ? prng.below(static_cast<std::uint64_t>(candidates))
+                                       : prng.below(ids.size())];
+            const std::string& other = ids[prng.below(ids.size())];
+            if (prng.below(4) == 0 && id != other) {
+                cluster_->cut_way(id, other);
+            } else if (cluster_->alive(id)) {
+                note();
+                cluster_->kill(id);
+                last += " -" + id;
+            } else {
+                cluster_->restart(id, true);
+                last += " +" + id;
+            }
+            if (prng.below(2) == 0) cluster_->network().heal();
+            run(milliseconds{20 + static_cast<int>(prng.below(3000))});
+            note();
+        }
+        cluster_->network().heal();
+        Committee newest;
+        for (const auto& [id, c] : known)
+            if (newer(c, newest)) newest = c;
+        std::size_t alive = 0;
+        for (const Voter& v : newest.voters) alive += cluster_->alive(v.id.str()) ? 1U : 0U;
+        const auto led = [&] {
+            return std::any_of(ids.begin(), ids.begin() + candidates,
+                               [&](const auto& id) { return leads(id.c_str()); });
+        };
+        const bool candidate = std::any_of(ids.begin(), ids.begin() + candidates,
+                                           [&](const auto& id) { return cluster_->alive(id); });
+        if (alive < majority(newest) || !candidate) continue;
+        bool may = false;
+        std::string who;
+        for (const Voter& v : newest.voters)
+            who += " " + v.id.str() + (cluster_->alive(v.id.str()) ? "" : "(dead)");
+        for (int i = 0; i < candidates; ++i) {
+            const Committee& c = known[ids[static_cast<std::size_t>(i)]];
+            who += "; " + ids[static_cast<std::size_t>(i)] +
+                   (cluster_->alive(ids[static_cast<std::size_t>(i)]) ? "" : "(dead)") + " knows " +
+                   std::to_string(c.term) + "." + std::to_string(c.version) + ":";
+            for (const Voter& v : c.voters) who += " " + v.id.str();
+            // Who missed so many changes that fewer than a third of the voters it knows are left to tell
+            // waits for more.
+            std::size_t tell = 0;
+            for (const Voter& v : c.voters) {
+                tell += v.id.str() != ids[static_cast<std::size_t>(i)] && cluster_->alive(v.id.str()) &&
+                                known[v.id.str()] == newest
+                            ? 1U
+                            : 0U;
+            }
+            if (cluster_->alive(ids[static_cast<std::size_t>(i)]) &&
+                (c == newest || 3 * tell >= c.voters.size()))
+                may = true;
+        }
+        if (!may) continue;
+        ++asked;
+        EXPECT_TRUE(until(led, seconds{10}))
+            << "seed " << seed << ", committee " << newest.term << "." << newest.version << ":" << who << "; "
+            << candidates << " candidates, " << slaves << " slaves;" << last;
+    }
+    EXPECT_GT(asked, 150);
+}
+
+// A slave's word for a newer term counts once a minute, also that of an honest one: where the candidates do
+// not hear each other it is all that they have, and after as many takeovers as there are slaves they have
+// none left.
+TEST_F(Attack, CandidatesThatDoNotHearEachOtherTakeOverAgainAndAgain) {
+    build(2, 3);
+    ASSERT_TRUE(leads("m1"));
+    cluster_->cut("m1", "m2");
+    for (int i = 0; i < 12; ++i) {
+        const char* master = leads("m1") ? "m1" : "m2";
+        const char* other = leads("m1") ? "m2" : "m1";
+        cluster_->pause(master);
+        ASSERT_TRUE(until([&] { return leads(other); }, seconds{20}))
+            << "takeover " << i << " at " << to_ns(cluster_->now()) / 1'000'000'000 << " s; " << other
+            << " knows term " << cluster_->candidate(other).election().term() << ", s0 "
+            << cluster_->slave("s0").term();
+        cluster_->resume(master);
+        run(seconds{2});
+    }
 }
 
 // Disks of `takes`, well below the patience of votes.
