@@ -166,17 +166,19 @@ RawTime CandidateCore::next_deadline() const {
     return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline()});
 }
 
-/// A newer term ends a leadership, and an election under way. What more than a third of the members tell is no lie. Any
-/// other slave's word for it counts once in a while: one that has fallen behind, or was ahead, needs it once, and one
-/// that lies would keep the cluster without a master.
+/// A newer term ends a leadership, and an election under way. What more than a third of the members tell is no lie. Fewer
+/// slaves' words for it count once in a while, all together: one that was ahead needs it once, and those that lie would
+/// keep the cluster without a master.
 bool CandidateCore::believes(const NodeId& slave, Term term, RawTime now) {
     if (term <= election_.term()) return true;
+    if (election_.term() == 0 && term > kTermToldFirstMax) return false;
     std::erase_if(newer_terms_, [this](const auto& told) { return told.second <= election_.term(); });
     if (newer_terms_.size() < kMaxMembers) newer_terms_[slave] = term;
     const auto agree = std::count_if(newer_terms_.begin(), newer_terms_.end(), [term](const auto& told) { return told.second >= term; });
     if (3 * static_cast<std::size_t>(agree) > master_.roster().size()) return true;
-    std::erase_if(believed_, [now](const auto& entry) { return now - entry.second >= kBelieveAgain; });
-    return believed_.size() < kMaxMembers && believed_.emplace(slave, now).second;
+    if (believed_at_ && now - *believed_at_ < kBelieveAgain) return false;
+    believed_at_ = now;
+    return true;
 }
 
 bool CandidateCore::from_member(Route route, const NodeId& sender) const {

@@ -71,7 +71,7 @@ private:
     Role told_role_ = Role::slave;  ///< none told yet
     Term led_term_ = 0;             ///< that the master core runs in
     std::vector<CandidateInfo> known_;
-    std::map<NodeId, RawTime> believed_;  ///< slaves that told of a newer term of late
+    std::optional<RawTime> believed_at_;  ///< when fewer than a third were believed
     std::map<NodeId, Term> newer_terms_;  ///< that slaves told of and this node does not know yet
     std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version

@@ -167,6 +167,7 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     const bool mine = contains(committee, elector_.options().id, elector_.options().incarnation);
     if (!elector_.committee().voters.empty() && !founded_) return hear_of(from, committee, now);
     if (mine || !elector_.plausible(std::max(term, committee.term))) return;
+    if (elector_.term() == 0 && std::max(term, committee.term) > kTermToldFirstMax) return;
     // A cluster of this node alone, in an earlier life: its term is to be left behind, and nobody else has a say.
     const NodeId& self = elector_.options().id;
     const bool only_me = std::all_of(committee.voters.begin(), committee.voters.end(),

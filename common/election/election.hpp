@@ -60,7 +60,7 @@ public:
     void on_refusal(const NodeId& from, Term term, RawTime now);
     void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
     /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is theirs.
-    /// A standby that missed changes learns of them too, once most voters that it knows tell the same: without
+    /// A standby that missed changes learns of them too, once enough voters tell the same (docs/FAILOVER.md): without
     /// the master, whose word they are, nobody else would tell it, and it could not be elected any more.
     void on_committee(const Voter& from, const Committee& committee, Term term, RawTime now);
     /// WARMUP is over: the master core has heard a majority of its roster in this term.

@@ -33,6 +33,9 @@ inline constexpr std::uint64_t kTermJumpMax = std::uint64_t{1} << 20;
 /// Nor does a node that knows no term yet believe one above this: whoever wants to use up the terms that are left
 /// needs 2^41 such jumps, where one message would have done, and nobody could ever be elected again.
 inline constexpr std::uint64_t kTermFirstMax = kTermMax / 2;
+/// Nor does a candidate that knows none believe its slaves a higher one: it may have to lead in the next, and nodes that
+/// know none have to follow it.
+inline constexpr std::uint64_t kTermToldFirstMax = kTermFirstMax / 2;
 inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
 inline constexpr std::size_t kMaxCandidates = 8;

@@ -216,9 +216,7 @@ TEST_F(Attack, WhereMostVotersAndACandidateLiveThereIsAMasterSoon) {
     EXPECT_GT(asked, 150);
 }
 
-// A slave's word for a newer term counts once a minute, also that of an honest one: where the candidates do
-// not hear each other it is all that they have, and after as many takeovers as there are slaves they have
-// none left.
+// Where the candidates do not hear each other, the slaves' word for a newer term is all that they have.
 TEST_F(Attack, CandidatesThatDoNotHearEachOtherTakeOverAgainAndAgain) {
     build(2, 3);
     ASSERT_TRUE(leads("m1"));
@@ -234,6 +232,22 @@ TEST_F(Attack, CandidatesThatDoNotHearEachOtherTakeOverAgainAndAgain) {
         cluster_->resume(master);
         run(seconds{2});
     }
+}
+
+// One liar among the slaves of a new cluster tells the highest first term that is believed.
+TEST_F(Attack, OneSlavesWordAboutTheFirstTermDoesNotStopANewCluster) {
+    cluster_ = std::make_unique<SimCluster>(1);
+    invariants_ = std::make_unique<Invariants>(*cluster_);
+    cluster_->tap = [](const std::string& from, const std::string&, Message& message) {
+        if (from == "s1") message.header.term = kTermFirstMax;
+        return true;
+    };
+    cluster_->add({.id = "m1", .candidate = true});
+    for (const char* id : {"s0", "s1", "s2", "s3"}) cluster_->add({.id = id, .masters = {"m1"}});
+    run(seconds{30});
+    EXPECT_EQ(cluster_->slave("s0").discipline().status(), ClockStatus::synchronized)
+        << "m1 leads: " << leads("m1") << ", in term " << cluster_->candidate("m1").election().term()
+        << "; s0 drops " << cluster_->dropped("s0", "term-too-far");
 }
 
 // Disks of `takes`, well below the patience of votes.
