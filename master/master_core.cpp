@@ -31,6 +31,8 @@ constexpr Duration kSettleMax = seconds{10};
 /// How well a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
+/// So many deviations of its rate a clock's bound grows by.
+constexpr double kGrowthSigmas = 4;
 /// Deviation of the clocks of synchronized nodes from each other.
 constexpr Duration kClockTrusted = std::chrono::microseconds{5};
 
@@ -336,7 +338,8 @@ void MasterCore::recall(Member& member) const {
         }
         return;
     }
-    member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown));
+    // Both bounds' growth holds the truth, so it is no deviation but a multiple of one.
+    member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown / kGrowthSigmas));
     // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before the path's
     // delay is known; unless the measurement denies it.
     const Measurement& measured = *member.measurement;
