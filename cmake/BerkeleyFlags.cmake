@@ -16,6 +16,10 @@ add_compile_definitions(BERKELEY_VERSION="${PROJECT_VERSION}")
 add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow)
 # Options are structs with designated initialisers; what is not named keeps its default on purpose.
 add_compile_options(-Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # g++ 12 sees overlaps in its own library's "literal" + string.
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict> $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow>)
+endif()
 # A seed must give the same run on every machine: no fused multiply-add behind our back.
 add_compile_options(-ffp-contract=off)
 if(BERKELEY_WERROR)

@@ -5,7 +5,8 @@
 //
 // The middle m is the sharpest where queueing is random; where the least delays of the two ways differ (an idle
 // CPU's are rarely met) it is off by half of that, and the median offset of the fast probes, warm-up left out, is
-// not. Neither wins everywhere, two parts of the middle and one of the median lose nowhere.
+// not. Neither wins everywhere, two parts of the middle and one of the median lose nowhere. What they differ by
+// tells how good either is: on recorded delays the error is about as large (docs/ALGORITHM.md).
 //
 // With queueing that is independent on the two ways the least of n per way is found n times sooner than the probe
 // that was lucky on both. Probes that wake an idle CPU are slow on one way only; they take part, their other way
@@ -51,6 +52,24 @@ Doubled twice_fast_median(std::span<const Sample> samples) {
             Int128{a.delay.count()} + b.delay.count()};
 }
 
+/// Of so few probes the median deviation says nothing.
+constexpr std::size_t kTellingProbes = 4;
+
+/// Median distance of the offsets from their median; 0 for too few. It may be off by a nanosecond.
+std::int64_t median_deviation(std::span<const Sample> samples) {
+    if (samples.size() < kTellingProbes) return 0;
+    const auto median = [](std::vector<std::int64_t>& values) {
+        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+        std::nth_element(values.begin(), middle, values.end());
+        return *middle;
+    };
+    std::vector<std::int64_t> values;
+    for (const Sample& s : samples) values.push_back(s.offset.count());
+    const Int128 center = median(values);
+    for (std::int64_t& value : values) value = saturate(value < center ? center - value : value - center);
+    return std::max<std::int64_t>(1, median(values));
+}
+
 }  // namespace
 
 std::optional<Measurement> combine_burst(std::span<const Sample> probes, const BurstOptions& options) {
@@ -77,13 +96,19 @@ std::optional<Measurement> combine_burst(std::span<const Sample> probes, const B
     // Nothing in common: an oscillator so far off that its offset moved on during the burst.
     if (right < left) return result;
     const std::size_t skipped = std::min(options.warmup, samples.size() - 1);
-    const Doubled median = twice_fast_median(std::span<const Sample>(samples).subspan(skipped));
+    const auto warm = std::span<const Sample>(samples).subspan(skipped);
+    const Doubled median = twice_fast_median(warm);
     // (2 * middle + median) / 3, instants and delays alike.
     const Int128 at = 2 * (Int128{to_ns(there.at)} + to_ns(back.at)) + median.at;
     result.at = from_ns<RawTime>(saturate(floor_div(at, 6)));
     result.offset =
         Duration{saturate(floor_div(right + left + median.offset, 6) + drifted(result.at))};
     result.delay = Duration{saturate((2 * (right - left) + median.delay) / 6)};
+    if (const std::int64_t deviation = median_deviation(warm); deviation > 0) {
+        // The middle and the median, both four times.
+        const Int128 apart = right + left - 2 * median.offset;
+        result.disagreement = Duration{saturate((apart < 0 ? -apart : apart) / 4 + deviation)};
+    }
     return result;
 }
 

@@ -20,6 +20,9 @@ struct Measurement {
     Duration delay{0};      ///< made of the interval's width and the median's delay alike
     Sample tightest{};      ///< the one of least delay: the narrowest certain interval of a single probe
     std::uint32_t samples = 0;
+    /// How little the probes agree: the median deviation of their offsets, and how far the middle of the shared
+    /// interval and the fast probes' median lie apart. 0: too few probes to tell.
+    Duration disagreement{0};
 };
 
 struct BurstOptions {

@@ -1,7 +1,13 @@
 // The filter's model, with t in seconds:
 //
-//   offset(t + dt) = offset(t) + freq * dt          measured with deviation r0 + (delay - floor + hidden) / 2
+//   offset(t + dt) = offset(t) + freq * dt          measured with variance (r0 + queued / 2) * (r1 + disagreement)
 //   freq(t + dt)   = freq(t) + noise                variance wander * dt
+//
+// Two witnesses say how good a measurement is. Queueing, delay - floor + hidden, may all be on one way: half of it
+// is the worst that it can do, and after waking an idle CPU, slow on both ways alike, ten times too much: the filter
+// then follows the rare fast probe alone, and every luck of that. The probes' own disagreement is what they show of
+// the error, and blind to what all of them share. Neither serves alone on delays as they are; their geometric mean
+// does (docs/ALGORITHM.md).
 //
 // The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while the
 // innovations are as white noise is. Innovations that follow each other with the same sign, however small, are
@@ -46,6 +52,8 @@ constexpr double kFreqMax = 2e8;
 /// So many deviations of a frequency known from before are certain enough.
 constexpr double kPriorSigmas = 4;
 constexpr Duration kAnchorAge = std::chrono::seconds{60};
+/// r1: what probes that agree to the nanosecond may still all be wrong by.
+constexpr double kAgreedDeviation = 1'000;
 
 double seconds_between(RawTime from, RawTime to) {
     return static_cast<double>(saturate(Int128{to_ns(to)} - to_ns(from))) * 1e-9;
@@ -150,7 +158,8 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     // Made of two probes, a measurement may be below the floor of single ones.
     const double queued = std::max(0.0, static_cast<double>(measurement.delay.count()) - floor) + hidden;
     const double deviation = static_cast<double>(options_.r0.count()) + queued / 2;
-    const double variance = deviation * deviation;
+    const double shown = kAgreedDeviation + static_cast<double>(measurement.disagreement.count());
+    const double variance = deviation * (measurement.disagreement > Duration{0} ? std::min(deviation, shown) : deviation);
     if (!started_) {
         begin(measurement.at, measurement.offset, variance);
         note_tightest(measurement.tightest);

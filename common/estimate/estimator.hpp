@@ -1,8 +1,8 @@
 // OffsetEstimator: follows one slave's raw clock against the master's raw clock, offset and frequency.
 //
 // A Kalman filter with two states. Raw clocks are never corrected, so no correction disturbs the history.
-// Measurement variance R = (r0 + (delay - delay_floor) / 2)^2 with the floor over a sliding window, larger in the
-// first rounds, when the floor is not known well; process noise starts high and adapts to the innovations; an
+// Measurement variance R = (r0 + (delay - delay_floor) / 2) * (r1 + disagreement of the probes) with the floor over a
+// sliding window, larger in the first rounds, when the floor is not known well; process noise starts high and adapts to the innovations; an
 // innovation beyond 5 sigma is rejected once and accepted if it repeats. Offsets are kept as an int64 base and a
 // double residual, because raw clocks may lie 1e18 ns apart. Not thread-safe; one object a slave.
 #pragma once

@@ -1,6 +1,6 @@
 #include "io/transport.hpp"
 
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -42,6 +42,11 @@ constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_E
 /// What is done with what a socket brings.
 enum class Duty : std::uint8_t { messages, subscriptions, handshakes, bound_events, link_events };
 
+/// What an item of the poll set stands for; from kFirstSlot on a slot.
+constexpr std::size_t kTimerItem = 0;
+constexpr std::size_t kSignalItem = 1;
+constexpr std::size_t kFirstSlot = 2;
+
 /// What a slot of the poll set stands for.
 struct Slot {
     Socket* socket;
@@ -50,6 +55,7 @@ struct Slot {
     Link link = 0;
     BoundSocket bound = BoundSocket::poll;
     std::size_t left = 0;  ///< of its share in this poll()
+    bool news = false;     ///< its descriptor has become readable
 };
 
 struct Pending {
@@ -91,9 +97,13 @@ struct Transport::Impl {
     std::array<Bound, 3> bound;
     std::array<LinkSockets, kMaxCandidates> links;
 
-    std::vector<pollfd> items;  ///< the timer, the signals, then one for each slot
+    /// What is slept on. Not poll(2), which looks at every descriptor before and after it sleeps: a master has three
+    /// times as many as a slave, and the difference would be measured as an asymmetry of the path.
+    FileDescriptor epoll;
+    std::vector<int> watched;         ///< by epoll: the signals, the timer, one for each slot
+    std::vector<epoll_event> ready;   ///< as many
     std::vector<Slot> slots;
-    bool poll_set_stale = true;
+    bool poll_set_stale = true;       ///< of slots, and so of watched
     std::optional<RawTime> armed;  ///< when the timer fires; it has not yet
 
     std::array<Pending, kMaxReceivePerPoll> pending;
@@ -111,6 +121,8 @@ struct Transport::Impl {
     Result<Url> bind(BoundSocket which, zmq::socket_type type, std::string_view url);
     void cancel_pending(Link link, bool dealer, bool subscriptions);
     void rebuild_poll_set();
+    bool watch(int descriptor, std::size_t item);
+    bool sleep(bool may_sleep, Wake& wake);
     bool arm(RawTime deadline);
     std::optional<int> take_signal() const;
     bool gather(RawTime deadline, Wake& wake);
@@ -149,9 +161,21 @@ void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions)
     }
 }
 
+/// False: out of the kernel's memory; to be tried again.
+bool Transport::Impl::watch(int descriptor, std::size_t item) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = item;
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) return false;
+    watched.push_back(descriptor);
+    return true;
+}
+
 void Transport::Impl::rebuild_poll_set() {
     slots.clear();
-    items.clear();
+    // libzmq closes the descriptor of a closed socket in its own time, so they do not leave by themselves.
+    for (const int descriptor : watched) ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+    watched.clear();
     const auto add = [&](Socket& socket, Duty duty, Source source, Link link, BoundSocket which = {}) {
         if (socket) slots.push_back({&socket, duty, source, link, which});
     };
@@ -173,10 +197,13 @@ void Transport::Impl::rebuild_poll_set() {
     for (std::size_t i = 0; i < links.size(); ++i) {
         add(links[i].monitor(), Duty::link_events, Source::dealer, static_cast<Link>(i));
     }
-    items.push_back({timer.get(), POLLIN, 0});
-    items.push_back({signals.get(), POLLIN, 0});  // poll(2) passes over a negative descriptor
-    for (const Slot& slot : slots) items.push_back({socket_option(slot.socket->socket, ZMQ_FD), POLLIN, 0});
-    poll_set_stale = false;
+    bool whole = watch(timer.get(), kTimerItem);
+    if (signals.get() >= 0) whole = watch(signals.get(), kSignalItem) && whole;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        whole = watch(socket_option(slots[i].socket->socket, ZMQ_FD), kFirstSlot + i) && whole;
+    }
+    ready.resize(std::max<std::size_t>(1, watched.size()));
+    poll_set_stale = !whole;
 }
 
 /// Sets the timer: poll(2) counts in milliseconds, and the next probe is due in microseconds. False: the
@@ -342,19 +369,31 @@ bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
         backlog = backlog || slot.socket->mood == Mood::backlog;
     }
     const bool may_sleep = pending_end == 0 && !backlog && arm(deadline);
-    const int news = ::poll(items.data(), items.size(), may_sleep ? -1 : 0);
-    const auto has_news = [&](std::size_t item) { return news > 0 && items[item].revents != 0; };
-    if (has_news(0)) {
-        std::uint64_t expirations = 0;
-        static_cast<void>(!::read(timer.get(), &expirations, sizeof expirations));
-        armed.reset();
+    const bool undisturbed = sleep(may_sleep, wake);
+    for (Slot& slot : slots) {
+        if (poll_set_stale) break;
+        if (slot.news || slot.socket->mood != Mood::settled) look(slot);
     }
-    constexpr std::size_t kFirstSlot = 2;
-    for (std::size_t i = 0; i < slots.size() && !poll_set_stale; ++i) {
-        if (has_news(kFirstSlot + i) || slots[i].socket->mood != Mood::settled) look(slots[i]);
+    return finish(deadline, wake) && undisturbed;
+}
+
+/// Until a descriptor has news, or not at all; notes whose news they are. False: interrupted.
+bool Transport::Impl::sleep(bool may_sleep, Wake& wake) {
+    for (Slot& slot : slots) slot.news = false;
+    const int count = ::epoll_wait(epoll.get(), ready.data(), static_cast<int>(ready.size()), may_sleep ? -1 : 0);
+    for (int i = 0; i < count; ++i) {
+        const std::size_t item = ready[static_cast<std::size_t>(i)].data.u64;
+        if (item == kTimerItem) {
+            std::uint64_t expirations = 0;
+            static_cast<void>(!::read(timer.get(), &expirations, sizeof expirations));
+            armed.reset();
+        } else if (item == kSignalItem) {
+            wake.signal = take_signal();
+        } else {
+            slots[item - kFirstSlot].news = true;
+        }
     }
-    if (has_news(1)) wake.signal = take_signal();
-    return finish(deadline, wake) && news >= 0;
+    return count >= 0;
 }
 
 bool Transport::Impl::finish(RawTime deadline, Wake& wake) {
@@ -401,6 +440,8 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
     }
     impl->timer.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
     if (impl->timer.get() < 0) return failure(std::string("timerfd: ") + std::strerror(errno));
+    impl->epoll.reset(::epoll_create1(EPOLL_CLOEXEC));
+    if (impl->epoll.get() < 0) return failure(std::string("epoll: ") + std::strerror(errno));
     raise_file_limit();
     try {
         if (options.share_context_with != nullptr) {
@@ -540,8 +581,8 @@ void Transport::close(Duration linger) {
     }
     impl_->gate.reset();
     impl_->pending_next = impl_->pending_end = 0;
-    impl_->items.clear();
     impl_->slots.clear();
+    impl_->epoll.reset();
     // The context goes last, and waits for what lingers.
     impl_->context.reset();
 }

@@ -64,6 +64,22 @@ TEST(CombineBurst, IntervalsThatShareNothingLeaveTheTightest) {
     EXPECT_EQ(m->delay, Duration{30});
 }
 
+TEST(CombineBurst, DisagreementIsWhatProbesDifferByAndWhatMiddleAndMedianDo) {
+    // After two warm-up probes offsets 0, 0, 400, 400, 400, 400: the median deviation is 0, told as 1.
+    std::vector<Sample> samples(2, sample(0, 0, 100'000));
+    for (const std::int64_t offset : {0, 0, 400, 400, 400, 400}) samples.push_back(sample(1, offset, 10'000));
+    const auto m = combine_burst(samples);
+    ASSERT_TRUE(m);
+    // They share [-4600, 5000], middle 200; the two fastest in order are those at 0: apart by 200.
+    EXPECT_EQ(m->disagreement, Duration{201});
+}
+
+TEST(CombineBurst, FewProbesTellNoDisagreement) {
+    const std::vector<Sample> samples(5, sample(0, 0, 100));
+    EXPECT_EQ(combine_burst(samples)->disagreement, Duration{0}) << "three after the warm-up";
+    EXPECT_EQ(combine_burst(std::vector<Sample>(6, sample(0, 0, 100)))->disagreement, Duration{1});
+}
+
 TEST(CombineBurst, IsUnbiasedUnderSymmetricNoise) {
     constexpr std::uint64_t kSeed = 11;
     Prng prng(kSeed);

@@ -238,5 +238,29 @@ TEST(Estimator, HostileMeasurementsLeaveFiniteNumbers) {
     }
 }
 
+/// As on a machine whose CPUs must be woken: slow on both ways alike, and now and then one probe that is fast on one
+/// way only, so fast in all, and off by what the other way took longer.
+TEST(Estimator, ALuckyProbeThatTheOthersDenyDoesNotCarryItAway) {
+    OffsetEstimator estimator;
+    const auto measure = [](double t, double offset, double delay, double disagreement) {
+        Measurement m;
+        m.at = raw(t);
+        m.offset = Duration{std::llround(offset)};
+        m.delay = Duration{std::llround(delay)};
+        m.tightest = {m.at, m.offset, m.delay};
+        m.samples = 8;
+        m.disagreement = Duration{std::llround(disagreement)};
+        return m;
+    };
+    double t = kSecond;
+    for (int i = 0; i < 200; ++i, t += kSecond / 4) {
+        estimator.update(measure(t, i % 2 == 0 ? 1 * kMicro : -1 * kMicro, 120 * kMicro, 1 * kMicro));
+    }
+    estimator.update(measure(t, 15 * kMicro, 60 * kMicro, 16 * kMicro));
+    const auto estimate = estimator.predict(raw(t));
+    ASSERT_TRUE(estimate);
+    EXPECT_LT(std::abs(static_cast<double>(estimate->offset.count())), 0.7 * kMicro);
+}
+
 }  // namespace
 }  // namespace berkeley
