@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace berkeley {
 
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::size_t kSpareListeners = 2;
 constexpr Duration kBelieveAgain = std::chrono::minutes{1};
+/// Members greet so often.
+constexpr Duration kAllGreet = std::chrono::milliseconds{1250};
 
 }  // namespace
 
@@ -23,6 +26,7 @@ CandidateCore::CandidateCore(const CandidateOptions& options, std::vector<Candid
 }
 
 void CandidateCore::start(RawTime now, Actions& out) {
+    started_at_ = now;
     slave_.start(now, out);
     for (const CandidateInfo& info : known_) slave_.add_candidate(info, now, out);
     settle(now, out);
@@ -71,8 +75,10 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         }
     } else if (const auto* refused = std::get_if<Refuse>(&message.body)) {
         const bool vote = refused->kind == RefuseKind::vote || refused->kind == RefuseKind::pre_vote;
-        if (vote) {
-            out.add(EmitEvent{NoteEvent{Severity::info, header.sender.str() + " refuses its vote: " + refused->reason.str()}});
+        // From others, and more than once in a term, it would only fill the log.
+        if (vote && from_member(route, header.sender) && election_.asks(header.sender) &&
+            std::exchange(refusals_[header.sender], election_.term() + 1) != election_.term() + 1) {
+            out.add(EmitEvent{VoteEvent{header.sender, false, refused->reason.str()}});
         }
         if (refused->kind == RefuseKind::vote && from_member(route, header.sender)) {
             election_.on_refusal(header.sender, header.term, received_at);
@@ -98,11 +104,11 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
         case Roster::Claim::joined:
         case Roster::Claim::known:
             welcome(route, sender, hello.generation, out);
-            election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term, now);
             if (hello.candidate && hello.candidate->id == sender) slave_.add_candidate(*hello.candidate, now, out);
             if (hello.candidate || believes(sender, message.header.term, now)) {
                 election_.on_term(message.header.term, hello.leader, now);
             }
+            election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term, now);
             return;
         case Roster::Claim::pending:
             return;
@@ -175,7 +181,10 @@ bool CandidateCore::believes(const NodeId& slave, Term term, RawTime now) {
     std::erase_if(newer_terms_, [this](const auto& told) { return told.second <= election_.term(); });
     if (newer_terms_.size() < kMaxMembers) newer_terms_[slave] = term;
     const auto agree = std::count_if(newer_terms_.begin(), newer_terms_.end(), [term](const auto& told) { return told.second >= term; });
-    if (3 * static_cast<std::size_t>(agree) > master_.roster().size()) return true;
+    // A candidate that knows no term hears all members first: whoever comes first might lie, once and for ever.
+    const bool heard_all = election_.term() > 0 || now - started_at_ >= kAllGreet;
+    if (heard_all && 3 * static_cast<std::size_t>(agree) > master_.roster().size()) return true;
+    if (election_.term() == 0) return false;
     if (believed_at_ && now - *believed_at_ < kBelieveAgain) return false;
     believed_at_ = now;
     return true;
@@ -224,6 +233,12 @@ void CandidateCore::tell_step_down(const NodeId& successor, Actions& out) const 
 }
 
 void CandidateCore::tell(Actions& out) {
+    if (const Committee& committee = slave_.elector().committee();
+        committee.voters != told_committee_.voters && !committee.voters.empty()) {
+        told_committee_ = committee;
+        out.add(EmitEvent{CommitteeEvent{committee}});
+        std::erase_if(refusals_, [&](const auto& told) { return told.second < election_.term(); });
+    }
     const bool new_role = election_.role() != told_role_;
     if (new_role) {
         told_role_ = election_.role();
@@ -336,6 +351,8 @@ void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime 
                                                              : "handing over to " + next.str() + ": " +
                                                                    std::string(why)}});
     election_.step_down(std::string(why), now);
+    // The successor may need this node's vote too.
+    slave_.elector().on_step_down(options_.slave.id, led_term_);
 }
 
 void CandidateCore::stop(RawTime now, Actions& out) {

@@ -71,8 +71,11 @@ private:
     Role told_role_ = Role::slave;  ///< none told yet
     Term led_term_ = 0;             ///< that the master core runs in
     std::vector<CandidateInfo> known_;
+    RawTime started_at_{};
     std::optional<RawTime> believed_at_;  ///< when fewer than a third were believed
     std::map<NodeId, Term> newer_terms_;  ///< that slaves told of and this node does not know yet
+    std::map<NodeId, Term> refusals_;     ///< told of, by voters: one a term
+    Committee told_committee_;
     std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version
 };

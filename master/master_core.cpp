@@ -21,6 +21,8 @@ constexpr int kPatienceFactor = 4;
 constexpr int kDelaySmoothing = 8;
 /// Bursts are no farther apart than this: waiting longer would only make the round's measurements older.
 constexpr Duration kPaceMax = milliseconds{5};
+/// A member may become another clock so often.
+constexpr Duration kRejoinAgain = milliseconds{500};
 /// A candidate that does not lead forgets members that have not greeted it for so long.
 constexpr Duration kGreetingAge = seconds{10};
 /// A cold start waits until nobody has joined for two intervals, and for as long as a slave that was started
@@ -59,11 +61,14 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     own_refused_ = false;
     inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
     inherited_at_ = now;
+    inherited_drift_ppb_ = self_.discipline().drift_ppb();
+    corrected_at_ = now;
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
     waiting_.clear();
     bursting_.clear();
     for (auto& [id, member] : roster_.members()) {
-        // What was learned of its oscillator, in an earlier leadership of this node, stays true.
+        // What was learned of its path, in an earlier leadership of this node, stays true; of its clock, not.
+        member->estimator.forget_clock();
         member->burst = {};
         member->measurement.reset();
         member->reply.reset();
@@ -89,6 +94,11 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
     const std::uint64_t token = prng_.next() | 1;
     const Member* before = roster_.by_id(id);
     const bool replaced = before != nullptr && before->generation != hello.generation;
+    // It greets again. No clock becomes another one many times a second, and each time is told.
+    if (replaced && running_ && now - before->joined_at < kRejoinAgain) {
+        drop("rejoins-too-often", out);
+        return Roster::Claim::pending;
+    }
     const auto claim = roster_.on_hello(id, route, hello, running_, token, now);
     if (claim == Roster::Claim::joined) {
         joined_at_ = now;
@@ -334,19 +344,21 @@ void MasterCore::recall(Member& member) const {
     const auto unknown = static_cast<double>(member.reply->drift_ppb - usual + self_.discipline().drift_ppb() - usual);
     if (!self_.discipline().trusted() || (status != ClockStatus::synchronized && status != ClockStatus::holdover)) {
         if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
-            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown));
+            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown), std::max(4 * kFreqRestored, unknown));
         }
         return;
     }
     // Both bounds' growth holds the truth, so it is no deviation but a multiple of one.
-    member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqTrusted, unknown / kGrowthSigmas));
+    const double stddev = std::max(kFreqTrusted, unknown / kGrowthSigmas);
+    member.estimator.set_prior_frequency(freq * 1e9, stddev, std::max(kGrowthSigmas * kFreqTrusted, unknown));
     // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before the path's
     // delay is known; unless the measurement denies it.
     const Measurement& measured = *member.measurement;
     const RawTime remote = from_ns<RawTime>(saturate(Int128{to_ns(measured.at)} + measured.offset.count()));
     const Duration apart = theirs.target(remote) - ours.target(measured.at);
     const Duration believable = measured.delay / 2 + 4 * kClockTrusted;
-    if (status == ClockStatus::synchronized && apart <= believable && apart >= -believable) {
+    const bool both = status == ClockStatus::synchronized && self_.discipline().status() == status;
+    if (both && apart <= believable && apart >= -believable) {
         member.estimator.set_prior_offset(measured.at, measured.offset - apart, static_cast<double>(kClockTrusted.count()));
     }
 }
@@ -380,6 +392,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     options.interval = options_.interval;
     options.inherited_bound = inherited_bound(now);
     options.self_outlier_rounds = self_outlier_rounds_;
+    options.none_follow = now - corrected_at_ > self_.discipline().valid_for();
     options.gathering = now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
                         now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
     if (roster_.size() == 0) gathering_since_ = now;
@@ -429,6 +442,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     // follow cannot lead: a standby must.
     own_refused_ = own.applied == Applied::refused;
     if (own_refused_) return;
+    corrected_at_ = now;
     bool all_follow = true;
     for (const MemberVerdict& m : verdict.members) {
         const Member& member = *m.member;
@@ -452,8 +466,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
 
 Duration MasterCore::inherited_bound(RawTime now) const {
     if (inherited_bound_ == Duration{0}) return Duration{0};
-    return inherited_bound_ + Duration{saturate(Int128{(now - inherited_at_).count()} *
-                                                self_.discipline().options().max_drift_ppb / 1'000'000'000)};
+    return inherited_bound_ + Duration{saturate(Int128{(now - inherited_at_).count()} * inherited_drift_ppb_ / 1'000'000'000)};
 }
 
 /// Until every member follows this master, and those that cannot be reached have left SYNCHRONIZED by themselves,
@@ -462,6 +475,7 @@ void MasterCore::keep_inheritance(const Verdict& verdict, bool all_follow, RawTi
     if (verdict.adopted_bound > Duration{0}) {
         inherited_bound_ = verdict.adopted_bound;
         inherited_at_ = now;
+        inherited_drift_ppb_ = self_.discipline().options().max_drift_ppb;
     } else if (all_follow && now - inherited_at_ > self_.discipline().valid_for()) {
         inherited_bound_ = Duration{0};
     }

@@ -103,6 +103,8 @@ private:
     /// How far this master's time may lie from its predecessor's, as of inherited_at_.
     Duration inherited_bound_{0};
     RawTime inherited_at_{};
+    std::int64_t inherited_drift_ppb_ = 0;  ///< how fast that grows
+    RawTime corrected_at_{};  ///< the last time that anybody was, or the term began
     bool warm_ = false;
     RawTime leased_until_ = RawTime::min();
     bool used_before_told_ = false;

@@ -54,7 +54,7 @@ void Roster::admit(const NodeId& id, Route route, const Hello& hello, RawTime no
     member->generation = hello.generation;
     member->incarnation = hello.incarnation;
     member->candidate = hello.candidate;
-    member->heard_at = now;
+    member->heard_at = member->joined_at = now;
     routes_[route] = member.get();
     members_[id] = std::move(member);
 }

@@ -45,6 +45,7 @@ struct Member {
     Incarnation incarnation = 0;
     std::optional<CandidateInfo> candidate;
     RawTime heard_at{};
+    RawTime joined_at{};  ///< with this generation
 
     OffsetEstimator estimator;
     Duration delay_usual{0};  ///< smoothed; 0: none yet

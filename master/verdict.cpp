@@ -18,9 +18,11 @@ namespace berkeley {
 namespace {
 
 /// A member's own claim of its bound widens its interval no further than this, or than four times what is usual
-/// here: no liar claims infinity.
+/// here: no liar claims infinity. Who claims more has no vote, unless too few are left to vote.
 constexpr Duration kClaimMax = std::chrono::milliseconds{1};
 constexpr int kClaimFactor = 4;
+/// So many clocks make a vote.
+constexpr std::size_t kVote = 3;
 /// A falseticker votes again after so many rounds of agreement.
 constexpr std::uint32_t kReadmission = 3;
 /// Of the drift that every bound allows for, cluster time itself uses up one part in kMovingShare to move toward
@@ -85,6 +87,21 @@ Duration claim_limit(const std::vector<MemberVerdict>& members) {
     return std::max(kClaimMax, kClaimFactor * std::min<Duration>(*middle, std::chrono::hours{1}));
 }
 
+bool eligible(const Member& member) { return trusted(member) && !member.falseticker; }
+
+/// After a long holdover an honest clock claims milliseconds. Cut down to less than it claims, its interval would be a lie
+/// that makes it a falseticker, or a split of a cluster that only drifted: so beside clocks that know better it does
+/// not vote, and where a vote needs it, it counts as wide as it says. A liar that claims infinity gains nothing: an
+/// interval that wide moves neither end of the agreed one inward.
+bool wide_claims_count(const std::vector<MemberVerdict>& members, const Discipline& own) {
+    const Duration limit = claim_limit(members);
+    std::size_t narrow = own.status() == ClockStatus::synchronized ? 1 : 0;
+    for (const MemberVerdict& m : members) {
+        if (eligible(*m.member) && m.member->reply->bound <= limit) ++narrow;
+    }
+    return narrow < kVote || own.status() != ClockStatus::synchronized;
+}
+
 void correct_frequency(Verdict& verdict, const Discipline& own) {
     // Alone, the master keeps the rate that the ensemble had agreed on.
     if (verdict.members.empty()) return;
@@ -111,10 +128,9 @@ void note_falsetickers(Verdict& verdict, const Average& average, RawTime now) {
         const Duration width = vote_width(m, Duration{0}, now);
         const bool misses =
             m.offset + width < average.low || m.offset - width > average.high;
-        if (average.degraded) {
+        if (average.degraded && !member.falseticker) {
             // Two clocks can disagree, but neither can be called the false one; one that does not know the
-            // time yet can.
-            member.falseticker = false;
+            // time yet can, and one that a vote has found to be false stays so until it agrees.
             m.outlier = misses && !trusted(member);
             continue;
         }
@@ -153,12 +169,18 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     if (master_votes) {
         votes.push_back({Duration{0}, magnitude(own.map().slew_left(now)) + options.inherited_bound});
     }
+    const bool wide = steady && wide_claims_count(verdict.members, own);
     const Duration claim_max = claim_limit(verdict.members);
     for (MemberVerdict& m : verdict.members) {
-        const Duration claim = steady ? std::clamp(m.member->reply->bound, Duration{0}, claim_max) : Duration{0};
-        if (steady && (!trusted(*m.member) || m.member->falseticker)) continue;
+        if (steady && (!eligible(*m.member) || (!wide && m.member->reply->bound > claim_max))) continue;
+        const Duration claim = steady ? std::max(Duration{0}, m.member->reply->bound) : Duration{0};
         votes.push_back({m.offset, vote_width(m, claim, now)});
         voters.push_back(&m);
+    }
+    if (votes.empty()) {
+        // All that know the time are false: nobody's word is left.
+        verdict.state = RoundState::split;
+        return verdict;
     }
     std::optional<Contribution> predicted;
     if (own.trusted()) predicted = Contribution{Duration{0}, own.bound(now)};
@@ -178,7 +200,8 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         for (std::size_t i = 0; i < voters.size(); ++i) voters[i]->outlier = average.outlier[i + 1];
     }
     verdict.self_outlier = master_votes && average.outlier[0] && !average.degraded;
-    if (steady && verdict.self_outlier && options.self_outlier_rounds < kSelfOutlierRounds) return verdict;
+    const bool adopts = options.self_outlier_rounds >= kSelfOutlierRounds && options.none_follow;
+    if (steady && verdict.self_outlier && !adopts) return verdict;
     verdict.average = average.value;
     if (own.trusted() && !verdict.self_outlier) {
         // Cluster time exists: it moves toward the ensemble no faster than every bound allows for.

@@ -18,10 +18,12 @@ struct VerdictOptions {
     bool gathering = false;       ///< a cold start may not happen yet: the roster is still filling
     /// Rounds in a row, up to the last, in which the master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds = 0;
+    bool none_follow = false;  ///< the last correction is so old that no clock is SYNCHRONIZED by it
 };
 
-/// So many rounds a master that finds its own clock to be the falseticker corrects nobody, and may hand over;
-/// then it takes over the others' average, however far away that is.
+/// So many rounds a master that finds its own clock to be the falseticker corrects nobody, and may hand over. Then it
+/// takes over the others' average, however far away that is, as soon as no clock is SYNCHRONIZED with its own any more:
+/// one that misses the first correction after that must not trust the time before it.
 inline constexpr std::uint32_t kSelfOutlierRounds = 3;
 
 struct MemberVerdict {

@@ -125,6 +125,8 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
             return 1;
         }
     }
+    // A voter that never comes back under its name would only be missing.
+    if (!options_.id_given) node.slave().elector().disable();
     node.start(now(), actions);
     log_.ready(endpoints, stamp(node));
     carry_out(node, actions);
@@ -266,8 +268,8 @@ void NodeShell::publish_clock(const Node& node) {
     content.bound = clock.measurement_bound();
     content.bound_at = clock_.true_time(clock.measured_at());
     content.rho_ppb = clock.drift_ppb();
-    content.valid_for = clock.valid_for();
-    content.holdover_for = std::max(Duration{0}, clock.reach() - clock.valid_for());
+    content.valid_for = std::min(clock.valid_for(), clock.reach());
+    content.holdover_for = clock.reach() - content.valid_for;
     content.status = clock.status();
     content.term = slave.term();
     content.round = slave.applied_round();

@@ -426,6 +426,7 @@ void SlaveCore::follow(Term term, const NodeId& leader) {
 
 void SlaveCore::disrupt(std::string_view why, Actions& out) {
     discipline_.disrupt();
+    elector_.doubt();
     // It is another clock now: what was measured of the old one must not correct it. The master learns of it.
     generation_ = prng_.next() | 1;
     answered_ = {};

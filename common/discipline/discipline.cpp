@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 namespace berkeley {
 
@@ -44,7 +45,9 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
         next.slew += adjustment.correction;
     }
     map_ = next;
-    bound_ = adjustment.bound;
+    // Since the correction was made this clock went on at its old rate.
+    const Duration late = now > adjustment.measured_at ? now - adjustment.measured_at : Duration{0};
+    bound_ = adjustment.bound + Duration{saturate(Int128{late.count()} * std::abs(adjustment.freq_ppb) / 1'000'000'000)};
     drift_ppb_ = std::max(options_.max_drift_ppb, adjustment.drift_ppb);
     measured_at_ = adjustment.measured_at;
     applied_at_ = now;
@@ -99,10 +102,10 @@ Duration Discipline::reach() const {
 }
 
 RawTime Discipline::next_deadline() const {
-    if (status_ == ClockStatus::synchronized) return applied_at_ + valid_for_ + Duration{1};
+    if (!trusted()) return RawTime::max();
     const Duration left = reach();
-    if (status_ != ClockStatus::holdover || left == Duration::max()) return RawTime::max();
-    return measured_at_ + left + std::chrono::milliseconds{1};
+    const RawTime bound_at = left == Duration::max() ? RawTime::max() : measured_at_ + left + std::chrono::milliseconds{1};
+    return status_ == ClockStatus::synchronized ? std::min(applied_at_ + valid_for_ + Duration{1}, bound_at) : bound_at;
 }
 
 }  // namespace berkeley

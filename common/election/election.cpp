@@ -9,6 +9,10 @@ namespace {
 /// A vote is on a disk before it is given, and disks that others use take their time. Who gives up sooner than the
 /// disks answer has them write the next term, and the next.
 constexpr Duration kVotePatience = std::chrono::milliseconds{500};
+/// Members greet once a second: so long a candidate that remembers nothing hears all of them before it believes any, and
+/// so long it waits for a majority of the voters that they tell of before it founds a cluster after all.
+constexpr Duration kToldWait = std::chrono::milliseconds{1250};
+constexpr Duration kToldMax = std::chrono::seconds{5};
 
 }  // namespace
 
@@ -23,6 +27,10 @@ bool Election::on_timer(RawTime now) {
             step_down("a newer term has begun", now);
             return false;
         }
+        if (elector_.take_doubt()) {
+            step_down("the machine was suspended", now);
+            return false;
+        }
         if (elector_.disabled()) {
             step_down("its promises cannot be saved", now);
             return false;
@@ -33,7 +41,7 @@ bool Election::on_timer(RawTime now) {
         }
         if (now < beat_at_) return false;
         if (role_ == Role::master) {
-            leadership_.change(now);
+            leadership_.change(now, peers_.empty());
             elector_.adopt(leadership_.committee());
         }
         elector_.hear_myself(now);
@@ -57,6 +65,7 @@ bool Election::on_timer(RawTime now) {
 }
 
 void Election::found(RawTime now) {
+    if (told_since_ && now < *told_since_ + kToldMax) return arm(now);
     const ElectorOptions& self = elector_.options();
     const Term term = elector_.term() + 1;
     asked_ = term;
@@ -153,6 +162,11 @@ void Election::on_heartbeat(const NodeId& from, Term term, const Heartbeat& hear
 void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     elector_.observe(term);
     const Term newest = elector_.term();
+    if (founded_ && newest > asked_ && elector_.committee().term == asked_) {
+        // It founded a cluster beside one that lives: its committee of itself alone must never elect it there.
+        elector_.replace({});
+        founded_ = false;
+    }
     if (leads() && newest > asked_) step_down("a newer term has begun", now);
     if (phase_ != Phase::none && newest >= asked_ + (phase_ == Phase::vote ? 1 : 0)) {
         listen("a newer term has begun", now);
@@ -164,26 +178,46 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
 
 void Election::on_committee(const Voter& from, const Committee& committee, Term term, RawTime now) {
     if (committee.voters.empty()) return;
-    const bool mine = contains(committee, elector_.options().id, elector_.options().incarnation);
     if (!elector_.committee().voters.empty() && !founded_) return hear_of(from, committee, now);
-    if (mine || !elector_.plausible(std::max(term, committee.term))) return;
+    const ElectorOptions& self = elector_.options();
+    if (contains(committee, self.id, self.incarnation) || !elector_.plausible(std::max(term, committee.term))) return;
     if (elector_.term() == 0 && std::max(term, committee.term) > kTermToldFirstMax) return;
-    // A cluster of this node alone, in an earlier life: its term is to be left behind, and nobody else has a say.
-    const NodeId& self = elector_.options().id;
-    const bool only_me = std::all_of(committee.voters.begin(), committee.voters.end(),
-                                     [&](const Voter& voter) { return voter.id == self; });
+    // A cluster of this node alone, in an earlier life: only its term is to be left behind.
+    if (std::all_of(committee.voters.begin(), committee.voters.end(), [&](const Voter& v) { return v.id == self.id; })) return;
+    if (!believed(from, committee, now)) return;
+    told_.clear();
+    told_since_.reset();
     elector_.observe(std::max(term, committee.term));
-    if (only_me) return;
     if (leads()) step_down("the members belong to a cluster that this node does not remember", now);
     founded_ = false;
     elector_.replace(committee);
+}
+
+/// Told alike by a majority of its own voters, and by most of those that tell of any: else one that lies could put voters
+/// in its way that do not exist.
+bool Election::believed(const Voter& from, const Committee& committee, RawTime now) {
+    constexpr std::size_t kTellersMax = 4 * kMaxCommittee;
+    if (!contains(committee, from.id, from.incarnation)) return false;
+    if (!told_.contains(from.id) && told_.size() >= kTellersMax) return false;
+    told_[from.id] = {from.incarnation, committee};
+    if (!told_since_) told_since_ = now;
+    const auto alike = static_cast<std::size_t>(std::count_if(told_.begin(), told_.end(), [&](const auto& told) {
+        return told.second.second == committee && contains(committee, told.first, told.second.first);
+    }));
+    return now - *told_since_ >= kToldWait && alike >= majority(committee) && 2 * alike > told_.size();
+}
+
+bool Election::asks(const NodeId& voter) const {
+    const auto& voters = elector_.committee().voters;
+    return phase_ != Phase::none && std::any_of(voters.begin(), voters.end(), [&](const Voter& v) { return v.id == voter; });
 }
 
 /// What a leader made is as good as its own heartbeat come late, also after a later term began: a log entry that is
 /// older than the term. This node acknowledges it to nobody, so it counts for no majority of that leader's.
 void Election::hear_of(const Voter& from, const Committee& committee, RawTime now) {
     const Committee& known = elector_.committee();
-    if (leads() || !newer(committee, known) || !elector_.plausible(committee.term)) return;
+    // A committee of a term that nobody has heard of was made by no leader.
+    if (leads() || !newer(committee, known) || committee.term > elector_.term()) return;
     if (!contains(known, from.id, from.incarnation) && !contains(committee, from.id, from.incarnation)) return;
     told_[from.id] = {from.incarnation, committee};
     std::erase_if(told_, [&](const auto& told) { return !newer(told.second.second, known); });

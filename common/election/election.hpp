@@ -8,7 +8,7 @@
 //     '--------- lease lost, higher term, refusal: STEPDOWN ------------------------------------------ MASTER
 //
 // A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as a
-// standby, and has heard neither a master nor a member of a cluster for a full timeout, 1.25 s at least. A leader that cannot renew its lease leads no longer: its
+// standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A leader that cannot renew its lease leads no longer: its
 // Leadership says until when it may. Sources: see elector.hpp and leadership.hpp. Pure; not thread-safe. Times are
 // raw times, never the clock that is disciplined.
 #pragma once
@@ -32,9 +32,9 @@ struct ElectionOptions {
     Duration heartbeat_interval = std::chrono::milliseconds{100};  ///< H
     Duration stagger = std::chrono::milliseconds{100};             ///< S, per rank
     Duration jitter = std::chrono::milliseconds{50};               ///< J, at most
-    /// Members of a cluster greet every candidate once a second: one that remembers nothing waits for them, so that
-    /// it does not found a second cluster beside theirs.
-    Duration founding = std::chrono::milliseconds{1250};
+    /// Members of a cluster connect again within a second and greet every candidate once a second: one that remembers
+    /// nothing waits for them, so that it does not found a second cluster beside theirs.
+    Duration founding = std::chrono::milliseconds{2250};
 };
 
 /// A request for a vote, to be sent to that voter.
@@ -63,6 +63,8 @@ public:
     /// A standby that missed changes learns of them too, once enough voters tell the same (docs/FAILOVER.md): without
     /// the master, whose word they are, nobody else would tell it, and it could not be elected any more.
     void on_committee(const Voter& from, const Committee& committee, Term term, RawTime now);
+    /// Whether this node's vote is sought now from that one.
+    bool asks(const NodeId& voter) const;
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
     void on_warm();
     /// This term has been led before, by an earlier life of this node that left no state: take another one.
@@ -110,6 +112,7 @@ private:
     void follow(const NodeId& leader, RawTime now);
     void listen(std::string reason, RawTime now);
     void hear_of(const Voter& from, const Committee& committee, RawTime now);
+    bool believed(const Voter& from, const Committee& committee, RawTime now);
     void arm(RawTime now, int timeouts = 1);
     Duration patience(int timeouts);
 
@@ -120,6 +123,7 @@ private:
     Role role_ = Role::listen;
     Phase phase_ = Phase::none;
     bool founded_ = false;  ///< in this life, and nobody else has joined
+    std::optional<RawTime> told_since_;  ///< members tell a candidate that remembers none of a cluster
     Term asked_ = 0;        ///< the term that votes are sought for, or that this node leads
     Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;

@@ -45,9 +45,8 @@ std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest
     if (disabled_) return "cannot save its vote";
     if (!plausible(term)) return "the term is too far ahead";
     const bool voted = term == memory_.term && memory_.voted_for == from;
-    if (term < memory_.term || (term == memory_.term && !voted)) {
-        return term < memory_.term || memory_.voted_for.empty() ? "a newer term has begun" : "voted already";
-    }
+    if (term < memory_.term) return "a newer term has begun";
+    if (term == memory_.term && !voted && !memory_.voted_for.empty()) return "voted already";
     if (std::pair{request.committee_term, request.committee_version} <
         std::pair{memory_.committee.term, memory_.committee.version}) {
         return "the committee is newer here";

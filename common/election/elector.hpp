@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/time.hpp"
 #include "protocol/messages.hpp"
@@ -70,6 +71,9 @@ public:
     const Committee& committee() const { return memory_.committee; }
     /// Belongs to the committee that it knows.
     bool is_voter() const { return contains(memory_.committee, options_.id, options_.incarnation); }
+    /// The machine slept: what was promised to this node for a time may have run out.
+    void doubt() { doubt_ = true; }
+    [[nodiscard]] bool take_doubt() { return std::exchange(doubt_, false); }
     bool disabled() const { return disabled_; }
     const ElectorOptions& options() const { return options_; }
     Ack ack(std::uint64_t sequence) const;
@@ -85,6 +89,7 @@ private:
     RawTime quiet_until_;       ///< no vote before
     bool changed_ = false;
     bool disabled_ = false;
+    bool doubt_ = false;
 };
 
 }  // namespace berkeley

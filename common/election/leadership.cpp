@@ -8,6 +8,8 @@ namespace {
 
 /// A voter silent for so many timeouts is replaced, where there is somebody to replace it.
 constexpr int kDeadTimeouts = 3;
+/// How long voters may take to write a committee.
+constexpr Duration kSavePatience = std::chrono::milliseconds{500};
 /// Acknowledgements no farther apart than this are in a row.
 constexpr std::uint64_t kGapMax = 2;
 constexpr std::size_t kNodesMax = 4 * (kMaxCandidates + kMaxCommittee);
@@ -86,7 +88,13 @@ RawTime Leadership::lease_until() const {
     return *decisive + options_.lease;
 }
 
-bool Leadership::lost(RawTime now) const { return now >= std::max(lease_until(), begun_at_ + options_.timeout); }
+bool Leadership::lost(RawTime now) const {
+    const RawTime until = lease_until();
+    // While a committee is new the voters' disks write it. Without a lease nobody is corrected, so to wait is safe; to
+    // give up would have them write the next term.
+    const bool waits = until != RawTime::min() && until != RawTime::max() && !settled();
+    return now >= std::max(waits ? until + kSavePatience : until, begun_at_ + options_.timeout);
+}
 
 bool Leadership::alive(const Voter& voter, RawTime now) const {
     if (voter.id == options_.id) return voter.incarnation == options_.incarnation;
@@ -117,7 +125,7 @@ std::vector<std::pair<Voter, bool>> Leadership::learners(RawTime now) const {
     return ready;
 }
 
-bool Leadership::change(RawTime now) {
+bool Leadership::change(RawTime now, bool alone) {
     if (!settled() || !has_lease(now)) return false;
     const auto ready = learners(now);
     const auto is_candidate = [&](const Voter& voter) {
@@ -142,8 +150,8 @@ bool Leadership::change(RawTime now) {
         }
     }
     for (const auto& [voter, candidate] : ready) candidates += candidate ? 1U : 0U;
-    const std::size_t wanted =
-        odd_at_most(std::min({living + ready.size(), std::max(candidates + 1, kFill), kMaxCommittee}));
+    const std::size_t filled = std::min({living + ready.size(), std::max(candidates + 1, kFill), kMaxCommittee});
+    const std::size_t wanted = alone && candidates <= 1 ? 1 : odd_at_most(filled);
     const auto remove = [&](const Voter* gone) {
         voters.erase(voters.begin() + (gone - voters.data()));
         set(std::move(voters));

@@ -41,7 +41,8 @@ public:
     /// Nobody can have led meanwhile: to be believed until then even without a lease, to get the first one.
     bool lost(RawTime now) const;
     /// Changes the committee by one voter where that is due; true where it did.
-    bool change(RawTime now);
+    /// `alone`: no other candidate is known. Voters could elect nobody else then, and the cluster would only depend on them.
+    bool change(RawTime now, bool alone);
     /// Voters that have acknowledged something of late, this node included.
     std::size_t voters_heard(RawTime now) const;
 

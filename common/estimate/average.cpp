@@ -15,7 +15,8 @@
 // one hardware model err alike, so the commonest model wins. Marzullo's intersection: same worst case, but not
 // continuous.
 //
-// Failure mode: more than f liars. Either lo > hi, which is seen (SPLIT), or they agree with each other and are
+// Failure mode: more than f liars. Either no instant is within n - f intervals, which is seen (SPLIT; lo > hi is the
+// plainest case of it, and of three clocks there is none), or they agree with each other and are
 // the majority, which nothing can see.
 
 #include "estimate/average.hpp"
@@ -101,6 +102,33 @@ bool resolve_split(std::span<const Contribution> members, const Contribution& pr
     return false;
 }
 
+/// Whether some instant lies within `wanted` of the intervals; it then lies within [low, high].
+bool shared_by(std::span<const Contribution> members, Int128 low, Int128 high, std::size_t wanted) {
+    const auto holding = [&](Int128 at) {
+        return static_cast<std::size_t>(
+            std::count_if(members.begin(), members.end(), [&](const Contribution& c) { return left(c) <= at && at <= right(c); }));
+    };
+    // Where the clocks agree, as they do, every point of the stretch will do.
+    for (const Int128 at : {low, high, (low + high) / 2}) {
+        if (holding(at) >= wanted) return true;
+    }
+    std::vector<Int128> lefts;
+    std::vector<Int128> rights;
+    for (const Contribution& c : members) {
+        lefts.push_back(left(c));
+        rights.push_back(right(c));
+    }
+    std::sort(lefts.begin(), lefts.end());
+    std::sort(rights.begin(), rights.end());
+    // The most are within at a left end: those begun, less those ended before.
+    std::size_t ended = 0;
+    for (std::size_t begun = 1; begun <= lefts.size(); ++begun) {
+        while (rights[ended] < lefts[begun - 1]) ++ended;
+        if (begun - ended >= wanted) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 Average cold_start_average(std::span<const Contribution> members) {
@@ -152,7 +180,7 @@ Average fault_tolerant_average(std::span<const Contribution> members,
     std::nth_element(rights.begin(), rights.begin() + nth, rights.end());
     const Int128 low = lefts[f];
     const Int128 high = rights[f];
-    if (low <= high) {
+    if (low <= high && (n < 3 || shared_by(members, low, high, n - f))) {
         mark_outliers(members, low, high, result);
         // Two clocks whose intervals meet: their plain mean; with more, clamping tames what trimming left.
         result.value = n < 3 ? clamped_mean(members, std::min(left(members.front()), left(members.back())),

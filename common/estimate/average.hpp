@@ -35,7 +35,7 @@ struct Average {
 Average cold_start_average(std::span<const Contribution> members);
 
 /// n >= 3: f = max(1, floor((n - 1) / 3)), trimmed and clamped; n = 2: the mean if the intervals overlap,
-/// else split, degraded either way; n = 1: that one's offset, degraded. Where lo > hi: a strict majority whose
+/// else split, degraded either way; n = 1: that one's offset, degraded. Where no n - f intervals share a point: a strict majority whose
 /// intervals share a point with each other and with `predicted` (the ensemble as predicted, where known),
 /// otherwise split. O(n log n).
 Average fault_tolerant_average(std::span<const Contribution> members,

@@ -67,21 +67,23 @@ OffsetEstimator::OffsetEstimator(const EstimatorOptions& options) : options_(opt
 }
 
 void OffsetEstimator::reset() {
-    started_ = false;
-    freq_ = 0;
-    var_freq_ = options_.freq_prior_stddev_ppb * options_.freq_prior_stddev_ppb;
-    wander_ = kWanderStart;
-    forget_innovations();
-    rejected_sign_ = 0;
+    forget_clock();
     delay_count_ = 0;
-    anchor_.reset();
-    prior_bound_ = kFreqMax;
 }
 
-void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb) {
-    freq_ = std::clamp(freq_ppb, -kFreqMax, kFreqMax);
+void OffsetEstimator::forget_clock() {
+    started_ = false;
+    set_prior_frequency(0, options_.freq_prior_stddev_ppb, kPriorSigmas * options_.freq_prior_stddev_ppb);
+    wander_ = kWanderStart;
+    forget_innovations();
+    rejected_.reset();
+    anchor_.reset();
+}
+
+void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb, double bound_ppb) {
+    freq_ = prior_freq_ = std::clamp(freq_ppb, -kFreqMax, kFreqMax);
     var_freq_ = stddev_ppb * stddev_ppb;
-    prior_bound_ = kPriorSigmas * stddev_ppb;
+    prior_bound_ = std::min(bound_ppb, kFreqMax);
 }
 
 void OffsetEstimator::set_prior_offset(RawTime at, Duration offset, double stddev_ns) {
@@ -107,14 +109,21 @@ void OffsetEstimator::note_tightest(const Sample& sample) {
     }
 }
 
-/// Between two probes the offset has changed by the difference of their offsets, give or take half of both delays.
+/// Between two probes the offset has changed by the difference of their offsets, give or take half of both delays. The
+/// frequency lies in what that and the knowledge from before share, and the estimate is off by the way to its far end.
 double OffsetEstimator::freq_bound() const {
-    const double guess = std::min(prior_bound_, kPriorSigmas * options_.freq_prior_stddev_ppb);
-    const double dt = anchor_ ? seconds_between(anchor_->at, latest_.at) : 0;
-    if (dt <= 0) return guess;
-    const auto parted = static_cast<double>(saturate(Int128{latest_.offset.count()} - anchor_->offset.count()));
-    const double unknown = (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2;
-    return std::min({prior_bound_, (std::abs(parted - freq_ * dt) + unknown) / dt, kFreqMax});
+    double low = prior_freq_ - prior_bound_;
+    double high = prior_freq_ + prior_bound_;
+    if (const double dt = anchor_ ? seconds_between(anchor_->at, latest_.at) : 0; dt > 0) {
+        const auto parted = static_cast<double>(saturate(Int128{latest_.offset.count()} - anchor_->offset.count()));
+        const double unknown =
+            (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2;
+        // Where they share nothing the oscillator has changed, and only the newer one counts.
+        const bool share = (parted - unknown) / dt <= high && (parted + unknown) / dt >= low;
+        low = share ? std::max(low, (parted - unknown) / dt) : (parted - unknown) / dt;
+        high = share ? std::min(high, (parted + unknown) / dt) : (parted + unknown) / dt;
+    }
+    return std::clamp(std::max(freq_ - low, high - freq_), 0.0, kFreqMax);
 }
 
 void OffsetEstimator::begin(RawTime at, Duration offset, double variance) {
@@ -124,7 +133,7 @@ void OffsetEstimator::begin(RawTime at, Duration offset, double variance) {
     offset_ = 0;
     var_offset_ = variance;
     covariance_ = 0;
-    rejected_sign_ = 0;
+    rejected_.reset();
 }
 
 /// Carries the covariance to `at`; returns the predicted offset above base_.
@@ -150,6 +159,28 @@ void OffsetEstimator::adapt(double normalized) {
     wander_ = std::clamp(wander_ * (lagging || surprising ? kWanderRise : kWanderFall), kWanderMin, kWanderMax);
 }
 
+/// A clock that has jumped is off by the same twice; one whose rate has changed, by more the second time. Where the two
+/// are too close together to tell, both are open.
+void OffsetEstimator::learn_anew(const Measurement& measurement, double innovation, double variance) {
+    const Rejected first = *rejected_;
+    const double dt = seconds_between(first.tightest.at, measurement.at);
+    const double since = seconds_between(at_, measurement.at);
+    const double slope = dt > 0 ? (innovation - first.innovation) / dt : 0;
+    const double unsure = dt > 0 ? std::sqrt(first.variance + variance) / dt : 0;
+    const double change = std::abs(slope) > 2 * unsure ? slope : 0;
+    const double possible = std::max(unsure, since > 0 ? std::abs(innovation) / since : 0);
+    freq_ = std::clamp(freq_ + change, -kFreqMax, kFreqMax);
+    var_freq_ = std::max(var_freq_, change != 0 ? unsure * unsure : possible * possible);
+    var_freq_ = std::min(var_freq_, options_.freq_prior_stddev_ppb * options_.freq_prior_stddev_ppb);
+    wander_ = kWanderStart;
+    forget_innovations();
+    begin(measurement.at, measurement.offset, variance);
+    prior_bound_ = kFreqMax;
+    anchor_.reset();
+    note_tightest(first.tightest);
+    note_tightest(measurement.tightest);
+}
+
 bool OffsetEstimator::update(const Measurement& measurement) {
     note_delay(measurement.tightest.delay);
     const auto floor = static_cast<double>(delay_floor().count());
@@ -173,34 +204,20 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     const double total = var_offset_ + variance;
     const double normalized = innovation * innovation / total;
     if (normalized > options_.gate_sigma * options_.gate_sigma) {
-        const int sign = innovation > 0 ? 1 : -1;
-        const bool repeated = rejected_sign_ == sign;
+        const bool repeated = rejected_ && (rejected_->innovation > 0) == (innovation > 0);
         const auto delays = delays_;
         const auto delay_count = delay_count_;
         *this = before;
         delays_ = delays;
         delay_count_ = delay_count;
-        rejected_sign_ = sign;
-        if (!repeated) return false;
-        // It is so: the clock has jumped, or its rate was never what we believed. Learn it anew.
-        var_freq_ = options_.freq_prior_stddev_ppb * options_.freq_prior_stddev_ppb;
-        const double dt = seconds_between(at_, measurement.at);
-        const double implied = dt > 0 ? innovation / dt : 0;
-        // A rate error shows in proportion to the time that passed, so it is tried as the explanation first.
-        const double freq = freq_ + implied;
-        wander_ = kWanderStart;
-        forget_innovations();
-        begin(measurement.at, measurement.offset, variance);
-        anchor_.reset();
-        prior_bound_ = kFreqMax;
-        note_tightest(measurement.tightest);
-        if (std::abs(freq) < kFreqMax) {
-            freq_ = freq;
-            var_freq_ = std::max(var_freq_, implied * implied);
+        if (repeated) {
+            learn_anew(measurement, innovation, variance);
+        } else {
+            rejected_ = Rejected{innovation, variance, measurement.tightest};
         }
-        return true;
+        return repeated;
     }
-    rejected_sign_ = 0;
+    rejected_.reset();
     note_tightest(measurement.tightest);
     adapt(innovation / std::sqrt(total));
     const double gain_offset = var_offset_ / total;

@@ -42,8 +42,12 @@ public:
     /// Forgets everything (the slave's process, hence perhaps its machine, is another one).
     void reset();
 
-    /// `freq_ppb`: a frequency known from before (the slave reports it), with its uncertainty.
-    void set_prior_frequency(double freq_ppb, double stddev_ppb);
+    /// It is measured anew, over paths whose delays are known: what is known of the slave's clock is old.
+    void forget_clock();
+
+    /// `freq_ppb`: a frequency known from before (the slave reports it), with its deviation, and how far it is off at
+    /// most.
+    void set_prior_frequency(double freq_ppb, double stddev_ppb, double bound_ppb);
 
     /// An offset known from before the first measurement, with its uncertainty. Requires: none was taken yet.
     void set_prior_offset(RawTime at, Duration offset, double stddev_ns);
@@ -64,6 +68,7 @@ private:
     double freq_bound() const;
     double advance(RawTime at);
     void adapt(double normalized);
+    void learn_anew(const Measurement& measurement, double innovation, double variance);
     void forget_innovations();
 
     EstimatorOptions options_;
@@ -81,11 +86,18 @@ private:
     std::optional<Sample> anchor_;
     Sample next_anchor_;
     Sample latest_;
-    double prior_bound_ = 0;  ///< ppb, of the frequency known from before
+    double prior_freq_ = 0;   ///< ppb, known from before,
+    double prior_bound_ = 0;  ///< and how far it is off at most
     double innovation_ = 0;  ///< the last, over its deviation
     double innovation_product_ = 0;  ///< of two in a row, and
     double innovation_power_ = 0;    ///< of one with itself: means of the latest
-    int rejected_sign_ = 0;  ///< of the innovation that was rejected last; 0: none
+    /// What the gate rejected last: the next one tells whether the clock has jumped, or runs at another rate.
+    struct Rejected {
+        double innovation = 0;
+        double variance = 0;
+        Sample tightest;
+    };
+    std::optional<Rejected> rejected_;
     std::array<Duration, kFloorWindowMax> delays_{};
     std::size_t delay_count_ = 0;
 };

@@ -37,6 +37,24 @@ public:
         return text_of(line);
     }
 
+    std::string operator()(const VoteEvent& event) const {
+        Json line = line_of("vote", node_, stamp_);
+        line["voter"] = event.voter.view();
+        line["granted"] = event.granted;
+        line["reason"] = event.reason;
+        return text_of(line);
+    }
+
+    std::string operator()(const CommitteeEvent& event) const {
+        Json voters = Json::array();
+        for (const Voter& voter : event.committee.voters) voters.push_back(voter.id.view());
+        Json line = line_of("committee", node_, stamp_);
+        line["committee_term"] = event.committee.term;
+        line["version"] = event.committee.version;
+        line["voters"] = std::move(voters);
+        return text_of(line);
+    }
+
     std::string operator()(const RoundEvent& event) const {
         Json outliers = Json::array();
         Json peers = Json::object();

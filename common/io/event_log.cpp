@@ -129,6 +129,15 @@ struct HumanVisitor {
         return {spdlog::level::info,
                 with_reason(fmt::format("role is now {}, term {}", to_string(e.role), stamp.term), e.reason)};
     }
+    HumanLine operator()(const VoteEvent& e) const {
+        return {spdlog::level::info,
+                with_reason(fmt::format("{} {} its vote", e.voter.view(), e.granted ? "gives" : "refuses"), e.reason)};
+    }
+    HumanLine operator()(const CommitteeEvent& e) const {
+        std::string voters;
+        for (const Voter& voter : e.committee.voters) voters += (voters.empty() ? "" : ", ") + voter.id.str();
+        return {spdlog::level::info, fmt::format("the voters are {}", voters)};
+    }
     HumanLine operator()(const RoundEvent& e) const {
         return {e.state == RoundState::split ? spdlog::level::warn : spdlog::level::info, round_text(e)};
     }

@@ -283,6 +283,7 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
     node.credentials = std::move(*credentials);
     if (node.credentials && node.insecure) reject("--insecure", "does not go with keys: leave one of them out");
     node.id = node.credentials ? node.credentials->id : raw.id.value_or(node_id(default_id));
+    node.id_given = node.credentials || raw.id || use != SecurityUse::connect;
     node.cluster = raw.cluster.value_or(ClusterName::from("default").value());
     if (node.heartbeat_timeout < kHeartbeatsPerTimeout * node.heartbeat_interval) {
         reject("--heartbeat-timeout",

@@ -22,6 +22,18 @@ struct RoleEvent {
     std::string reason;
 };
 
+/// A vote that was asked for was refused. Votes that are given are counted in the RoleEvent's reason.
+struct VoteEvent {
+    NodeId voter;
+    bool granted = false;
+    std::string reason;
+};
+
+/// The voters as this candidate knows them have changed.
+struct CommitteeEvent {
+    Committee committee;
+};
+
 struct PeerResult {
     NodeId id;
     Duration offset{0};  ///< as measured before this round's correction, slave minus master
@@ -72,6 +84,6 @@ struct NoteEvent {
 };
 
 using Event =
-    std::variant<MemberEvent, RoleEvent, RoundEvent, CorrectionEvent, StatusEvent, DroppedEvent, NoteEvent>;
+    std::variant<MemberEvent, RoleEvent, VoteEvent, CommitteeEvent, RoundEvent, CorrectionEvent, StatusEvent, DroppedEvent, NoteEvent>;
 
 }  // namespace berkeley

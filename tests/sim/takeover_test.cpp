@@ -14,6 +14,7 @@ using std::chrono::seconds;
 class Takeover : public ::testing::Test {
 protected:
     void build(int candidates, int slaves, std::uint64_t seed = 1, const SimOptions& options = {}) {
+        tell_violations();
         cluster_ = std::make_unique<SimCluster>(seed, options);
         invariants_ = std::make_unique<Invariants>(*cluster_);
         for (int i = 1; i <= candidates; ++i) {
@@ -41,9 +42,11 @@ protected:
         EXPECT_TRUE(cluster_->run_until([&] { return cluster_->slave(id).applied_term() > term; }, seconds{3})) << id;
         return cluster_->now() - from;
     }
-    void TearDown() override {
+    void tell_violations() const {
+        if (!invariants_) return;
         for (const Violation& violation : invariants_->violations()) ADD_FAILURE() << to_string(violation);
     }
+    void TearDown() override { tell_violations(); }
 
     std::unique_ptr<SimCluster> cluster_;
     std::unique_ptr<Invariants> invariants_;

@@ -138,12 +138,12 @@ TEST(FaultTolerant, ASplitIsNeverAveraged) {
     }
 }
 
-TEST(FaultTolerant, ThreeClocksAllApartGiveTheMiddleOne) {
-    // More than f = 1 of them are wrong, which lo <= hi does not show; the outliers do.
+TEST(FaultTolerant, ThreeClocksAllApartAreSplitThoughTheirMedianEndsMeet) {
+    // More than f = 1 of them are wrong: no instant is within two of the intervals.
     const Average average = fault_tolerant_average(with_width({0s, 1s, 2s}, 1ms));
-    EXPECT_FALSE(average.split);
-    EXPECT_EQ(average.value, Duration{1s});
-    EXPECT_EQ(outliers(average), (Indices{0, 2}));
+    EXPECT_TRUE(average.split);
+    EXPECT_EQ(average.value, Duration{0});
+    EXPECT_FALSE(fault_tolerant_average(with_width({0s, 2ms, 2s}, 1ms)).split) << "two that touch are enough";
 }
 
 TEST(FaultTolerant, ASplitIsResolvedOnlyByAMajorityThatHoldsThePrediction) {

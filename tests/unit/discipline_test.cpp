@@ -109,6 +109,13 @@ TEST(Discipline, BoundGrowsWithAgeAndWithWhatIsUnslewed) {
     EXPECT_GE(clock.bound(kStart), milliseconds{1} + microseconds{50});
 }
 
+TEST(Discipline, ACorrectionThatComesLatePaysForTheOldRateUntilThen) {
+    Discipline clock = synchronized();
+    clock.apply({Duration{0}, -100'000, microseconds{50}, kStart}, kStart + seconds{1});
+    // 100 ppm for a second, beside 50 ppm of drift and the grain.
+    EXPECT_GE(clock.bound(kStart + seconds{1}), microseconds{50 + 100 + 50});
+}
+
 TEST(Discipline, NeverSynchronizedClockKnowsNoBound) { EXPECT_EQ(fresh().bound(kStart), kUnknownBound); }
 
 TEST(Discipline, WithoutCorrectionsGoesToHoldoverAndThenUnsynchronized) {

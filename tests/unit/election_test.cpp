@@ -243,10 +243,37 @@ TEST(Election, MasterWithoutStateYieldsToTheClusterThatItsMembersRemember) {
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;  // this node's earlier life
     m1.election.on_committee({node_id("s1"), 1}, theirs, 6, kStart + seconds{2});
+    m1.election.on_committee({node_id("x"), 1}, theirs, 6, kStart + seconds{2});
+    EXPECT_TRUE(m1.election.leads()) << "one voter of three, and a stranger to them, are not enough";
+    m1.election.on_committee({theirs.voters[1].id, 1}, theirs, 6, kStart + seconds{4});
     EXPECT_FALSE(m1.election.leads());
     EXPECT_EQ(m1.elector.committee(), theirs);
-    m1.run(kStart + seconds{5});
+    m1.run(kStart + seconds{9});
     EXPECT_EQ(m1.ballots.at(0).term, 7U);
+}
+
+TEST(Election, VotersThatDoNotExistAreNotPutInTheWayOfANewMasterByOneSlave) {
+    const Committee ghosts{5, 1, {{node_id("g1"), 1}, {node_id("g2"), 1}, {node_id("g3"), 1}}};
+    const Committee itself{5, 1, {{node_id("liar"), 1}}};
+    for (const Committee& told : {ghosts, itself}) {
+        Node m1("m1", false);
+        for (RawTime at = kStart; at < kStart + seconds{1}; at += std::chrono::milliseconds{250}) {
+            m1.election.on_committee({node_id("liar"), 1}, told, 5, at);
+        }
+        EXPECT_EQ(m1.elector.committee(), Committee{});
+        EXPECT_NE(m1.run(kStart + seconds{10}), RawTime::max());
+        EXPECT_TRUE(m1.election.leads()) << "it founds when the word is not repeated";
+        m1.election.on_committee({node_id("liar"), 1}, told, 5, kStart + seconds{11});
+        EXPECT_TRUE(m1.election.leads());
+    }
+}
+
+TEST(Election, ACommitteeOfATermThatNobodyKnowsIsNotLearnt) {
+    Committee forged = three();
+    forged.term = 1'000'000;
+    Node m2("m2", true, {.term = 3, .voted_for = {}, .committee = three()});
+    m2.election.on_committee({node_id("s1"), 1}, forged, 3, kStart);
+    EXPECT_EQ(m2.elector.committee(), three());
 }
 
 TEST(Election, CommitteeOfATermTooFarAheadIsNobodysCluster) {
@@ -299,6 +326,7 @@ TEST(Election, SameVotersUnderALaterTermAreLearntFromOneOfThreeWhileNoMasterIsHe
     issued.version = 1;
     Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = three()});
     m2.hear("m1", 1, kStart);
+    m2.election.on_term(2, NodeId{}, kStart);
     m2.election.on_committee({node_id("s1"), 1}, issued, 2, kStart);
     EXPECT_EQ(m2.elector.committee(), three()) << "m1 would tell";
     m2.run(kStart + seconds{1});
@@ -339,7 +367,9 @@ TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
     EXPECT_EQ(elector.committee(), Committee{});
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;
-    election.on_committee({node_id("s1"), 1}, theirs, 5, at + milliseconds{1});
+    for (const char* id : {"s1", theirs.voters[1].id.str().c_str()}) {
+        election.on_committee({node_id(id), 1}, theirs, 5, at + milliseconds{1});
+    }
     EXPECT_EQ(elector.committee(), theirs) << "the members' cluster, not one beside it";
 }
 

@@ -169,7 +169,7 @@ TEST(Estimator, APriorFrequencyIsUsedFromTheFirstRound) {
     World world(7, 150'000);
     world.quiet();
     OffsetEstimator with;
-    with.set_prior_frequency(150'000, 100);
+    with.set_prior_frequency(150'000, 100, 400);
     OffsetEstimator without;
     const Measurement first = world.round();
     with.update(first);
@@ -260,6 +260,31 @@ TEST(Estimator, ALuckyProbeThatTheOthersDenyDoesNotCarryItAway) {
     const auto estimate = estimator.predict(raw(t));
     ASSERT_TRUE(estimate);
     EXPECT_LT(std::abs(static_cast<double>(estimate->offset.count())), 0.7 * kMicro);
+}
+
+TEST(Estimator, AClockThatJumpsIsNotTakenForOneThatRunsFast) {
+    World world(5, 20'000);
+    world.quiet();
+    OffsetEstimator estimator;
+    for (int i = 0; i < 60; ++i, world.wait(kSecond)) estimator.update(world.round());
+    world.jump(10'000 * kMicro);
+    for (int i = 0; i < 2; ++i, world.wait(kSecond)) estimator.update(world.round());
+    EXPECT_LT(std::abs(error(estimator, world)), 100 * kMicro);
+    EXPECT_NEAR(estimator.predict(raw(world.now()))->freq_ppb, 20'000, 50'000) << "10 ms in a second would be 1e7";
+}
+
+TEST(Estimator, WhatIsKnownOfAFrequencyIsNotForgottenForACoarserMeasurement) {
+    OffsetEstimator estimator;
+    for (int i = 0; i < 2; ++i) {
+        Measurement m;
+        m.at = raw(kSecond * (1 + i * 0.25));
+        m.delay = std::chrono::milliseconds{80};
+        m.tightest = {m.at, m.offset, m.delay};
+        m.samples = 1;
+        estimator.update(m);
+    }
+    // Two round trips of 80 ms a quarter of a second apart allow for a third; 800 ppm were known before.
+    EXPECT_LT(estimator.predict(raw(2 * kSecond))->freq_bound_ppb, 1.7e6);
 }
 
 }  // namespace

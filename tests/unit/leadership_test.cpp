@@ -20,7 +20,11 @@ protected:
 
     /// One heartbeat, acknowledged by these 1 ms later; then the time of the next.
     void beat(const std::vector<Voter>& acknowledging, bool knows_committee = true) {
-        leadership_.change(now_);
+        leadership_.change(now_, false);
+        beat_alone(acknowledging, knows_committee);
+    }
+    /// Without a change of the committee.
+    void beat_alone(const std::vector<Voter>& acknowledging, bool knows_committee = true) {
         const std::uint64_t sequence = leadership_.beat(now_);
         for (const Voter& v : acknowledging) {
             const Committee& c = leadership_.committee();
@@ -104,6 +108,15 @@ TEST_F(LeadershipTest, TwoCandidatesAloneDoNotBecomeTwoVotersThatBothAreNeeded) 
     EXPECT_EQ(names(), (Names{"m1"}));
     for (int i = 0; i < 20; ++i) beat({voter("m2"), voter("s1")});
     EXPECT_EQ(names(), (Names{"m1", "m2", "s1"}));
+}
+
+TEST_F(LeadershipTest, OnlyCandidateIsTheOnlyVoterSoThatNoSlaveCanStopTheCluster) {
+    begin({voter("m1")});
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_FALSE(leadership_.change(now_, true));
+        beat_alone({voter("s1"), voter("s2"), voter("s3")});
+    }
+    EXPECT_EQ(names(), (Names{"m1"}));
 }
 
 TEST_F(LeadershipTest, DeadVoterIsReplacedByALearner) {

@@ -129,11 +129,57 @@ TEST_F(VerdictTest, MasterThatDisagreesWithAllCorrectsNobodyAtFirstAndThenMovesI
         EXPECT_TRUE(verdict.self_outlier);
         EXPECT_FALSE(verdict.correct);
     }
-    const Verdict verdict = judge(roster_, own_, {.self_outlier_rounds = kSelfOutlierRounds}, kNow);
+    EXPECT_FALSE(judge(roster_, own_, {.self_outlier_rounds = kSelfOutlierRounds}, kNow).correct)
+        << "some clock may still be SYNCHRONIZED by the last correction";
+    const VerdictOptions options{.self_outlier_rounds = kSelfOutlierRounds, .none_follow = true};
+    const Verdict verdict = judge(roster_, own_, options, kNow);
     ASSERT_TRUE(verdict.correct);
     EXPECT_NEAR(static_cast<double>(verdict.own_correction.count()), 300e6, 1e3);
     EXPECT_NEAR(static_cast<double>(of(verdict, "s1").correction.count()), 0, 1e3);
     EXPECT_GE(of(verdict, "s1").bound, milliseconds{300}) << "until the master has slewed there";
+}
+
+TEST_F(VerdictTest, ClocksBackFromALongHoldoverNeitherVoteAgainstBetterOnesNorAreTheyFalse) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0});
+    for (const char* id : {"h1", "h2", "h3", "h4", "h5", "h6"}) {
+        member(id, -milliseconds{9}, ClockStatus::holdover).reply->bound = milliseconds{30};
+    }
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    EXPECT_FALSE(verdict.self_outlier);
+    EXPECT_EQ(verdict.average, Duration{0});
+    EXPECT_EQ(of(verdict, "h1").correction, milliseconds{9});
+    EXPECT_FALSE(of(verdict, "s1").outlier);
+}
+
+TEST_F(VerdictTest, TwoClocksThatDriftedApartWithinTheirClaimsAreNoSplit) {
+    synchronize_master();
+    member("s1", milliseconds{2}, ClockStatus::holdover).reply->bound = milliseconds{30};
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_TRUE(verdict.correct);
+    EXPECT_EQ(verdict.state, RoundState::degraded);
+}
+
+TEST_F(VerdictTest, AClaimOfInfinityGivesALiarNoWeight) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2"}) member(id, Duration{0});
+    member("liar", seconds{5}).reply->bound = std::chrono::hours{1000};
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    EXPECT_EQ(verdict.average, Duration{0});
+    EXPECT_TRUE(of(verdict, "liar").outlier);
+}
+
+TEST_F(VerdictTest, AFalsetickerOfThreeClocksStaysOneUntilItAgrees) {
+    synchronize_master();
+    member("s1", milliseconds{3});
+    member("s2", Duration{0});
+    for (int round = 0; round < 4; ++round) {
+        const Verdict verdict = judge(roster_, own_, {}, kNow);
+        EXPECT_TRUE(of(verdict, "s1").outlier) << "round " << round;
+        EXPECT_TRUE(roster_.by_id(node_id("s1"))->falseticker) << "round " << round;
+    }
 }
 
 TEST_F(VerdictTest, FrequencyNotYetKnownLetsTheBoundGrowFasterAndTakesNoPartInTheEnsembles) {
@@ -143,7 +189,7 @@ TEST_F(VerdictTest, FrequencyNotYetKnownLetsTheBoundGrowFasterAndTakesNoPartInTh
     EXPECT_GE(of(verdict, "s1").drift_ppb, 50'000 + 4 * 200'000) << "one measurement tells no frequency";
     EXPECT_EQ(verdict.own_freq_correction_ppb, 0);
     Member& s2 = member("s2", Duration{0});
-    s2.estimator.set_prior_frequency(9'000, 10);
+    s2.estimator.set_prior_frequency(9'000, 10, 4 * 10);
     const Verdict next = judge(roster_, own_, {}, kNow);
     EXPECT_NEAR(static_cast<double>(of(next, "s2").drift_ppb), 50'040, 5);
     EXPECT_EQ(next.own_freq_correction_ppb, 1'000) << "a fiftieth of the drift in a round";
