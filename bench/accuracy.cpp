@@ -1,10 +1,8 @@
 #include "bench/accuracy.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdlib>
 #include <optional>
 #include <thread>
@@ -17,6 +15,7 @@
 #include "bench/accuracy_plot.hpp"
 #include "bench/accuracy_probe.hpp"
 #include "bench/chrony_peer.hpp"
+#include "bench/interrupt_guard.hpp"
 #include "bench/peer_process.hpp"
 #include "io/os_clock.hpp"
 
@@ -33,37 +32,6 @@ constexpr std::int64_t kConvergedNs = 1'000'000;
 constexpr std::size_t kSpinners = 2;
 constexpr int kReadBlocks = 1000;
 constexpr int kReadsInBlock = 1000;
-
-volatile std::sig_atomic_t interrupted_by = 0;
-void note_interrupt(int number) { interrupted_by = number; }
-
-/// While it lives, SIGINT and SIGTERM only leave a note. Then this process dies of the signal after all: as
-/// the outermost object, when everything that was started is gone.
-class InterruptGuard {
-public:
-    InterruptGuard() {
-        struct sigaction action {};
-        action.sa_handler = note_interrupt;
-        ::sigaction(SIGINT, &action, &old_int_);
-        ::sigaction(SIGTERM, &action, &old_term_);
-    }
-    ~InterruptGuard() {
-        ::sigaction(SIGINT, &old_int_, nullptr);
-        ::sigaction(SIGTERM, &old_term_, nullptr);
-        if (interrupted_by != 0) ::raise(interrupted_by);
-    }
-    InterruptGuard(const InterruptGuard&) = delete;
-    InterruptGuard& operator=(const InterruptGuard&) = delete;
-
-    static Result<void> check() {
-        if (interrupted_by != 0) return failure("interrupted");
-        return {};
-    }
-
-private:
-    struct sigaction old_int_ {};
-    struct sigaction old_term_ {};
-};
 
 void run_spinner(const std::string& /*endpoint*/) {
     for (volatile std::uint64_t i = 0;;) i = i + 1;
@@ -285,17 +253,16 @@ Result<Report> AccuracyRun::report() {
     first.add(static_cast<double>(convergence_.round));
     add(first, "first_convergence", "rounds");
 
-    add_ratio(report, "single_cristian_idle", "spread_idle", Quantile::p99);
-    add_ratio(report, "single_cristian_loaded", "spread_loaded", Quantile::p99);
+    for (const Quantile quantile : {Quantile::p50, Quantile::p99}) {
+        add_ratio(report, "single_cristian_idle", "spread_idle", quantile);
+        add_ratio(report, "single_cristian_loaded", "spread_loaded", quantile);
+    }
     add_ratio(report, "tutorial_idle", "spread_idle");
     add_ratio(report, "clock_read", "clock_gettime");
     add_ratio(report, "spread_idle", "chrony_idle");
     add_ratio(report, "spread_idle", "chrony_idle", Quantile::p99);
     add_ratio(report, "offset_idle", "chrony_idle");
     add_ratio(report, "spread_idle", "single_cristian_idle");
-    if (!report.ratios.empty() && report.ratios.back().first == "spread_idle/single_cristian_idle") {
-        report.ratios.back().first = "spread_one_cristian_ratio";
-    }
     return report;
 }
 

@@ -77,7 +77,7 @@ CLI::App* add_accuracy(CLI::App& app, AccuracyOptions& options, bool& json) {
         "All methods run at the same time, so trust the ratios (at p50; _p99: at p99) before the figures.\n"
         "A spread is the worst pair of all clocks, while the other methods are judged by one clock alone, "
         "as\n"
-        "offset_* is; spread_one_cristian_ratio is spread_idle over single_cristian_idle.\n"
+        "offset_* is.\n"
         "Violations are instants at which two clocks were further apart than their bounds allow, or a slave\n"
         "and the master than the slave's, and clocks that left SYNCHRONIZED; none is right.\n\n"
         "Examples:\n"

@@ -77,14 +77,14 @@ int run(int argc, char** argv) {
     latency->add_option("--count", latency_options.count, "Counted probes of each path")
         ->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, kLatencyCountMax));
-    latency->add_flag("--curve", latency_options.curve, "Also with keys: encrypted and authenticated, over tcp");
+    latency->add_flag("--curve")->description("Changes nothing: poll_tcp_curve is always measured");
     latency->add_flag("--json", json, "One JSON object instead of the table");
     RecordOptions record_options;
     add_record_options(*latency, record_options);
     latency->footer(
         "Rows, each the round trip of a probe in microseconds:\n"
         "  poll_*    the product: POLL encoded, sent, answered by a real slave, REPLY decoded\n"
-        "  poll_tcp_curve  the same with keys (--curve)\n"
+        "  poll_tcp_curve  the same with keys: encrypted and authenticated\n"
         "  libzmq_*  bare ROUTER and DEALER with as many bytes each way\n"
         "  raw_tcp   bare blocking TCP sockets with as many bytes each way\n"
         "  *_tcp and *_ipc go to another process, *_inproc to another thread.\n"
@@ -121,6 +121,11 @@ int run(int argc, char** argv) {
     if (first.front() != '-' && std::none_of(known.begin(), known.end(), named)) {
         return usage_error("'" + std::string(first) + "' is no benchmark: " + allowed);
     }
+    const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
+    if (first.front() == '-' && std::find(options.begin(), options.end(), first) == options.end()) {
+        return usage_error("'" + std::string(first) + "' is not allowed here: --help, --version or a benchmark, with "
+                           "its options after it");
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {
@@ -134,6 +139,7 @@ int run(int argc, char** argv) {
     }
     if (takeover->parsed()) return print(run_takeover(takeover_options), json);
     if (simulate->parsed()) {
+        if (const auto there = check_simulate(simulate_options); !there) return usage_error(there.error());
         const auto report = run_simulate(simulate_options);
         const int code = print(report, json);
         return code == 0 && report->violations > 0 ? 1 : code;

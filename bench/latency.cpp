@@ -44,14 +44,10 @@ bool run_block(Lane& lane, std::uint64_t probes) {
 class Peers {
 public:
     /// All forks come before the first context.
-    Result<void> start(bool curve) {
-        if (curve) {
-            if (const auto made = make_bench_keys(); !made) return made;
-        }
-        std::vector<PeerProcess::Main> mains{run_slave_process, run_libzmq_process, run_raw_process,
-                                             run_slave_process, run_libzmq_process};
-        if (curve) mains.push_back(run_secured_slave_process);
-        for (const auto main : mains) {
+    Result<void> start() {
+        if (const auto made = make_bench_keys(); !made) return made;
+        for (const PeerProcess::Main main : {run_slave_process, run_libzmq_process, run_raw_process, run_slave_process,
+                                             run_libzmq_process, run_secured_slave_process}) {
             auto peer = PeerProcess::start(main);
             if (!peer) return failure(peer.error());
             processes_.push_back(std::move(*peer));
@@ -73,10 +69,7 @@ public:
             .and_then([&] { return add(make_libzmq_path(Wire::ipc, tag, &processes_[4])); })
             .and_then([&] { return add(make_poll_path(Wire::inproc, tag, nullptr)); })
             .and_then([&] { return add(make_libzmq_path(Wire::inproc, tag, nullptr)); })
-            .and_then([&]() -> Result<void> {
-                if (processes_.size() < 6) return {};
-                return add(make_poll_path(Wire::tcp_curve, tag, &processes_[5]));
-            });
+            .and_then([&] { return add(make_poll_path(Wire::tcp_curve, tag, &processes_[5])); });
     }
 
 private:
@@ -88,7 +81,7 @@ private:
 Result<Report> run_latency(const LatencyOptions& options) {
     const std::string placement = placement_text();
     Peers peers;
-    if (const auto started = peers.start(options.curve); !started) return failure(started.error());
+    if (const auto started = peers.start(); !started) return failure(started.error());
     place(End::here);
     std::vector<Lane> lanes;
     if (const auto opened = peers.open(lanes); !opened) return failure(opened.error());
@@ -126,10 +119,8 @@ Result<Report> run_latency(const LatencyOptions& options) {
     add_ratio(report, "poll_ipc", "libzmq_ipc");
     add_ratio(report, "poll_inproc", "libzmq_inproc");
     add_ratio(report, "poll_tcp", "raw_tcp");
-    if (options.curve) {
-        add_ratio(report, "poll_tcp_curve", "poll_tcp");
-        add_ratio(report, "poll_tcp_curve", "poll_tcp", Quantile::p99);
-    }
+    add_ratio(report, "poll_tcp_curve", "poll_tcp");
+    add_ratio(report, "poll_tcp_curve", "poll_tcp", Quantile::p99);
     return report;
 }
 

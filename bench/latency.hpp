@@ -15,7 +15,6 @@ namespace berkeley::bench {
 
 struct LatencyOptions {
     std::uint64_t count = 10'000;  ///< counted probes of each path
-    bool curve = false;             ///< one path more: poll_tcp_curve
 };
 
 inline constexpr std::uint64_t kLatencyCountMax = 10'000'000;

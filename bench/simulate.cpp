@@ -124,6 +124,26 @@ std::string scenario_list() {
     return text;
 }
 
+Result<void> check_simulate(const SimulateOptions& options) {
+    for (const auto& [name, path] : {std::pair{"--idle-delays", &options.idle_trace},
+                                     std::pair{"--loaded-delays", &options.loaded_trace}}) {
+        if (path->empty()) continue;
+        if (const auto trace = load_trace(*path); !trace) {
+            return failure(std::string(name) + ": " + trace.error() + ": a file of latency --record is allowed");
+        }
+    }
+    if (options.scenario.empty()) return {};
+    const sim::DelayTrace any(1, {Duration{0}, {{}}});
+    std::string names;
+    for (const sim::Scenario& scenario :
+         sim::scenarios(options.idle_trace.empty() ? nullptr : &any, options.loaded_trace.empty() ? nullptr : &any)) {
+        if (scenario.name == options.scenario) return {};
+        names += (names.empty() ? "" : ", ") + std::string(scenario.name);
+    }
+    return failure("--scenario: '" + options.scenario + "' is not allowed: one of " + names +
+                   " (those that replay need --idle-delays or --loaded-delays)");
+}
+
 Result<Report> run_simulate(const SimulateOptions& options) {
     if (options.slaves > 0) return run_large(options);
     std::optional<sim::DelayTrace> idle;
@@ -137,22 +157,16 @@ Result<Report> run_simulate(const SimulateOptions& options) {
     Report report;
     report.bench = "simulate";
     std::uint64_t node_rounds = 0;
-    bool found = false;
     const auto begin = Clock::now();
     for (const sim::Scenario& scenario : sim::scenarios(idle ? &*idle : nullptr, loaded ? &*loaded : nullptr)) {
         const std::string name(scenario.name);
         if (!options.scenario.empty() && options.scenario != name) continue;
-        found = true;
         const Tally tally = run_seeds(scenario, options);
         report.rows.push_back(tally.rms.row(name + "/rms", "us"));
         report.rows.push_back(tally.max.row(name + "/max", "us"));
         report.rows.push_back(tally.bound.row(name + "/bound", "us"));
         report.violations += tally.failed;
         node_rounds += tally.node_rounds;
-    }
-    if (!found) {
-        return failure("--scenario " + options.scenario + " is none of these (recorded ones need --idle-delays or "
-                       "--loaded-delays):\n" + scenario_list());
     }
     char speed[80];
     std::snprintf(speed, sizeof speed, "%.0f node-rounds/s", static_cast<double>(node_rounds) / seconds_since(begin));

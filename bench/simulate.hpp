@@ -25,6 +25,9 @@ inline constexpr std::uint64_t kSeedsMax = 1'000'000;
 inline constexpr std::uint32_t kSimulatedSlavesMax = 16'000;
 inline constexpr std::uint32_t kSimulatedRoundsMax = 1'000'000;
 
+/// Whether there is such a scenario, and its recordings; else a line that names the option and what is allowed.
+[[nodiscard]] Result<void> check_simulate(const SimulateOptions& options);
+
 /// Violations: runs that broke a promise or a limit; each is told on stderr, with its seed.
 [[nodiscard]] Result<Report> run_simulate(const SimulateOptions& options);
 

@@ -13,6 +13,7 @@
 #include "bench/accuracy_clocks.hpp"
 #include "bench/child_process.hpp"
 #include "bench/event_tail.hpp"
+#include "bench/interrupt_guard.hpp"
 #include "io/os_clock.hpp"
 
 namespace berkeley::bench {
@@ -125,6 +126,7 @@ Result<void> TakeoverRun::launch(Node& node, std::vector<std::string> more) {
 Result<Json> TakeoverRun::await(Node& node, const std::function<bool(const Json&)>& wanted) {
     const TrueTime end = true_now() + kStartPatience;
     while (true_now() < end) {
+        if (const auto go_on = InterruptGuard::check(); !go_on) return failure(go_on.error());
         for (const Json& event : node.events->take()) {
             if (event["event"] == "role") node.role = event["role"];
             if (event["event"] == "role") term_ = std::max(term_, event["term"].get<std::uint64_t>());
@@ -199,6 +201,7 @@ Result<void> TakeoverRun::settle() {
                          Duration{static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(options_.interval.count())))};
     widest_ns_ = 0;
     while (true_now() < end) {
+        if (auto go_on = InterruptGuard::check(); !go_on) return go_on;
         if (end - true_now() < kWatched) look(*watch);
         std::this_thread::sleep_for(kLook);
     }
@@ -257,6 +260,7 @@ Result<void> TakeoverRun::kill_one() {
     const TrueTime end = true_now() + kWatched;
     const TrueTime patience = true_now() + seconds{10};
     while (true_now() < end || (missing > 0 && true_now() < patience)) {
+        if (auto go_on = InterruptGuard::check(); !go_on) return go_on;
         look(*watch);
         const auto after = [&](const Json& e) {
             return static_cast<double>(e["raw_ns"].get<std::int64_t>() - killed_ns) * 1e-6;
@@ -305,6 +309,7 @@ Result<void> TakeoverRun::run() {
 }  // namespace
 
 Result<Report> run_takeover(const TakeoverOptions& options) {
+    const InterruptGuard guard;
     std::vector<Profile> profiles;
     if (options.default_profile) profiles.push_back({"default", {}});
     if (options.fast_profile) {
@@ -323,6 +328,13 @@ Result<Report> run_takeover(const TakeoverOptions& options) {
         if (const auto ran = run.run(); !ran) return failure(ran.error());
         run.into(report);
         done += options.kills;
+    }
+    for (const Quantile quantile : {Quantile::p50, Quantile::p99}) {
+        add_ratio(report, "first_heartbeat_fast", "first_heartbeat_default", quantile);
+        add_ratio(report, "first_correction_fast", "first_correction_default", quantile);
+        for (const Profile& profile : profiles) {
+            add_ratio(report, "spread_through_" + profile.name, "spread_before_" + profile.name, quantile);
+        }
     }
     return report;
 }

@@ -44,7 +44,8 @@ Result<Message> Asker::ask(const Body& question, const std::function<bool(const 
     // Why the handshake failed, where it did.
     for (const std::string& line : transport_->take_notes()) return failure("no answer from " + target_.poll + ": " + line);
     return failure("no answer from " + target_.poll + " within " + duration_text(target_.timeout) +
-                   (foreign_ ? ": it answers for another cluster, see --cluster" : ""));
+                   (foreign_ ? ": it answers for another cluster, see --cluster"
+                             : ": is a master or standby of cluster '" + target_.cluster.str() + "' there?"));
 }
 
 bool Asker::await(const std::function<bool(const Message&)>& fits, RawTime end, Message& answer) {

@@ -85,11 +85,11 @@ int run_watch(const TargetText& text, const std::string& duration, bool json) {
     return done ? 0 : fail(done.error());
 }
 
-int run_step_down(const TargetText& text, const std::string& to) {
+int run_step_down(const TargetText& text, const std::optional<std::string>& to) {
     const auto targets = text.parse();
     if (!targets) return usage_error(targets.error());
-    if (!to.empty() && !is_valid_name(to)) return usage_error("--to: the id of a standby is allowed, such as m2");
-    const auto done = step_down(targets->front(), *NodeId::from(to));
+    if (to && !is_valid_name(*to)) return usage_error("--to: the id of a standby is allowed, such as m2");
+    const auto done = step_down(targets->front(), to ? *NodeId::from(*to) : NodeId{});
     return done ? print(*done + "\n") : fail(done.error());
 }
 
@@ -168,7 +168,7 @@ int run(int argc, char** argv) {
     watching->add_option("--for", watch_for, "End after this long")->type_name("DURATION")->capture_default_str();
     watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
     CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
-    std::string to;
+    std::optional<std::string> to;
     target.add_to(*stepping, false);
     stepping->add_option("--to", to, "The standby that is to lead; else the best")->type_name("ID");
     CLI::App* forcing = app.add_subcommand(
@@ -185,6 +185,9 @@ int run(int argc, char** argv) {
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
     clock->add_option("--watch", watch, "Go on for this long and print the widest spread seen")->capture_default_str();
     clock->add_flag("--json", json, "One JSON object instead of a table");
+    clock->footer("`disruption` in --json counts every time at which the page's clock may have jumped since its file was\n"
+                  "made: its first synchronization and each restart of the node too. `disruptions` of berkeleyctl status\n"
+                  "counts only what befell a clock that was synchronized. An unknown bound is null.");
     CLI::App* generating = app.add_subcommand("keygen", "Make a key pair: ID.secret and ID.key");
     std::string key_id;
     std::string role = "slave";
@@ -209,6 +212,12 @@ int run(int argc, char** argv) {
     if (!command.empty() && command.front() != '-' && std::none_of(commands.begin(), commands.end(), named)) {
         return usage_error("'" + std::string(command.substr(0, 60)) +
                            "' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed");
+    }
+    // CLI11 would only say that a command is missing.
+    const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
+    if (!command.empty() && command.front() == '-' && std::find(options.begin(), options.end(), command) == options.end()) {
+        return usage_error("'" + std::string(command.substr(0, 60)) +
+                           "' is not allowed here: --help, --version or a command, with its options after it");
     }
     try {
         app.parse(argc, argv);

@@ -114,9 +114,10 @@ std::string as_table(const ClockComparison& comparison) {
 std::string as_json(const ClockComparison& comparison) {
     nlohmann::ordered_json json{{"spread_ns", comparison.spread_ns}, {"pages", nlohmann::ordered_json::array()}};
     for (const PageReading& page : comparison.pages) {
+        const auto bound = known_bound_ns(Duration{page.bound_ns});
         json["pages"].push_back({{"path", page.path},
                                  {"now_ns", page.now_ns},
-                                 {"bound_ns", page.bound_ns},
+                                 {"bound_ns", bound ? nlohmann::ordered_json(*bound) : nlohmann::ordered_json(nullptr)},
                                  {"status", status_text(page.status)},
                                  {"term", page.term},
                                  {"disruption", page.disruption}});

@@ -35,6 +35,10 @@ Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, cons
     if (!state) return failure(state.error());
     if (!*state) return failure(state_dir.string() + " holds no state: such a node needs no force to found a cluster");
     SavedState& saved = **state;
+    if (!saved.id.empty() && saved.id != id) {
+        return failure(state_dir.string() + " holds the state of '" + saved.id.str() + "', not of '" + id.str() + "'");
+    }
+    saved.id = id;
     saved.term += kTermsSkipped;
     saved.voted_for = NodeId{};
     saved.committee = {saved.term, 1, {{id, saved.incarnation}}};

@@ -28,6 +28,11 @@ std::string committee_text(const StatusAnswer& a) {
     return text.empty() ? " none" : text;
 }
 
+nlohmann::ordered_json bound_json(Duration bound) {
+    const auto known = known_bound_ns(bound);
+    return known ? nlohmann::ordered_json(*known) : nlohmann::ordered_json(nullptr);
+}
+
 }  // namespace
 
 Result<StatusReport> ask_status(const Target& target) {
@@ -93,7 +98,7 @@ std::string as_json(const StatusReport& report) {
                                 {"round", a.round},
                                 {"state", to_string(a.state)},
                                 {"status", to_string(a.status)},
-                                {"bound_ns", a.bound.count()},
+                                {"bound_ns", bound_json(a.bound)},
                                 {"cluster_ns", to_ns(a.cluster_time)},
                                 {"disruptions", a.disruptions},
                                 {"lease_left_ns", a.lease_left.count()},
@@ -115,7 +120,7 @@ std::string as_json(const StatusReport& report) {
                                    {"outlier", m.outlier},
                                    {"offset_ns", m.offset.count()},
                                    {"delay_ns", m.delay.count()},
-                                   {"bound_ns", m.bound.count()},
+                                   {"bound_ns", bound_json(m.bound)},
                                    {"freq_ppb", m.freq_ppb},
                                    {"last_seen_ns", m.last_seen.count()}});
     }

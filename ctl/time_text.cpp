@@ -18,7 +18,12 @@ std::string time_text(ClusterTime t) {
 }
 
 std::string bound_text(Duration bound) {
-    return bound > std::chrono::hours{24 * 365} ? std::string{"unknown"} : duration_text(bound);
+    return known_bound_ns(bound) ? duration_text(bound) : std::string{"unknown"};
+}
+
+std::optional<std::int64_t> known_bound_ns(Duration bound) {
+    if (bound > std::chrono::hours{24 * 365}) return std::nullopt;
+    return bound.count();
 }
 
 }  // namespace berkeley::ctl

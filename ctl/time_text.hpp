@@ -1,6 +1,8 @@
 // Times and bounds as berkeleyctl prints them. Thread-safe.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/time.hpp"
@@ -12,5 +14,8 @@ std::string time_text(ClusterTime t);
 
 /// "84 us"; "unknown" for the bound of a clock that was never synchronised.
 std::string bound_text(Duration bound);
+
+/// For JSON; nothing for such a bound.
+std::optional<std::int64_t> known_bound_ns(Duration bound);
 
 }  // namespace berkeley::ctl

@@ -70,7 +70,7 @@ Result<void> watch(const WatchQuery& query) {
             for (const CandidateInfo& info : report->answer.candidates) {
                 const auto known = [&](const Target& t) { return t.poll == info.poll.view(); };
                 if (targets.size() < kMaxCandidates && std::none_of(targets.begin(), targets.end(), known)) {
-                    targets.push_back({info.poll.str(), target.cluster, target.timeout});
+                    targets.push_back({info.poll.str(), target.cluster, target.timeout, target.credentials});
                 }
             }
         }

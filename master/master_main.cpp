@@ -1,7 +1,5 @@
 // berkeley-master: a candidate: the master of the cluster, or a standby that is ready to become it.
 
-#include <cstdio>
-
 #include "io/endpoint.hpp"
 #include "master/candidate_core.hpp"
 #include "slave/node_shell.hpp"
@@ -59,10 +57,7 @@ Result<CandidateInfo> bind_all(const MasterOptions& options, NodeShell& shell, N
 }
 
 int run(const MasterOptions& options) {
-    const auto fail = [](const std::string& line) {
-        std::fprintf(stderr, "berkeley-master: %s\n", line.c_str());
-        return 1;
-    };
+    const auto fail = [&](const std::string& line) { return fail_start(options.node, "berkeley-master", line); };
     auto shell = NodeShell::create(options.node);
     if (!shell) return fail(shell.error());
     NamedEndpoints endpoints;

@@ -3,7 +3,10 @@
 #include <sys/random.h>
 
 #include <csignal>
+#include <cstdio>
 #include <ctime>
+
+#include "io/event_json.hpp"
 
 namespace berkeley {
 
@@ -43,7 +46,24 @@ struct Overload : Ts... {
 template <class... Ts>
 Overload(Ts...) -> Overload<Ts...>;
 
+/// The machine's clock, with the injected offset.
+ClusterTime machine_time(const NodeOptions& options) {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return from_ns<ClusterTime>(std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec) + options.clock_offset;
+}
+
 }  // namespace
+
+int fail_start(const NodeOptions& options, std::string_view program, const std::string& why) {
+    std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(program.size()), program.data(), why.c_str());
+    if (options.json) {
+        const EventStamp stamp{0, true_now(), machine_time(options)};
+        std::fprintf(stdout, "%s\n", exit_json(1, why, options.id, stamp).c_str());
+        std::fflush(stdout);
+    }
+    return 1;
+}
 
 NodeShell::NodeShell(const NodeOptions& options)
     : options_(options),
@@ -61,6 +81,12 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options)
     if (!saved) return failure(saved.error());
     if (*saved) {
         shell->saved_ = **saved;
+        // Under another name its promises would bind nobody, and the committee would wait for the old one for ever.
+        const NodeId& owner = shell->saved_.id;
+        if (!owner.empty() && owner != options.id && !options.id_is_of_process) {
+            return failure(options.state_dir.string() + ": holds the state of '" + owner.str() + "', not of '" +
+                           options.id.str() + "': give each --id a --state-dir of its own");
+        }
     } else {
         shell->saved_.incarnation = random_word();
     }
@@ -88,11 +114,7 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options)
     return shell;
 }
 
-ClusterTime NodeShell::initial_time() const {
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return from_ns<ClusterTime>(std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec) + options_.clock_offset;
-}
+ClusterTime NodeShell::initial_time() const { return machine_time(options_); }
 
 Prng NodeShell::seeded() const { return Prng{random_word()}; }
 
@@ -126,7 +148,7 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
         }
     }
     // A voter that never comes back under its name would only be missing.
-    if (!options_.id_given) node.slave().elector().disable();
+    if (options_.id_is_of_process) node.slave().elector().disable();
     node.start(now(), actions);
     log_.ready(endpoints, stamp(node));
     carry_out(node, actions);
@@ -292,6 +314,7 @@ Result<void> NodeShell::follow(const Node& node) {
 
 Result<void> NodeShell::save(const Node& node) {
     const SavedRate rate = node.slave().discipline().rate_to_save();
+    saved_.id = options_.id;
     saved_.freq_ppb = rate.ppb;
     saved_.freq_skew_ppb = rate.skew_ppb;
     saved_.candidates = node.slave().known_candidates();

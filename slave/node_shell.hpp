@@ -38,6 +38,9 @@ public:
     virtual const SlaveCore& slave() const = 0;
 };
 
+/// A start that failed, told on stderr and, where events are wanted, as an `exit` event; returns the exit code.
+int fail_start(const NodeOptions& options, std::string_view program, const std::string& why);
+
 class NodeShell {
 public:
     /// Opens state, sockets' context, page and log. The error is one line.

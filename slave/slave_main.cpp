@@ -1,7 +1,5 @@
 // berkeley-slave: one clock of the cluster.
 
-#include <cstdio>
-
 #include "slave/node_shell.hpp"
 
 namespace berkeley {
@@ -28,10 +26,7 @@ private:
 
 int run(const SlaveOptions& options) {
     auto shell = NodeShell::create(options.node);
-    if (!shell) {
-        std::fprintf(stderr, "berkeley-slave: %s\n", shell.error().c_str());
-        return 1;
-    }
+    if (!shell) return fail_start(options.node, "berkeley-slave", shell.error());
     SlaveCoreOptions core = (*shell)->core_options();
     core.masters = options.masters;
     NamedEndpoints endpoints;

@@ -46,6 +46,12 @@ constexpr int kHeartbeatsPerTimeout = 3;
     throw CLI::ValidationError(option, why);
 }
 
+/// std::from_chars knows no plus sign, by which people say that they mean this direction.
+std::string_view without_plus(std::string_view text) {
+    const bool plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
+    return plus ? text.substr(1) : text;
+}
+
 struct DurationRange {
     Duration least;
     Duration most;
@@ -64,7 +70,7 @@ void add_duration(CLI::App& app, const std::string& name, Duration& target, Dura
                }
                target = *value;
            },
-           help)
+           fmt::format("{} ({} to {})", help, duration_literal(range.least), duration_literal(range.most)))
         ->type_name("TIME")
         ->default_str(duration_literal(target));
 }
@@ -74,17 +80,18 @@ void add_integer(CLI::App& app, const std::string& name, Integer& target, std::i
                  std::int64_t most, const std::string& help) {
     app.add_option_function<std::string>(
            name,
-           [&target, name, least, most](const std::string& text) {
+           [&target, name, least, most](const std::string& given) {
+               const std::string_view text = without_plus(given);
                std::int64_t value = 0;
                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
                if (error != std::errc{} || end != text.data() + text.size() || value < least ||
                    value > most) {
-                   reject(name, fmt::format("'{}' is not allowed: a whole number from {} to {}", text, least,
+                   reject(name, fmt::format("'{}' is not allowed: a whole number from {} to {}", given, least,
                                             most));
                }
                target = static_cast<Integer>(value);
            },
-           help)
+           fmt::format("{} ({} to {})", help, least, most))
         ->type_name("N")
         ->default_str(std::to_string(target));
 }
@@ -94,17 +101,18 @@ void add_rate(CLI::App& app, const std::string& name, std::int64_t& target_ppb, 
               const std::string& help) {
     app.add_option_function<std::string>(
            name,
-           [&target_ppb, name, least, most](const std::string& text) {
+           [&target_ppb, name, least, most](const std::string& given) {
+               const std::string_view text = without_plus(given);
                double ppm = 0;
                const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ppm);
                if (error != std::errc{} || end != text.data() + text.size() ||
                    !(ppm >= least && ppm <= most)) {
-                   reject(name, fmt::format("'{}' is not allowed: parts per million, from {} to {}", text,
+                   reject(name, fmt::format("'{}' is not allowed: parts per million, from {} to {}", given,
                                             least, most));
                }
                target_ppb = std::llround(ppm * 1000);
            },
-           help)
+           fmt::format("{} ({} to {})", help, least, most))
         ->type_name("PPM")
         ->default_str(fmt::format("{}", static_cast<double>(target_ppb) / 1000));
 }
@@ -133,7 +141,10 @@ void add_choice(CLI::App& app, const std::string& name, Value& target,
                 std::vector<std::pair<std::string, Value>> choices, const std::string& help) {
     std::string allowed;
     std::string current;
+    std::vector<Value> told;
     for (const auto& [text, value] : choices) {
+        if (std::find(told.begin(), told.end(), value) != told.end()) continue;  // another word for the same
+        told.push_back(value);
         allowed += (allowed.empty() ? "" : ", ") + text;
         if (value == target) current = text;
     }
@@ -252,6 +263,7 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
                          {{"debug", LogLevel::debug},
                           {"info", LogLevel::info},
                           {"warning", LogLevel::warning},
+                          {"warn", LogLevel::warning},
                           {"error", LogLevel::error},
                           {"off", LogLevel::off}},
                          "How much to say on stderr");
@@ -283,7 +295,7 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
     node.credentials = std::move(*credentials);
     if (node.credentials && node.insecure) reject("--insecure", "does not go with keys: leave one of them out");
     node.id = node.credentials ? node.credentials->id : raw.id.value_or(node_id(default_id));
-    node.id_given = node.credentials || raw.id || use != SecurityUse::connect;
+    node.id_is_of_process = use == SecurityUse::connect && !raw.id && !node.credentials;
     node.cluster = raw.cluster.value_or(ClusterName::from("default").value());
     if (node.heartbeat_timeout < kHeartbeatsPerTimeout * node.heartbeat_interval) {
         reject("--heartbeat-timeout",
@@ -302,6 +314,10 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
     }
     if (raw.state_dir) {
         node.state_dir = *raw.state_dir;
+        std::error_code ignored;
+        if (std::filesystem::exists(node.state_dir, ignored) && !std::filesystem::is_directory(node.state_dir, ignored)) {
+            reject("--state-dir", "'" + *raw.state_dir + "' is no directory: a directory is allowed, which need not exist");
+        }
     } else {
         auto directory = default_state_dir(node.cluster, node.id);
         if (!directory) reject("--state-dir", directory.error());
@@ -415,6 +431,15 @@ struct Pass {
     }
 
     void parse(std::vector<std::string> arguments) {
+        // CLI11 takes any number behind a flag for yes.
+        for (const std::string& argument : arguments) {
+            const auto equals = argument.find('=');
+            const CLI::Option* option =
+                equals == std::string::npos ? nullptr : app.get_option_no_throw(argument.substr(0, equals));
+            if (option != nullptr && option->get_items_expected_max() == 0) {
+                reject(argument.substr(0, equals), "it is allowed without a value only");
+            }
+        }
         std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
         app.parse(std::move(arguments));
     }
@@ -441,7 +466,13 @@ Parsed<Options> parse(const Program<Options>& program, int argc, const char* con
     } catch (const CLI::ExtrasError& error) {
         return usage_error(program.name, error, ": the options of --help are allowed");
     } catch (const CLI::ArgumentMismatch& error) {
-        return usage_error(program.name, error, ": it is allowed once, with one value");
+        const std::string_view text = error.what();
+        const CLI::Option* option = first.app.get_option_no_throw(std::string(text.substr(0, text.find(':'))));
+        const bool repeatable =
+            option != nullptr && option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+        return usage_error(program.name, error,
+                           repeatable ? ": it is allowed several times, each with one value"
+                                      : ": it is allowed once, with one value");
     } catch (const CLI::ConversionError& error) {
         return usage_error(program.name, error, ": it is allowed without a value only");
     } catch (const std::exception& error) {

@@ -26,7 +26,7 @@ enum class ClockKind : std::uint8_t { virtual_clock, system_clock };
 
 struct NodeOptions {
     NodeId id;
-    bool id_given = true;  ///< or made up for this process: nobody will see that name again
+    bool id_is_of_process = false;  ///< made up for this run: none was given, and a slave has no other
     ClusterName cluster;
     ClockKind clock = ClockKind::virtual_clock;
     Duration clock_offset{0};          ///< injected

@@ -65,6 +65,7 @@ Json to_json(const SavedState& state) {
         voters.push_back({{"id", v.id.view()}, {"incarnation", v.incarnation}});
     }
     return {{"format", kFormat},
+            {"id", state.id.view()},
             {"term", state.term},
             {"voted_for", state.voted_for.view()},
             {"incarnation", state.incarnation},
@@ -102,6 +103,7 @@ Integer read_integer(const Json& value) {
 
 SavedState from_json(const Json& json) {
     SavedState state;
+    if (json.contains("id")) state.id = read_name(json.at("id"), true);
     state.term = read_integer<Term>(json.at("term"));
     state.voted_for = read_name(json.at("voted_for"), true);
     state.incarnation = read_integer<Incarnation>(json.at("incarnation"));

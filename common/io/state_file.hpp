@@ -18,6 +18,7 @@
 namespace berkeley {
 
 struct SavedState {
+    NodeId id;  ///< whose state it is; empty: it was saved before that was told
     Term term = 0;
     Incarnation incarnation = 0;
     std::int64_t freq_ppb = 0;

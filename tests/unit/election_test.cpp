@@ -367,8 +367,8 @@ TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
     EXPECT_EQ(elector.committee(), Committee{});
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;
-    for (const char* id : {"s1", theirs.voters[1].id.str().c_str()}) {
-        election.on_committee({node_id(id), 1}, theirs, 5, at + milliseconds{1});
+    for (const NodeId& id : {node_id("s1"), theirs.voters[1].id, node_id("s1")}) {
+        election.on_committee({id, 1}, theirs, 5, at + (id == node_id("s1") ? milliseconds{1} : milliseconds{1300}));
     }
     EXPECT_EQ(elector.committee(), theirs) << "the members' cluster, not one beside it";
 }
