@@ -1,6 +1,7 @@
 #include "io/transport.hpp"
 
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -11,6 +12,7 @@
 #include <cassert>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -84,6 +86,15 @@ sigset_t handled_signals() {
     sigemptyset(&set);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
     return set;
+}
+
+/// libzmq counts the routing ids of a ROUTER's peers up from rand(), which nobody seeds, but takes any id that a peer
+/// chooses for itself; it aborts where it comes to one that is taken. So nobody may know where it begins.
+bool seed_routing_ids() {
+    unsigned seed = 0;
+    if (::getrandom(&seed, sizeof seed, 0) != sizeof seed) return false;
+    std::srand(seed);
+    return true;
 }
 
 }  // namespace
@@ -447,6 +458,7 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
         if (options.share_context_with != nullptr) {
             impl->context = options.share_context_with->impl_->context;
         } else {
+            if (!seed_routing_ids()) return failure(std::string("getrandom: ") + std::strerror(errno));
             impl->context = std::make_shared<zmq::context_t>(1);
             impl->context->set(zmq::ctxopt::max_sockets, kMaxSockets);
         }

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <functional>
@@ -349,6 +350,27 @@ TEST_F(SecureTransportTest, SilentConnectionsPushOutEachOtherAndNobodyElse) {
     })) << drops_["crowded-handshake"];
     EXPECT_TRUE(speaks(*slave, "during"));
     EXPECT_TRUE(sound()) << "a new connection is served while silent ones hold all places";
+}
+
+TEST(RoutingIds, BeginWhereNobodyCanForeseeIt) {
+    const auto first_route = [] {
+        std::srand(1);  // as in a process that seeds nothing
+        const auto server = Transport::create({kClock}).value();
+        const auto peer = Transport::create({kClock}).value();
+        EXPECT_TRUE(peer->connect_link(0, server->bind_poll("tcp://127.0.0.1:0")->view()).has_value());
+        Inbound in;
+        const RawTime end = kClock.now() + kPatience;
+        while (!server->receive(in) && kClock.now() < end) {
+            Encoded message = encoded("hello");
+            static_cast<void>(peer->send(Link{0}, message));
+            server->wait(1ms);
+        }
+        return in.route;
+    };
+    const Route known = 0x6b8b4567;  // what rand() begins with
+    const Route one = first_route();
+    EXPECT_NE(one, known);
+    EXPECT_NE(one, first_route());
 }
 
 TEST(SecureServer, WithoutALivingZapHandlerNobodyGetsIn) {
