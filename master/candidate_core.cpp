@@ -108,7 +108,8 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
             if (hello.candidate || believes(sender, message.header.term, now)) {
                 election_.on_term(message.header.term, hello.leader, now);
             }
-            election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term, now);
+            election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term,
+                                   master_.roster().size(), now);
             return;
         case Roster::Claim::pending:
             return;

@@ -176,7 +176,7 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     if (news && !leads() && !leader.empty() && leader != elector_.options().id) follow(leader, now);
 }
 
-void Election::on_committee(const Voter& from, const Committee& committee, Term term, RawTime now) {
+void Election::on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members, RawTime now) {
     if (committee.voters.empty()) return;
     if (!elector_.committee().voters.empty() && !founded_) return hear_of(from, committee, now);
     const ElectorOptions& self = elector_.options();
@@ -184,7 +184,7 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     if (elector_.term() == 0 && std::max(term, committee.term) > kTermToldFirstMax) return;
     // A cluster of this node alone, in an earlier life: only its term is to be left behind.
     if (std::all_of(committee.voters.begin(), committee.voters.end(), [&](const Voter& v) { return v.id == self.id; })) return;
-    if (!believed(from, committee, now)) return;
+    if (!believed(from, committee, members, now)) return;
     told_.clear();
     told_since_.reset();
     elector_.observe(std::max(term, committee.term));
@@ -193,9 +193,11 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     elector_.replace(committee);
 }
 
-/// Told alike by a majority of its own voters, and by most of those that tell of any: else one that lies could put voters
+/// Told alike by a majority of its own voters, by a third of the members or several, and by most of those that tell of any: else one that lies could put voters
 /// in its way that do not exist.
-bool Election::believed(const Voter& from, const Committee& committee, RawTime now) {
+bool Election::believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now) {
+    // Of a large cluster few are voters.
+    constexpr std::size_t kEnough = 3;
     constexpr std::size_t kTellersMax = 4 * kMaxCommittee;
     if (!contains(committee, from.id, from.incarnation)) return false;
     if (!told_.contains(from.id) && told_.size() >= kTellersMax) return false;
@@ -204,6 +206,7 @@ bool Election::believed(const Voter& from, const Committee& committee, RawTime n
     const auto alike = static_cast<std::size_t>(std::count_if(told_.begin(), told_.end(), [&](const auto& told) {
         return told.second.second == committee && contains(committee, told.first, told.second.first);
     }));
+    if (alike < kEnough && 3 * alike < members) return false;
     return now - *told_since_ >= kToldWait && alike >= majority(committee) && 2 * alike > told_.size();
 }
 

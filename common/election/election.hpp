@@ -62,7 +62,8 @@ public:
     /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is theirs.
     /// A standby that missed changes learns of them too, once enough voters tell the same (docs/FAILOVER.md): without
     /// the master, whose word they are, nobody else would tell it, and it could not be elected any more.
-    void on_committee(const Voter& from, const Committee& committee, Term term, RawTime now);
+    /// `members`: of the roster.
+    void on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members, RawTime now);
     /// Whether this node's vote is sought now from that one.
     bool asks(const NodeId& voter) const;
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
@@ -112,7 +113,7 @@ private:
     void follow(const NodeId& leader, RawTime now);
     void listen(std::string reason, RawTime now);
     void hear_of(const Voter& from, const Committee& committee, RawTime now);
-    bool believed(const Voter& from, const Committee& committee, RawTime now);
+    bool believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now);
     void arm(RawTime now, int timeouts = 1);
     Duration patience(int timeouts);
 

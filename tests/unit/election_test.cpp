@@ -56,8 +56,8 @@ TEST(Election, LoneMasterFoundsTheClusterOnceItsMembersWouldHaveGreetedIt) {
     Node m1("m1");
     EXPECT_EQ(m1.election.role(), Role::listen);
     const RawTime at = m1.run(kStart + seconds{5});
-    EXPECT_GE(at - kStart, milliseconds{1250});
-    EXPECT_LE(at - kStart, milliseconds{1300});
+    EXPECT_GE(at - kStart, milliseconds{2250});
+    EXPECT_LE(at - kStart, milliseconds{2300});
     EXPECT_EQ(m1.election.role(), Role::warmup);
     EXPECT_EQ(m1.election.term(), 1U);
     EXPECT_TRUE(m1.election.has_lease(at));
@@ -182,8 +182,8 @@ TEST(Election, LeaderThatNobodyAnswersLeadsNoLonger) {
 
 TEST(Election, LeaderStepsDownForAHigherTermOnly) {
     Node m1("m1");
-    m1.run(kStart + seconds{2});
-    const RawTime now = kStart + seconds{2};
+    m1.run(kStart + seconds{3});
+    const RawTime now = kStart + seconds{3};
     m1.hear("m2", 0, now);
     EXPECT_TRUE(m1.election.leads());
     m1.hear("m2", 2, now);
@@ -194,9 +194,9 @@ TEST(Election, LeaderStepsDownForAHigherTermOnly) {
 
 TEST(Election, RefusalFromANewerTermEndsTheLeadership) {
     Node m1("m1");
-    m1.run(kStart + seconds{2});
+    m1.run(kStart + seconds{3});
     ASSERT_TRUE(m1.election.leads());
-    m1.election.on_term(9, NodeId{}, kStart + seconds{2});
+    m1.election.on_term(9, NodeId{}, kStart + seconds{3});
     EXPECT_EQ(m1.election.role(), Role::listen);
     EXPECT_EQ(m1.election.term(), 9U);
 }
@@ -238,18 +238,37 @@ TEST(Election, RestartedMasterOfACommitteeFoundsNothing) {
 
 TEST(Election, MasterWithoutStateYieldsToTheClusterThatItsMembersRemember) {
     Node m1("m1", false);
-    m1.run(kStart + seconds{2});
+    m1.run(kStart + seconds{3});
     ASSERT_TRUE(m1.election.leads());
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;  // this node's earlier life
-    m1.election.on_committee({node_id("s1"), 1}, theirs, 6, kStart + seconds{2});
-    m1.election.on_committee({node_id("x"), 1}, theirs, 6, kStart + seconds{2});
+    m1.election.on_committee({node_id("s1"), 1}, theirs, 6, 4, kStart + seconds{3});
+    m1.election.on_committee({node_id("x"), 1}, theirs, 6, 4, kStart + seconds{3});
     EXPECT_TRUE(m1.election.leads()) << "one voter of three, and a stranger to them, are not enough";
-    m1.election.on_committee({theirs.voters[1].id, 1}, theirs, 6, kStart + seconds{4});
+    m1.election.on_committee({theirs.voters[1].id, 1}, theirs, 6, 4, kStart + seconds{5});
     EXPECT_FALSE(m1.election.leads());
     EXPECT_EQ(m1.elector.committee(), theirs);
     m1.run(kStart + seconds{9});
     EXPECT_EQ(m1.ballots.at(0).term, 7U);
+}
+
+TEST(Election, AFounderBesideAClusterThatLivesIsNeverElectedThereByItselfAlone) {
+    Node m1("m1", false);
+    m1.run(kStart + seconds{3});
+    ASSERT_TRUE(m1.election.leads());
+    // A member's greeting: it follows m2 in a later term, and knows no committee.
+    m1.election.on_term(2, node_id("m2"), kStart + seconds{3});
+    EXPECT_FALSE(m1.election.leads());
+    EXPECT_EQ(m1.elector.committee(), Committee{}) << "of itself alone it would have elected itself";
+    EXPECT_EQ(m1.run(kStart + seconds{4}), RawTime::max());
+}
+
+TEST(Election, AVoterThatSawATermWithoutVotingInItMayStillVote) {
+    Elector elector({.id = node_id("s1"), .incarnation = 1}, {.term = 3, .voted_for = {}, .committee = three()}, kStart);
+    elector.observe(4);
+    const VoteRequest request{.incarnation = 1, .committee_term = three().term, .committee_version = three().version};
+    EXPECT_EQ(elector.judge(node_id("m2"), 4, request, kStart + seconds{5}), "");
+    EXPECT_EQ(elector.judge(node_id("m1"), 4, request, kStart + seconds{5}), "voted already");
 }
 
 TEST(Election, VotersThatDoNotExistAreNotPutInTheWayOfANewMasterByOneSlave) {
@@ -257,13 +276,13 @@ TEST(Election, VotersThatDoNotExistAreNotPutInTheWayOfANewMasterByOneSlave) {
     const Committee itself{5, 1, {{node_id("liar"), 1}}};
     for (const Committee& told : {ghosts, itself}) {
         Node m1("m1", false);
-        for (RawTime at = kStart; at < kStart + seconds{1}; at += std::chrono::milliseconds{250}) {
-            m1.election.on_committee({node_id("liar"), 1}, told, 5, at);
+        for (RawTime at = kStart; at < kStart + seconds{2}; at += std::chrono::milliseconds{250}) {
+            m1.election.on_committee({node_id("liar"), 1}, told, 5, 4, at);
         }
         EXPECT_EQ(m1.elector.committee(), Committee{});
         EXPECT_NE(m1.run(kStart + seconds{10}), RawTime::max());
         EXPECT_TRUE(m1.election.leads()) << "it founds when the word is not repeated";
-        m1.election.on_committee({node_id("liar"), 1}, told, 5, kStart + seconds{11});
+        m1.election.on_committee({node_id("liar"), 1}, told, 5, 4, kStart + seconds{11});
         EXPECT_TRUE(m1.election.leads());
     }
 }
@@ -272,7 +291,7 @@ TEST(Election, ACommitteeOfATermThatNobodyKnowsIsNotLearnt) {
     Committee forged = three();
     forged.term = 1'000'000;
     Node m2("m2", true, {.term = 3, .voted_for = {}, .committee = three()});
-    m2.election.on_committee({node_id("s1"), 1}, forged, 3, kStart);
+    m2.election.on_committee({node_id("s1"), 1}, forged, 3, 4, kStart);
     EXPECT_EQ(m2.elector.committee(), three());
 }
 
@@ -280,7 +299,7 @@ TEST(Election, CommitteeOfATermTooFarAheadIsNobodysCluster) {
     // A fresh candidate takes its members' word for the cluster; one that no election can ever follow is none.
     for (const Term term : {kTermMax, kTermFirstMax + 1}) {
         Node m1("m1");
-        m1.election.on_committee({node_id("s1"), 1}, {term, 1, three().voters}, 1, kStart);
+        m1.election.on_committee({node_id("s1"), 1}, {term, 1, three().voters}, 1, 4, kStart);
         EXPECT_EQ(m1.elector.committee(), Committee{});
         EXPECT_NE(m1.run(kStart + seconds{5}), RawTime::max());
         EXPECT_EQ(m1.election.role(), Role::warmup);
@@ -294,13 +313,13 @@ TEST(Election, StandbyLearnsOfALaterCommitteeWhenMostVotersTellTheSame) {
     const Voter m1{node_id("m1"), 1};
     const Voter s1{node_id("s1"), 1};
     Node m2("m2", true, memory);
-    m2.election.on_committee(s1, forged, 1, kStart);
-    m2.election.on_committee(s1, later, 1, kStart);
-    m2.election.on_committee({node_id("m1"), 2}, later, 1, kStart);  // nor is another life of one
-    m2.election.on_committee(m1, forged, 1, kStart);
-    m2.election.on_committee({node_id("s3"), 1}, later, 1, kStart);  // nor a voter of either
+    m2.election.on_committee(s1, forged, 1, 4, kStart);
+    m2.election.on_committee(s1, later, 1, 4, kStart);
+    m2.election.on_committee({node_id("m1"), 2}, later, 1, 4, kStart);  // nor is another life of one
+    m2.election.on_committee(m1, forged, 1, 4, kStart);
+    m2.election.on_committee({node_id("s3"), 1}, later, 1, 4, kStart);  // nor a voter of either
     EXPECT_EQ(m2.elector.committee(), three()) << "one voter's word is not enough";
-    m2.election.on_committee(m1, later, 1, kStart);
+    m2.election.on_committee(m1, later, 1, 4, kStart);
     EXPECT_EQ(m2.elector.committee(), later);
     // Now it asks the right voters, and with a committee that they need not refuse.
     m2.run(kStart + seconds{5});
@@ -313,10 +332,10 @@ TEST(Election, CommitteeIsLearntFromItsOwnMajorityWhereThatHasOneOfThoseKnown) {
     const Committee later{1, 5, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
     const Committee alone{1, 9, {{node_id("s1"), 1}}};
     Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = three()});
-    for (const char* id : {"s2", "s3"}) m2.election.on_committee({node_id(id), 1}, later, 1, kStart);
-    m2.election.on_committee({node_id("s1"), 1}, alone, 1, kStart);
+    for (const char* id : {"s2", "s3"}) m2.election.on_committee({node_id(id), 1}, later, 1, 4, kStart);
+    m2.election.on_committee({node_id("s1"), 1}, alone, 1, 4, kStart);
     EXPECT_EQ(m2.elector.committee(), three());
-    m2.election.on_committee({node_id("s1"), 1}, later, 1, kStart);
+    m2.election.on_committee({node_id("s1"), 1}, later, 1, 4, kStart);
     EXPECT_EQ(m2.elector.committee(), later);
 }
 
@@ -327,10 +346,10 @@ TEST(Election, SameVotersUnderALaterTermAreLearntFromOneOfThreeWhileNoMasterIsHe
     Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = three()});
     m2.hear("m1", 1, kStart);
     m2.election.on_term(2, NodeId{}, kStart);
-    m2.election.on_committee({node_id("s1"), 1}, issued, 2, kStart);
+    m2.election.on_committee({node_id("s1"), 1}, issued, 2, 4, kStart);
     EXPECT_EQ(m2.elector.committee(), three()) << "m1 would tell";
     m2.run(kStart + seconds{1});
-    m2.election.on_committee({node_id("s1"), 1}, issued, 2, kStart + seconds{1});
+    m2.election.on_committee({node_id("s1"), 1}, issued, 2, 4, kStart + seconds{1});
     EXPECT_EQ(m2.elector.committee(), issued);
 }
 
@@ -343,7 +362,7 @@ TEST(Election, WordsOfFormerVotersAboutACommitteeDoNotAddUp) {
     std::uint64_t version = 1;
     for (const char* liar : {"l1", "l2", "l3", "l4"}) {
         m2.elector.adopt(with(++version, liar));
-        m2.election.on_committee({node_id(liar), 1}, forged, 1, kStart);  // one liar of five, at any time
+        m2.election.on_committee({node_id(liar), 1}, forged, 1, 5, kStart);  // one liar of five, 4, at any time
         EXPECT_EQ(m2.elector.committee(), with(version, liar));
     }
 }
@@ -352,7 +371,7 @@ TEST(Election, CommitteeOfAnEarlierTermIsLearntWhereItIsNewerThanTheOneKnown) {
     // Its leader was elected, and issued it, though this node knows a later term by now.
     const Committee later{3, 9, {{node_id("m1"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}}};
     Node m2("m2", true, {.term = 4, .voted_for = {}, .committee = three()});
-    for (const char* id : {"m1", "s1"}) m2.election.on_committee({node_id(id), 1}, later, 4, kStart);
+    for (const char* id : {"m1", "s1"}) m2.election.on_committee({node_id(id), 1}, later, 4, 4, kStart);
     EXPECT_EQ(m2.elector.committee(), later);
     EXPECT_EQ(m2.elector.term(), 4U);
 }
@@ -368,7 +387,7 @@ TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;
     for (const NodeId& id : {node_id("s1"), theirs.voters[1].id, node_id("s1")}) {
-        election.on_committee({id, 1}, theirs, 5, at + (id == node_id("s1") ? milliseconds{1} : milliseconds{1300}));
+        election.on_committee({id, 1}, theirs, 5, 4, at + (id == node_id("s1") ? milliseconds{1} : milliseconds{1300}));
     }
     EXPECT_EQ(elector.committee(), theirs) << "the members' cluster, not one beside it";
 }
