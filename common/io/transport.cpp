@@ -38,6 +38,9 @@ constexpr std::size_t kMaxSkippedFrames = 64;
 
 constexpr int kMaxSockets = 4096;
 
+/// Of what subscribers send; the CURVE handshake takes half of it.
+constexpr std::int64_t kMaxSubscriptionBytes = 1024;
+
 constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
@@ -155,7 +158,11 @@ Result<Url> Transport::Impl::bind(BoundSocket which, zmq::socket_type type, std:
     return open_bound(*context, type, url, [&](zmq::socket_t& socket) -> Result<void> {
         if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
         // Every subscription is judged before it counts.
-        if (type == zmq::socket_type::xpub) socket.set(zmq::sockopt::xpub_manual, true);
+        if (type == zmq::socket_type::xpub) {
+            socket.set(zmq::sockopt::xpub_manual, true);
+            // libzmq keeps a node of a trie for each byte of a topic, and ours are short.
+            socket.set(zmq::sockopt::maxmsgsize, kMaxSubscriptionBytes);
+        }
         if (gate->secured()) {
             if (const auto safe = secure_server(socket, gate->credentials().own); !safe) return safe;
         }
