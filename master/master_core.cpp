@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstdlib>
 #include <utility>
 
 namespace berkeley {
@@ -33,6 +34,12 @@ constexpr Duration kSettleMax = seconds{10};
 /// How well a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
+/// A clock in holdover knows nothing of cluster time's rate since: over as long as its bound takes to reach 100 ms, that
+/// changes by a fifth of max-drift at most. Only a cluster that was just founded must find its rate; until then those
+/// bounds grow by what is still ahead, too.
+constexpr Duration kRateHorizon = seconds{2000};
+constexpr int kRateHorizonShare = 5;
+constexpr Duration kFoundingRate = seconds{60};
 /// So many deviations of its rate a clock's bound grows by.
 constexpr double kGrowthSigmas = 4;
 /// Deviation of the clocks of synchronized nodes from each other.
@@ -63,6 +70,9 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     inherited_at_ = now;
     inherited_drift_ppb_ = self_.discipline().drift_ppb();
     corrected_at_ = now;
+    founded_at_.reset();
+    rate_at_ = now;
+    rate_credit_ = 0;
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
     waiting_.clear();
     bursting_.clear();
@@ -396,8 +406,15 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     options.gathering = now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
                         now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
     if (roster_.size() == 0) gathering_since_ = now;
+    const bool founding = founded_at_ && now - *founded_at_ < kFoundingRate;
+    if (!founding) options.rate_limit_ppb = earn_rate(now);
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
+    if (state_ == RoundState::cold_start) founded_at_ = now;
+    if (!founding && self_.discipline().trusted()) rate_credit_ -= static_cast<double>(std::abs(verdict.own_freq_correction_ppb));
+    if (founding) {
+        for (MemberVerdict& m : verdict.members) m.drift_ppb = std::min(m.drift_ppb + verdict.rate_ahead_ppb, kDriftMaxPpb);
+    }
     const bool stray = verdict.self_outlier || std::exchange(own_refused_, false);
     self_outlier_rounds_ = stray ? self_outlier_rounds_ + 1 : 0;
     if (self_outlier_rounds_ == 1) {
@@ -462,6 +479,15 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         out.add(Publish{Channel::publish, self_.make(std::move(correction))});
     }
     keep_inheritance(verdict, all_follow, now);
+}
+
+/// How far the rate may change now: earned with time, and never much at once.
+std::int64_t MasterCore::earn_rate(RawTime now) {
+    const auto drift = static_cast<double>(self_.discipline().options().max_drift_ppb);
+    const double share = static_cast<double>((now - rate_at_).count()) / static_cast<double>(kRateHorizon.count());
+    rate_credit_ = std::clamp(rate_credit_ + drift / kRateHorizonShare * share, 0.0, drift / 50);
+    rate_at_ = now;
+    return static_cast<std::int64_t>(rate_credit_);
 }
 
 Duration MasterCore::inherited_bound(RawTime now) const {

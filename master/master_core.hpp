@@ -77,6 +77,7 @@ private:
     void count_warm();
     void leave_out_waiting();
     Duration inherited_bound(RawTime now) const;
+    std::int64_t earn_rate(RawTime now);
     void keep_inheritance(const Verdict& verdict, bool all_follow, RawTime now);
     void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
@@ -105,6 +106,9 @@ private:
     RawTime inherited_at_{};
     std::int64_t inherited_drift_ppb_ = 0;  ///< how fast that grows
     RawTime corrected_at_{};  ///< the last time that anybody was, or the term began
+    std::optional<RawTime> founded_at_;  ///< by a cold start in this term
+    RawTime rate_at_{};
+    double rate_credit_ = 0;  ///< ppb that cluster time's rate may change by
     bool warm_ = false;
     RawTime leased_until_ = RawTime::min();
     bool used_before_told_ = false;

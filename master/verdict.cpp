@@ -102,7 +102,7 @@ bool wide_claims_count(const std::vector<MemberVerdict>& members, const Discipli
     return narrow < kVote || own.status() != ClockStatus::synchronized;
 }
 
-void correct_frequency(Verdict& verdict, const Discipline& own) {
+void correct_frequency(Verdict& verdict, const Discipline& own, const VerdictOptions& options) {
     // Alone, the master keeps the rate that the ensemble had agreed on.
     if (verdict.members.empty()) return;
     std::vector<double> rates{0.0};
@@ -113,8 +113,10 @@ void correct_frequency(Verdict& verdict, const Discipline& own) {
     // nobody's frequency is known yet, cluster time keeps its rate.
     const std::int64_t had = own.map().rate_ppb;
     const std::int64_t wanted = rates.size() > 1 ? to_ppb(trimmed_mean(std::move(rates)) * 1e-9) : had;
-    const std::int64_t limit = std::max<std::int64_t>(1, own.options().max_drift_ppb / kRateShare);
+    const std::int64_t limit =
+        options.rate_limit_ppb.value_or(std::max<std::int64_t>(1, own.options().max_drift_ppb / kRateShare));
     verdict.own_freq_correction_ppb = own.trusted() ? std::clamp(wanted - had, -limit, limit) : wanted - had;
+    verdict.rate_ahead_ppb = std::abs(wanted - had - verdict.own_freq_correction_ppb);
     const double ensemble = static_cast<double>(had + verdict.own_freq_correction_ppb) * 1e-9;
     for (MemberVerdict& m : verdict.members) {
         const double rate = (1.0 + ensemble) / (1.0 + m.freq_ppb * 1e-9) - 1.0;
@@ -212,7 +214,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     }
     verdict.correct = true;
     verdict.own_correction = verdict.average;
-    correct_frequency(verdict, own);
+    correct_frequency(verdict, own, options);
     const bool slews = !own.would_step(verdict.average);
     const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
                               magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));

@@ -5,6 +5,7 @@
 // correction = average - offset, what the member adds.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "discipline/discipline.hpp"
@@ -18,6 +19,8 @@ struct VerdictOptions {
     bool gathering = false;       ///< a cold start may not happen yet: the roster is still filling
     /// Rounds in a row, up to the last, in which the master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds = 0;
+    /// How far cluster time's rate may change in this round; a fiftieth of max-drift where nothing is said.
+    std::optional<std::int64_t> rate_limit_ppb;
     bool none_follow = false;  ///< the last correction is so old that no clock is SYNCHRONIZED by it
 };
 
@@ -50,6 +53,7 @@ struct Verdict {
     Duration adopted_bound{0};
     Duration own_correction{0};
     std::int64_t own_freq_correction_ppb = 0;
+    std::int64_t rate_ahead_ppb = 0;  ///< what is left of the change of rate that the ensemble asks for
     std::vector<MemberVerdict> members;  ///< those with a measurement in this round
 };
 

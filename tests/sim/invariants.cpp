@@ -187,12 +187,14 @@ void Invariants::check() {
         follow_leader(index);
         if (!correct(index)) continue;
         check_clock(index);
-        if (!synchronized(index)) continue;
         const Discipline& clock = cluster_.slave(index).discipline();
+        const bool promises = synchronized(index) || (!cluster_.sleeping(index) && !cluster_.paused(index) && clock.status() == ClockStatus::holdover);
+        if (!promises) continue;
         const Duration bound = clock.bound(cluster_.raw(index));
         if (const auto off = error(index); off && magnitude(*off) > bound + kGrain) {
             report(1, cluster_.spec(index).id + " is off by " + us(*off) + ", beyond its bound of " + us(bound));
         }
+        if (!synchronized(index)) continue;
         const Duration silent = cluster_.now() - watched(index).corrected_at;
         // Three rounds and two seconds, kept on the node's own oscillator.
         const Duration deadline = 3 * cluster_.options().interval + std::chrono::seconds{2};
