@@ -152,6 +152,8 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
     node.start(now(), actions);
     log_.ready(endpoints, stamp(node));
     carry_out(node, actions);
+    // A disk that keeps nothing is told of now, not at the first election.
+    if (const auto saved = save(node); !saved) promise_lost(node, saved.error());
     housekeeping_at_ = true_now();
     save_at_ = housekeeping_at_ + kSaveEvery;
     int signal = 0;

@@ -142,6 +142,11 @@ std::string damaged(const std::filesystem::path& path, std::string_view why) {
            "start anew, as a node that is no voter until the cluster adopts it again";
 }
 
+/// A node can live with it: it keeps no promises, so it makes none. Other errors are mistakes of whoever starts it.
+bool is_disk_trouble(int error) {
+    return error == EROFS || error == ENOSPC || error == EDQUOT || error == EIO;
+}
+
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = ::write(fd, text.data(), text.size());
@@ -192,13 +197,22 @@ StateFile::~StateFile() {
 Result<StateFile> StateFile::open(const std::filesystem::path& directory) {
     std::error_code error;
     std::filesystem::create_directories(directory, error);
-    if (error) return failure(directory.string() + ": cannot create the state directory: " + error.message());
+    if (error && !is_disk_trouble(error.value())) {
+        return failure(directory.string() + ": cannot create the state directory: " + error.message());
+    }
     const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory_fd < 0) return failure(system_error(directory, "cannot open the state directory"));
-    const int lock_fd = ::openat(directory_fd, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    StateFile file(directory, directory_fd, lock_fd);  // closes both from here on
-    if (lock_fd < 0) return failure(system_error(directory, "cannot write to the state directory"));
-    if (::flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    StateFile file(directory, directory_fd, -1);  // closes both from here on
+    if (directory_fd < 0) {
+        if (error) return file;  // nothing is there, and nothing can be
+        return failure(system_error(directory, "cannot open the state directory"));
+    }
+    file.lock_fd_ = ::openat(directory_fd, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file.lock_fd_ < 0 && is_disk_trouble(errno)) {
+        file.lock_fd_ = ::openat(directory_fd, kLockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (file.lock_fd_ < 0 && errno == ENOENT) return file;  // nobody has ever written here, and nobody can
+    }
+    if (file.lock_fd_ < 0) return failure(system_error(directory, "cannot write to the state directory"));
+    if (::flock(file.lock_fd_, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return failure(system_error(directory, "cannot lock the state directory"));
         return failure(directory.string() +
                        ": the state directory is in use by another process; give each node its own --id "
@@ -210,6 +224,7 @@ Result<StateFile> StateFile::open(const std::filesystem::path& directory) {
 Result<void> StateFile::save(const SavedState& state) const {
     assert(state.candidates.size() <= kMaxCandidates);
     assert(state.committee.voters.size() <= kMaxCommittee);
+    if (directory_fd_ < 0) return failure(path_.string() + ": cannot save the state: there is no directory for it");
     const std::string body = to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     const int fd =
         ::openat(directory_fd_, kNewFileName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -226,6 +241,7 @@ Result<void> StateFile::save(const SavedState& state) const {
 }
 
 Result<std::optional<SavedState>> StateFile::load() const {
+    if (directory_fd_ < 0) return std::nullopt;
     const int fd = ::openat(directory_fd_, kFileName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         if (errno == ENOENT) return std::nullopt;

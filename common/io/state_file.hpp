@@ -31,7 +31,8 @@ struct SavedState {
 
 class StateFile {
 public:
-    /// Creates the directory where it is missing, and locks it until this object is gone.
+    /// Creates the directory where it is missing, and locks it until this object is gone. On a full or read-only disk it
+    /// opens too, and save() says why it fails.
     [[nodiscard]] static Result<StateFile> open(const std::filesystem::path& directory);
 
     StateFile(StateFile&& other) noexcept;

@@ -271,31 +271,6 @@ TEST_F(FewFiles, WhenDescriptorsRunOutNewConnectionsAreCutAndTheOldOnesLive) {
     EXPECT_FALSE(contains(m1_->log(), "Too many open files")) << "its own files can still be opened";
 }
 
-class FullDisk : public Attack {};
-
-TEST_F(FullDisk, ANodeThatCannotSaveVotesNoMoreAndStaysSynchronized) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root for a small file system of its own";
-    make_key("s5", AccessRole::slave);
-    const std::string state = (cluster_.folder() / "state" / "s5").string();
-    std::filesystem::create_directories(state);
-    cluster_.wrap({"unshare", "-m", "/bin/sh", "-c",
-                   "mount -t tmpfs -o size=32k tmpfs " + state + " && exec \"$0\" \"$@\""});
-    Process& s5 = start_slave("s5");
-    cluster_.wrap({});
-    ASSERT_TRUE(cluster_.wait_for([&] { return find(s5, "correction") != nullptr; }));
-    // Seen through the process's own mounts, which vanish with it.
-    std::ofstream filler("/proc/" + std::to_string(s5.pid()) + "/root" + state + "/filler");
-    while (filler.write(std::string(4096, 'x').c_str(), 4096).flush()) {
-    }
-    // A voter less, so the fifth slave is to become one, which it has to save.
-    cluster_.forget(*slaves_.back());
-    slaves_.pop_back();
-    honest_.pop_back();
-    EXPECT_TRUE(cluster_.wait_for([&] { return contains(s5.log(), "No space left"); }));
-    EXPECT_TRUE(cluster_.wait_agreement({"m1", "s1", "s2", "s3", "s5"}));
-    expect_still_synchronized();
-}
-
 class CrowdedMaster : public Attack {
 protected:
     CrowdedMaster() : Attack({"--max-members", "5"}) {}

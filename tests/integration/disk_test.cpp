@@ -1,0 +1,109 @@
+// Disks that keep nothing, on real processes: a node without a memory makes no promise, and is a slave for all that.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "integration/process.hpp"
+
+namespace berkeley::test {
+namespace {
+
+class UselessDisk : public ::testing::Test {
+protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root for a small file system of its own";
+    }
+    std::string state(const std::string& id) const { return (cluster_.folder() / "state" / id).string(); }
+    /// The next program's state is on a file system of its own, which vanishes with it; `then`: a command after the mount.
+    void mount_for(const std::string& id, const std::string& then) {
+        std::filesystem::create_directories(state(id));
+        cluster_.wrap({"unshare", "-m", "/bin/sh", "-c",
+                       "mount -t tmpfs -o size=32k tmpfs " + state(id) + " && " + then + " && exec \"$0\" \"$@\""});
+    }
+    static void fill(const std::string& folder) {
+        std::ofstream filler(folder + "/filler");
+        while (filler.write(std::string(4096, 'x').c_str(), 4096).flush()) {
+        }
+    }
+    bool log_has(const Process& process, const std::string& text) const {
+        return process.log().find(text) != std::string::npos;
+    }
+    static bool has_led(const Process& process) {
+        return find(process, "role", [](const Json& e) { return e["role"] == "warmup" || e["role"] == "master"; }) != nullptr;
+    }
+    /// A standby that cannot promise anything follows, and does not take a lost master's place.
+    void expect_only_a_slave(Process& m1, Process& m2, const std::string& why) {
+        EXPECT_TRUE(cluster_.wait_for([&] { return log_has(m2, "votes no more until it is restarted"); }));
+        EXPECT_TRUE(log_has(m2, why)) << m2.log();
+        EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2"}));
+        m1.signal(SIGKILL);
+        EXPECT_TRUE(cluster_.wait_for([&] {
+            return find(m2, "status", [](const Json& e) { return e["status"] == "HOLDOVER"; }) != nullptr;
+        }));
+        EXPECT_FALSE(has_led(m2));
+        EXPECT_EQ(find(m2, "exit"), nullptr);
+    }
+
+    Cluster cluster_;
+};
+
+TEST_F(UselessDisk, AStandbyStartedOnAFullOneIsASlave) {
+    Process& m1 = cluster_.master("m1");
+    for (const char* id : {"s1", "s2"}) cluster_.slave(id);
+    mount_for("m2", "{ dd if=/dev/zero of=" + state("m2") + "/filler bs=4k 2>/dev/null; true; }");
+    Process& m2 = cluster_.standby("m2", "m1");
+    cluster_.wrap({});
+    expect_only_a_slave(m1, m2, "No space left");
+}
+
+TEST_F(UselessDisk, AStandbyStartedOnAReadOnlyOneIsASlave) {
+    Process& m1 = cluster_.master("m1");
+    for (const char* id : {"s1", "s2"}) cluster_.slave(id);
+    mount_for("m2", "mount -o remount,ro " + state("m2"));
+    Process& m2 = cluster_.standby("m2", "m1");
+    cluster_.wrap({});
+    expect_only_a_slave(m1, m2, "Read-only file system");
+}
+
+TEST_F(UselessDisk, AMasterWhoseDiskFillsUpHandsOverAndStaysASlave) {
+    mount_for("m1", "true");
+    Process& m1 = cluster_.master("m1");
+    cluster_.wrap({});
+    Process& m2 = cluster_.standby("m2", "m1");
+    Process& s1 = cluster_.slave("s1");
+    cluster_.slave("s2");
+    const auto voters = [](const Process& process) {
+        const Json* last = nullptr;
+        for (const Json& e : process.events()) {
+            if (is(e, "committee")) last = &e;
+        }
+        return last == nullptr ? 0 : (*last)["voters"].size();
+    };
+    ASSERT_TRUE(cluster_.wait_for([&] { return voters(m1) == 3 && voters(m2) == 3; }));
+    EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2"}));
+    fill("/proc/" + std::to_string(m1.pid()) + "/root" + state("m1"));
+    // There is room for five voters now, which the master has to remember.
+    cluster_.slave("s3");
+    EXPECT_TRUE(cluster_.wait_for([&] { return log_has(m1, "No space left") && has_led(m2); }));
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return find(s1, "correction", [](const Json& e) { return e["term"] == 2; }) != nullptr;
+    }));
+    EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2", "s3"}));
+    EXPECT_TRUE(log_has(m1, "votes no more until it is restarted"));
+    const auto led = [&] {
+        return std::count_if(m1.events().begin(), m1.events().end(),
+                             [](const Json& e) { return is(e, "role") && e["role"] == "warmup"; });
+    };
+    EXPECT_EQ(led(), 1);
+    m2.signal(SIGKILL);
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return find(m1, "status", [](const Json& e) { return e["status"] == "HOLDOVER"; }) != nullptr;
+    }));
+    EXPECT_EQ(led(), 1) << "it leads no more";
+}
+
+}  // namespace
+}  // namespace berkeley::test
