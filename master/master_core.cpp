@@ -34,11 +34,7 @@ constexpr Duration kSettleMax = seconds{10};
 /// How well a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
-/// A clock in holdover knows nothing of cluster time's rate since: over as long as its bound takes to reach 100 ms, that
-/// changes by a fifth of max-drift at most. Only a cluster that was just founded must find its rate; until then those
-/// bounds grow by what is still ahead, too.
-constexpr Duration kRateHorizon = seconds{2000};
-constexpr int kRateHorizonShare = 5;
+/// A cluster that was just founded must still find its time's rate; until then bounds grow by what is still ahead, too.
 constexpr Duration kFoundingRate = seconds{60};
 /// So many deviations of its rate a clock's bound grows by.
 constexpr double kGrowthSigmas = 4;
@@ -66,13 +62,10 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     gathering_since_ = now;
     self_outlier_rounds_ = 0;
     own_refused_ = false;
-    inherited_bound_ = self_.discipline().trusted() ? self_.discipline().bound(now) : Duration{0};
-    inherited_at_ = now;
-    inherited_drift_ppb_ = self_.discipline().drift_ppb();
+    inheritance_.begin(self_.discipline(), now);
     corrected_at_ = now;
     founded_at_.reset();
-    rate_at_ = now;
-    rate_credit_ = 0;
+    rate_credit_.begin(now);
     self_.discipline().set_valid_for(kMissedRounds * options_.interval + seconds{2});
     waiting_.clear();
     bursting_.clear();
@@ -400,18 +393,18 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     if (!warm_ || now >= leased_until_) return;
     VerdictOptions options;
     options.interval = options_.interval;
-    options.inherited_bound = inherited_bound(now);
+    options.inherited_bound = inheritance_.bound(now);
     options.self_outlier_rounds = self_outlier_rounds_;
     options.none_follow = now - corrected_at_ > self_.discipline().valid_for();
     options.gathering = now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
                         now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
     if (roster_.size() == 0) gathering_since_ = now;
     const bool founding = founded_at_ && now - *founded_at_ < kFoundingRate;
-    if (!founding) options.rate_limit_ppb = earn_rate(now);
+    if (!founding) options.rate_limit_ppb = rate_credit_.earn(self_.discipline().options().max_drift_ppb, now);
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
     if (state_ == RoundState::cold_start) founded_at_ = now;
-    if (!founding && self_.discipline().trusted()) rate_credit_ -= static_cast<double>(std::abs(verdict.own_freq_correction_ppb));
+    if (!founding && self_.discipline().trusted()) rate_credit_.spend(verdict.own_freq_correction_ppb);
     if (founding) {
         for (MemberVerdict& m : verdict.members) m.drift_ppb = std::min(m.drift_ppb + verdict.rate_ahead_ppb, kDriftMaxPpb);
     }
@@ -442,7 +435,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     Discipline& clock = self_.discipline();
     const AdjustResult own =
         clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb,
-                     std::max(inherited_bound(now), verdict.adopted_bound), now},
+                     std::max(inheritance_.bound(now), verdict.adopted_bound), now},
                     now);
     out.add(PublishClock{});
     CorrectionEvent event;
@@ -476,35 +469,9 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         correction.freq_ppb = m.freq_correction_ppb;
         correction.bound = m.bound;
         correction.drift_ppb = m.drift_ppb;
-        out.add(Publish{Channel::publish, self_.make(std::move(correction))});
+        out.add(Publish{Channel::publish, self_.make(std::move(correction)), leased_until_});
     }
-    keep_inheritance(verdict, all_follow, now);
-}
-
-/// How far the rate may change now: earned with time, and never much at once.
-std::int64_t MasterCore::earn_rate(RawTime now) {
-    const auto drift = static_cast<double>(self_.discipline().options().max_drift_ppb);
-    const double share = static_cast<double>((now - rate_at_).count()) / static_cast<double>(kRateHorizon.count());
-    rate_credit_ = std::clamp(rate_credit_ + drift / kRateHorizonShare * share, 0.0, drift / 50);
-    rate_at_ = now;
-    return static_cast<std::int64_t>(rate_credit_);
-}
-
-Duration MasterCore::inherited_bound(RawTime now) const {
-    if (inherited_bound_ == Duration{0}) return Duration{0};
-    return inherited_bound_ + Duration{saturate(Int128{(now - inherited_at_).count()} * inherited_drift_ppb_ / 1'000'000'000)};
-}
-
-/// Until every member follows this master, and those that cannot be reached have left SYNCHRONIZED by themselves,
-/// some go by the predecessor's time, and all bounds have to reach that too.
-void MasterCore::keep_inheritance(const Verdict& verdict, bool all_follow, RawTime now) {
-    if (verdict.adopted_bound > Duration{0}) {
-        inherited_bound_ = verdict.adopted_bound;
-        inherited_at_ = now;
-        inherited_drift_ppb_ = self_.discipline().options().max_drift_ppb;
-    } else if (all_follow && now - inherited_at_ > self_.discipline().valid_for()) {
-        inherited_bound_ = Duration{0};
-    }
+    inheritance_.keep(verdict.adopted_bound, all_follow, clock, now);
 }
 
 void MasterCore::report(const Verdict& verdict, Duration took, Actions& out) {

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "base/prng.hpp"
+#include "master/inheritance.hpp"
 #include "master/roster.hpp"
 #include "master/verdict.hpp"
 #include "slave/slave_core.hpp"
@@ -76,9 +77,6 @@ private:
     void leave(const NodeId& id, std::string reason, Actions& out);
     void count_warm();
     void leave_out_waiting();
-    Duration inherited_bound(RawTime now) const;
-    std::int64_t earn_rate(RawTime now);
-    void keep_inheritance(const Verdict& verdict, bool all_follow, RawTime now);
     void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     Duration probe_patience() const;
@@ -101,14 +99,10 @@ private:
     RawTime joined_at_{};             ///< the last join: a cold start waits for the roster to settle
     RawTime gathering_since_{};       ///< the first member came, or the term began
     std::size_t gathered_ = 0;        ///< members that people were last told of
-    /// How far this master's time may lie from its predecessor's, as of inherited_at_.
-    Duration inherited_bound_{0};
-    RawTime inherited_at_{};
-    std::int64_t inherited_drift_ppb_ = 0;  ///< how fast that grows
+    Inheritance inheritance_;
+    RateCredit rate_credit_;
     RawTime corrected_at_{};  ///< the last time that anybody was, or the term began
     std::optional<RawTime> founded_at_;  ///< by a cold start in this term
-    RawTime rate_at_{};
-    double rate_credit_ = 0;  ///< ppb that cluster time's rate may change by
     bool warm_ = false;
     RawTime leased_until_ = RawTime::min();
     bool used_before_told_ = false;

@@ -166,6 +166,7 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
         if (const TrueTime at = true_now(); at >= housekeeping_at_) housekeeping(node, at);
         const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
         const Wake wake = transport_->poll(deadline);
+        notice_suspend(node);
         if (wake.signal == SIGHUP) transport_->tend(true);
         if (wake.signal && *wake.signal != SIGHUP) signal = *wake.signal;
         receive(node);
@@ -258,6 +259,9 @@ void NodeShell::carry_out(Node& node, const Actions& actions) {
                     if (waker_ && std::holds_alternative<Reply>(a.message.body)) waker_->hold(kProbeAwake);
                 },
                 [&](const Publish& a) {
+                    if (a.not_after != RawTime::max() && now() >= a.not_after) {
+                        return log_.log(DroppedEvent{"lease-expired", 1}, stamp(node));
+                    }
                     encode(a.message, encoded_);
                     transport_->publish(a.channel, topic_of(a.channel == Channel::heartbeat, a.message), encoded_);
                 },
@@ -330,16 +334,19 @@ Result<void> NodeShell::save(const Node& node) {
     return save_failed_ ? result : Result<void>{};
 }
 
+/// Before anything is done after a sleep: the raw clock stood still meanwhile, and a lease ran out.
+void NodeShell::notice_suspend(Node& node) {
+    if (suspend_.update() == Duration{0}) return;
+    Actions actions;
+    node.slave().disrupt("the machine was suspended", actions);
+    carry_out(node, actions);
+}
+
 void NodeShell::housekeeping(Node& node, TrueTime now) {
     housekeeping_at_ = now + kHousekeeping;
     transport_->tend();
     for (const DroppedEvent& drop : transport_->take_drops()) log_.log(drop, stamp(node));
     for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);
-    if (const Duration slept = suspend_.update(); slept > Duration{0}) {
-        Actions actions;
-        node.slave().disrupt("the machine was suspended", actions);
-        carry_out(node, actions);
-    }
     if (follower_) {
         if (const auto result = follow(node); !result) log_.note(Severity::error, result.error());
     }

@@ -69,6 +69,7 @@ private:
     [[nodiscard]] Result<void> follow(const Node& node);
     Result<void> save(const Node& node);
     void promise_lost(Node& node, const std::string& why);
+    void notice_suspend(Node& node);
     void housekeeping(Node& node, TrueTime now);
     EventStamp stamp(const Node& node) const;
 

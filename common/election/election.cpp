@@ -153,8 +153,7 @@ void Election::on_ack(const NodeId& from, Term term, const Ack& ack, bool candid
 void Election::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return;
     if (term < elector_.term() || !elector_.plausible(term) || from == elector_.options().id) return;
-    // A term has one leader: whoever claims ours is another life of ours, or lies.
-    if (leads() && term == asked_) return;
+    if (leads() && term == asked_) return yield_or_outbid(from, heartbeat.committee, now);
     on_term(term, from, now);
     follow(from, now);
 }
@@ -193,8 +192,8 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     elector_.replace(committee);
 }
 
-/// Told alike by a majority of its own voters, by a third of the members or several, and by most of those that tell of any: else one that lies could put voters
-/// in its way that do not exist.
+/// Told alike by a majority of its own voters, by a third of the members or several, and by most of those that tell of
+/// any: else one that lies could put voters in its way that do not exist.
 bool Election::believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now) {
     // Of a large cluster few are voters.
     constexpr std::size_t kEnough = 3;
@@ -262,6 +261,29 @@ void Election::renew(RawTime now) {
     if (elector_.committee().voters.size() > 1) return step_down("the term was used before", now);
     listen("the term was used before", now);
     found(now);
+}
+
+/// Two founded a cluster each, could not hear each other, and now do: rounds of that term do not tell one time from the
+/// other's. One takes a later term, whose committee is newer than everything that either side knows. The other tells it
+/// to where it does not hear, and forgets its committee, which must not elect it beside that one.
+void Election::yield_or_outbid(const NodeId& other, const Committee& theirs, RawTime now) {
+    const NodeId& self = elector_.options().id;
+    const std::string reason = other.str() + " leads the same term";
+    const bool alone = elector_.committee().voters.size() <= 1;
+    const bool other_alone = theirs.voters.size() <= 1;
+    if (alone != other_alone ? alone : other < self) {
+        elector_.observe(asked_ + 1);
+        elector_.replace({});
+        return step_down(reason, now);
+    }
+    elector_.on_step_down(self, asked_);  // its voters are freed by the STEPDOWN that ends its leadership
+    listen(reason, now);
+    told_since_.reset();  // of the other's cluster: there is nothing to wait for
+    if (alone) {
+        found(now);
+    } else {
+        campaign(Phase::vote, reason, now);
+    }
 }
 
 void Election::on_warm() {

@@ -8,9 +8,9 @@
 //     '--------- lease lost, higher term, refusal: STEPDOWN ------------------------------------------ MASTER
 //
 // A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as a
-// standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A leader that cannot renew its lease leads no longer: its
-// Leadership says until when it may. Sources: see elector.hpp and leadership.hpp. Pure; not thread-safe. Times are
-// raw times, never the clock that is disciplined.
+// standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A leader that
+// cannot renew its lease leads no longer: its Leadership says until when it may. Sources: see elector.hpp and
+// leadership.hpp. Pure; not thread-safe. Times are raw times, never the clock that is disciplined.
 #pragma once
 
 #include <cstdint>
@@ -111,6 +111,7 @@ private:
     void found(RawTime now);
     void lead(RawTime now, std::string reason);
     void follow(const NodeId& leader, RawTime now);
+    void yield_or_outbid(const NodeId& other, const Committee& theirs, RawTime now);
     void listen(std::string reason, RawTime now);
     void hear_of(const Voter& from, const Committee& committee, RawTime now);
     bool believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now);

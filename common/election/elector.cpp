@@ -25,9 +25,12 @@ Elector::Elector(const ElectorOptions& options, ElectorMemory memory, RawTime no
 bool Elector::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return false;
     if (term < memory_.term || !plausible(term)) return false;
+    // A term has one leader. Where two founded a cluster each, a voter keeps to the one that it knows.
+    if (term == leader_term_ && from != leader_ && now < quiet_until_) return false;
     observe(term);
     if (heartbeat.committee.term <= term) adopt(heartbeat.committee);
     leader_ = from;
+    leader_term_ = term;
     quiet_until_ = std::max(quiet_until_, now + options_.timeout);
     return !disabled_;
 }
@@ -38,6 +41,7 @@ void Elector::on_step_down(const NodeId& from, Term term) {
 
 void Elector::hear_myself(RawTime now) {
     leader_ = options_.id;
+    leader_term_ = memory_.term;
     quiet_until_ = std::max(quiet_until_, now + options_.timeout);
 }
 

@@ -85,7 +85,8 @@ public:
 private:
     ElectorOptions options_;
     ElectorMemory memory_;
-    NodeId leader_;             ///< heard last
+    NodeId leader_;             ///< heard last,
+    Term leader_term_ = 0;      ///< and in this term
     RawTime quiet_until_;       ///< no vote before
     bool changed_ = false;
     bool disabled_ = false;

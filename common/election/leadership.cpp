@@ -164,6 +164,8 @@ bool Leadership::change(RawTime now, bool alone) {
         return std::any_of(ready.begin(), ready.end(), [&](const auto& r) { return r.first.id == voter.id; });
     });
     if (renamed != voters.end()) return remove(&*renamed);
+    // No room to take in the new one first.
+    if (replaces && voters.size() == kMaxCommittee) return remove(dead != nullptr ? dead : slave);
     if ((voters.size() < wanted || replaces) && voters.size() < kMaxCommittee && !ready.empty()) {
         voters.push_back(ready.front().first);
         set(std::move(voters));

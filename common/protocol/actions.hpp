@@ -35,10 +35,12 @@ struct SendToLink {
     Message message;
 };
 
-/// Over one of our PUB sockets; the codec derives the topic from the message.
+/// Over one of our PUB sockets; the codec derives the topic from the message. Dropped from `not_after` on: what a lease
+/// allowed may have waited for a disk.
 struct Publish {
     Channel channel;
     Message message;
+    RawTime not_after = RawTime::max();
 };
 
 /// (Re)create the DEALER of a link. An existing one is closed, its SUBs stay.

@@ -345,7 +345,9 @@ void SimCluster::carry_out(Node& node, const Actions& actions) {
         std::visit(Overload{
                        [&](const SendToRoute& a) { send_to_route(node, a); },
                        [&](const SendToLink& a) { send_to_link(node, a); },
-                       [&](const Publish& a) { publish(node, a.channel, a.message); },
+                       [&](const Publish& a) {
+                           if (raw(node.index) < a.not_after) publish(node, a.channel, a.message);
+                       },
                        [&](const ConnectLink& a) {
                            const auto peer = host(a.poll);
                            if (!peer) return;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "sim/invariants.hpp"
 
 namespace berkeley::sim {
@@ -139,6 +141,38 @@ TEST_F(Takeover, MasterCutOffStopsCorrectingWithinItsLeaseAndFollowsWhenHealed) 
     EXPECT_EQ(cluster_->candidate("m1").election().role(), Role::standby);
     EXPECT_EQ(cluster_->slave("m1").discipline().status(), ClockStatus::synchronized);
     EXPECT_EQ(cluster_->slave("m1").discipline().disruptions(), disruptions) << "without a step";
+}
+
+TEST_F(Takeover, TwoFoundersThatCouldNotHearEachOtherBecomeOneClusterWhenTheyDo) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        invariants_.reset();  // nobody can keep two founders apart
+        cluster_ = std::make_unique<SimCluster>(seed, SimOptions{});
+        for (const std::string id : {"m1", "m2"}) {
+            cluster_->add({.id = id, .candidate = true, .masters = {id == "m1" ? "m2" : "m1"}});
+        }
+        // Each side with voters of its own, and slaves that know both. Of four clocks against four none would be right.
+        cluster_->cut("m1", "m2");
+        const int with_m1 = std::array{0, 1, 5, 6}[seed % 4];
+        for (int i = 0; i < 6; ++i) {
+            const std::string id = "s" + std::to_string(i);
+            cluster_->add({.id = id, .drift_ppm = -5.0 * i, .masters = {"m1", "m2"}});
+            cluster_->cut(id, i < with_m1 ? "m2" : "m1");
+        }
+        cluster_->run_for(seconds{10});
+        ASSERT_TRUE(leads("m1") && leads("m2"));
+        cluster_->network().heal();
+        cluster_->run_for(seconds{2});
+        for (int i = 0; i < 2'000; ++i) {
+            cluster_->run_for(milliseconds{5});
+            ASSERT_FALSE(leads("m1") && leads("m2")) << "seed " << seed;
+        }
+        EXPECT_LT(cluster_->spread(), microseconds{20}) << "seed " << seed;
+        const std::string master = leads("m1") ? "m1" : "m2";
+        EXPECT_EQ(cluster_->candidate(master).election().leadership().committee().voters.size(), 5U) << "seed " << seed;
+        cluster_->kill(master);
+        cluster_->run_for(seconds{5});
+        EXPECT_TRUE(leads(master == "m1" ? "m2" : "m1")) << "seed " << seed;
+    }
 }
 
 TEST_F(Takeover, HostileTermsAndRepliesDoNotStopTheCluster) {

@@ -392,6 +392,25 @@ TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
     EXPECT_EQ(elector.committee(), theirs) << "the members' cluster, not one beside it";
 }
 
+TEST(Election, OfTwoFoundersThatHearEachOtherOneTakesALaterTermAndTheOtherFollows) {
+    Node m1("m1");
+    Node m2("m2");
+    const RawTime at = std::max(m1.run(kStart + seconds{5}), m2.run(kStart + seconds{5}));
+    ASSERT_TRUE(m1.election.leads() && m2.election.leads());
+    Heartbeat alone = beat();
+    alone.committee = {1, 1, {{node_id("mx"), 1}}};
+    m1.hear("m2", 1, at, alone);
+    m2.hear("m1", 1, at, alone);
+    EXPECT_FALSE(m2.election.leads());
+    EXPECT_EQ(m2.elector.term(), 2U) << "which its refusals of m1's heartbeats tell, where m1 does not hear its own";
+    EXPECT_EQ(m2.elector.committee(), Committee{});
+    EXPECT_EQ(m1.election.term(), 2U);
+    EXPECT_TRUE(m1.election.leads()) << "its only voter is itself";
+    m2.hear("m1", 2, at + milliseconds{1});
+    EXPECT_EQ(m2.election.term(), 2U);
+    EXPECT_EQ(m2.election.leader(), node_id("m1"));
+}
+
 TEST(Election, StandbyIsNoLeaderToFollow) {
     Node m1("m1");
     m1.hear("m2", 9, kStart, beat(Role::standby));

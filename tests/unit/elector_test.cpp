@@ -93,6 +93,19 @@ TEST(Elector, HeartbeatOfAnOldTermOrOfAStandbyIsNotAcknowledged) {
     EXPECT_EQ(elector.term(), 5U);
 }
 
+TEST(Elector, OfTwoLeadersOfOneTermItKeepsToTheOneItHearsUntilThatOneStopsOrIsSilent) {
+    Elector elector({node_id("s1"), 1}, {}, kStart);
+    Heartbeat beat;
+    beat.role = Role::master;
+    EXPECT_TRUE(elector.on_heartbeat(node_id("m2"), 1, beat, kStart));
+    EXPECT_FALSE(elector.on_heartbeat(node_id("m1"), 1, beat, kStart + milliseconds{100}));
+    EXPECT_TRUE(elector.on_heartbeat(node_id("m1"), 1, beat, kStart + milliseconds{600})) << "m2 is silent";
+    EXPECT_FALSE(elector.on_heartbeat(node_id("m2"), 1, beat, kStart + milliseconds{700}));
+    elector.on_step_down(node_id("m1"), 1);
+    EXPECT_TRUE(elector.on_heartbeat(node_id("m2"), 1, beat, kStart + milliseconds{701}));
+    EXPECT_TRUE(elector.on_heartbeat(node_id("m1"), 2, beat, kStart + milliseconds{702})) << "a later term";
+}
+
 TEST(Elector, AcknowledgementNamesTheCommitteeThatItKnows) {
     Elector elector = fresh();
     ASSERT_TRUE(elector.on_heartbeat(node_id("m1"), 3, beat(committee(3, 2)), kStart));

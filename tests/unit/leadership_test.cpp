@@ -126,6 +126,22 @@ TEST_F(LeadershipTest, DeadVoterIsReplacedByALearner) {
     EXPECT_EQ(names(), (Names{"m1", "m2", "s2"}));
 }
 
+TEST_F(LeadershipTest, WithEightCandidatesThereAreNineVotersAndADeadOneIsReplacedThereToo) {
+    begin({voter("m1")});
+    std::vector<Voter> all;
+    for (const char* id : {"m2", "m3", "m4", "m5", "m6", "m7", "m8", "s1", "s2"}) all.push_back(voter(id));
+    std::size_t before = 1;
+    for (int i = 0; i < 60; ++i) {
+        beat(all);
+        EXPECT_LE(leadership_.committee().voters.size(), before + 1) << "one at a time";
+        before = leadership_.committee().voters.size();
+    }
+    EXPECT_EQ(names(), (Names{"m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "s1"}));
+    std::erase(all, voter("s1"));
+    for (int i = 0; i < 60; ++i) beat(all);
+    EXPECT_EQ(names(), (Names{"m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "s2"}));
+}
+
 TEST_F(LeadershipTest, VoterThatLostItsStateIsSwappedInAnew) {
     begin({voter("m1"), voter("m2"), voter("s1")});
     for (int i = 0; i < 20; ++i) beat({voter("m2"), voter("s1", 77)});
