@@ -150,6 +150,7 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
     // A voter that never comes back under its name would only be missing.
     if (options_.id_is_of_process) node.slave().elector().disable();
     node.start(now(), actions);
+    publish_clock(node);  // whoever waits for `ready` may read the page
     log_.ready(endpoints, stamp(node));
     carry_out(node, actions);
     // A disk that keeps nothing is told of now, not at the first election.

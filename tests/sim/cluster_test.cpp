@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/sim_cluster.hpp"
+#include "sim/checked_cluster.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -50,7 +50,7 @@ void populate(SimCluster& cluster, int slaves, std::uint64_t seed) {
 }
 
 TEST(Cluster, TextbookCaseIsCorrectedByPlus5Plus15AndMinus20Minutes) {
-    SimCluster cluster(1, {}, seconds{1});
+    CheckedCluster cluster(1, {}, seconds{1});
     cluster.add({.id = "m1", .offset = hours{3}, .candidate = true, .masters = {}});
     cluster.add({.id = "s1", .offset = hours{2} + minutes{50}, .masters = {"m1"}});
     cluster.add({.id = "s2", .offset = hours{3} + minutes{25}, .masters = {"m1"}});
@@ -80,7 +80,7 @@ TEST(Cluster, TwentySlavesHoursWrongAgreeWithin50MicrosecondsAfter10Seconds) {
 }
 
 TEST(Cluster, FirstConvergenceTakesAtMostFiveRounds) {
-    SimCluster cluster(3);
+    CheckedCluster cluster(3);
     populate(cluster, 8, 3);
     ASSERT_TRUE(cluster.run_until([&] { return cluster.spread() < milliseconds{1}; }, seconds{5}));
     EXPECT_LE(cluster.candidate("m1").master().round(), 5U);
@@ -127,7 +127,7 @@ TEST(Cluster, OldMasterReturnsAsStandbyAndFollows) {
 }
 
 TEST(Cluster, LiarBy10SecondsIsNamedAndTheOthersDoNotMove) {
-    SimCluster cluster(7);
+    CheckedCluster cluster(7);
     populate(cluster, 6, 7);
     cluster.run_for(seconds{10});
     const TrueTime began = cluster.now();
@@ -159,7 +159,7 @@ TEST(Cluster, LiarBy10SecondsIsNamedAndTheOthersDoNotMove) {
 }
 
 TEST(Cluster, LateJoinerIsSteppedAloneAndNobodyElseMoves) {
-    SimCluster cluster(8);
+    CheckedCluster cluster(8);
     populate(cluster, 5, 8);
     cluster.run_for(seconds{5});
     const TrueTime joined = cluster.now();
@@ -171,7 +171,7 @@ TEST(Cluster, LateJoinerIsSteppedAloneAndNobodyElseMoves) {
 }
 
 TEST(Cluster, SlavesThatStartedFirstAreFoundByALaterMaster) {
-    SimCluster cluster(9);
+    CheckedCluster cluster(9);
     for (int i = 0; i < 3; ++i) cluster.add({.id = slave_name(i), .offset = minutes{i}, .masters = {"m1"}});
     // The node exists, its process does not yet.
     cluster.add({.id = "m1", .candidate = true, .masters = {}});
@@ -182,7 +182,7 @@ TEST(Cluster, SlavesThatStartedFirstAreFoundByALaterMaster) {
 }
 
 TEST(Cluster, RestartedSlaveIsAcceptedUnderItsOldName) {
-    SimCluster cluster(10);
+    CheckedCluster cluster(10);
     populate(cluster, 3, 10);
     cluster.run_for(seconds{5});
     cluster.restart("s01", false, hours{2});
@@ -191,7 +191,7 @@ TEST(Cluster, RestartedSlaveIsAcceptedUnderItsOldName) {
 }
 
 TEST(Cluster, SilentMemberIsDroppedAfterThreeMissedRoundsAndComesBack) {
-    SimCluster cluster(11);
+    CheckedCluster cluster(11);
     populate(cluster, 3, 11);
     cluster.run_for(seconds{5});
     cluster.pause("s02");
@@ -205,7 +205,7 @@ TEST(Cluster, SilentMemberIsDroppedAfterThreeMissedRoundsAndComesBack) {
 }
 
 TEST(Cluster, DuplicatedAndReplayedCorrectionsAreAppliedOnce) {
-    SimCluster cluster(12);
+    CheckedCluster cluster(12);
     populate(cluster, 3, 12);
     cluster.run_for(seconds{5});
     std::optional<Message> kept;
@@ -222,7 +222,7 @@ TEST(Cluster, DuplicatedAndReplayedCorrectionsAreAppliedOnce) {
 }
 
 TEST(Cluster, CorrectionFromAPausedMasterIsTooOldToBeApplied) {
-    SimCluster cluster(13);
+    CheckedCluster cluster(13);
     populate(cluster, 3, 13);
     cluster.run_for(seconds{5});
     cluster.pause("m1");
@@ -265,7 +265,7 @@ TEST(Cluster, HostileRepliesAreDroppedByReason) {
 }
 
 TEST(Cluster, ClocksNeverRunBackwardOnceSynchronized) {
-    SimCluster cluster(15, {.loss = 0.05});
+    CheckedCluster cluster(15, {.loss = 0.05});
     populate(cluster, 5, 15);
     cluster.run_for(seconds{5});
     std::map<std::string, ClusterTime> last;
@@ -300,8 +300,44 @@ TEST(Cluster, MasterThatLostItsStateDoesNotReuseItsTerm) {
     }
 }
 
+/// How fast a clock runs against true time, over the next `length`.
+double rate_ppm(SimCluster& cluster, const std::string& id, Duration length) {
+    const ClusterTime before = cluster.clock(id);
+    cluster.run_for(length);
+    return static_cast<double>((cluster.clock(id) - before - length).count()) / static_cast<double>(length.count()) * 1e6;
+}
+
+TEST(Cluster, ClusterTimeTicksAsTheTrimmedMeanOfTheOscillatorsDoesWhoeverLeads) {
+    CheckedCluster cluster(21);
+    // Of eight, two at either end are left out: a mean of 3.75 without them.
+    cluster.add({.id = "m1", .drift_ppm = 45, .candidate = true, .masters = {}});
+    cluster.add({.id = "m2", .drift_ppm = -48, .candidate = true, .standby = true, .masters = {"m1"}});
+    int i = 0;
+    for (const double ppm : {-40.0, -5.0, 0.0, 8.0, 12.0, 30.0}) {
+        cluster.add({.id = slave_name(i++), .drift_ppm = ppm, .masters = {"m1"}});
+    }
+    cluster.run_for(minutes{2});
+    EXPECT_NEAR(rate_ppm(cluster, "s00", minutes{1}), 3.75, 0.1);
+    cluster.kill("m1");
+    cluster.run_for(seconds{5});
+    EXPECT_NEAR(rate_ppm(cluster, "s00", minutes{1}), 3.75, 0.3) << "the new master brings no rate of its own";
+}
+
+TEST(Cluster, RestartedSlaveKeepsItsFrequencyUnlessItLostItsState) {
+    CheckedCluster cluster(22);
+    cluster.add({.id = "m1", .candidate = true, .masters = {}});
+    for (int i = 0; i < 4; ++i) cluster.add({.id = slave_name(i), .drift_ppm = 30.0, .masters = {"m1"}});
+    cluster.run_for(minutes{1});
+    const double before = rate_ppm(cluster, "s00", seconds{10});
+    cluster.kill("m1");
+    cluster.restart("s00", true);
+    cluster.restart("s01", false);
+    EXPECT_NEAR(rate_ppm(cluster, "s00", seconds{10}), before, 0.1);
+    EXPECT_NEAR(rate_ppm(cluster, "s01", seconds{10}), 30, 0.1);
+}
+
 TEST(Cluster, RestartedLoneMasterTakesTheTimeFromItsSlaves) {
-    SimCluster cluster(16);
+    CheckedCluster cluster(16);
     cluster.add({.id = "m1", .candidate = true, .masters = {}});
     for (int i = 0; i < 4; ++i) cluster.add({.id = slave_name(i), .offset = minutes{i}, .masters = {"m1"}});
     cluster.run_for(seconds{5});

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "sim/sim_cluster.hpp"
+#include "sim/checked_cluster.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -30,7 +30,8 @@ const char* name_of(Role role) {
 class Golden : public ::testing::Test {
 protected:
     Golden() : cluster_(1, SimOptions{.network = {.jitter_mean = Duration{0}}}) {
-        cluster_.on_event = [this](SimCluster::NodeIndex from, const Event& event) {
+        cluster_.on_event = [this, watch = cluster_.on_event](SimCluster::NodeIndex from, const Event& event) {
+            watch(from, event);
             if (const auto* role = std::get_if<RoleEvent>(&event)) {
                 line(cluster_.spec(from).id + " is " + name_of(role->role) + ": " + role->reason);
             }
@@ -75,7 +76,7 @@ protected:
         EXPECT_EQ(trace_.str(), expected.str()) << "see " << path;
     }
 
-    SimCluster cluster_;
+    CheckedCluster cluster_;
     std::ostringstream trace_;
     std::string told_to_ = "m2";
     std::string voters_;

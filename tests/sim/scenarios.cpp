@@ -237,7 +237,7 @@ void add_faults(std::vector<Scenario>& all) {
                                        [&cl, id] { cl.cut(id, "m1", false); });
                              });
                          }));
-    all.back().limits = {50, 300};
+    all.back().limits = {80, 500};
     all.push_back(faulty("storm", "20 % lost, 20 % twice, spikes of 30 ms that reorder",
                          [](SimCluster& c, Prng&, const Scenario&) {
                              NetworkModel& model = c.network().model();
@@ -310,7 +310,7 @@ void add_elections(std::vector<Scenario>& all) {
                                     if (a != b) c.cut_way(kElectorate[a], kElectorate[b]);
                                 });
                             }));
-    all.back().limits = {50, 300};
+    all.back().limits = {80, 500};
     all.push_back(electoral("candidates-cut", "the candidates do not hear each other, the slaves hear all",
                             [](SimCluster& c, Prng& prng, const Scenario& s) {
                                 c.at(after(random(prng, s.settle, s.settle + seconds{3})), [&c] {
@@ -395,6 +395,7 @@ void add_elections(std::vector<Scenario>& all) {
                                          [&c, id] { c.resume(id); });
                                 });
                             }));
+    all.back().limits = {20, 200};
     all.push_back(electoral("all-restart", "all nodes are restarted at once",
                             [](SimCluster& c, Prng& prng, const Scenario& s) {
                                 c.at(after(random(prng, s.settle, s.settle + seconds{3})), [&c] {

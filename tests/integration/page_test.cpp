@@ -1,0 +1,121 @@
+// What applications read in the clock pages of real processes, also of those that have stopped or died.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <ctime>
+
+#include "berkeley/clock.h"
+#include "integration/process.hpp"
+
+namespace berkeley::test {
+namespace {
+
+class Page {
+public:
+    explicit Page(const std::string& path) { EXPECT_EQ(berkeley_clock_open(path.c_str(), &clock_), BERKELEY_CLOCK_OK); }
+    ~Page() { berkeley_clock_close(clock_); }
+    Page(const Page&) = delete;
+    Page& operator=(const Page&) = delete;
+    berkeley_clock_interval now() const {
+        berkeley_clock_interval interval{};
+        EXPECT_EQ(berkeley_clock_now(clock_, &interval), BERKELEY_CLOCK_OK);
+        return interval;
+    }
+
+private:
+    berkeley_clock* clock_ = nullptr;
+};
+
+std::int64_t raw_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+/// The page's clock less the machine's true raw clock, in ns. Of several readings the one that was disturbed least.
+std::int64_t ahead_ns(const Page& page) {
+    std::int64_t narrowest = INT64_MAX;
+    std::int64_t ahead = 0;
+    for (int i = 0; i < 50; ++i) {
+        const std::int64_t before = raw_ns();
+        const std::int64_t now = page.now().now_ns;
+        const std::int64_t after = raw_ns();
+        if (after - before < narrowest) {
+            narrowest = after - before;
+            ahead = now - before - (after - before) / 2;
+        }
+    }
+    return ahead;
+}
+
+/// How fast the page's clock runs against it.
+double rate_ppm(Cluster& cluster, const std::string& id) {
+    const Page page(cluster.page(id));
+    const std::int64_t raw = raw_ns();
+    const std::int64_t before = ahead_ns(page);
+    EXPECT_TRUE(cluster.wait_for([&] { return raw_ns() - raw > 500'000'000; }));
+    const std::int64_t after = ahead_ns(page);
+    return static_cast<double>(after - before) / static_cast<double>(raw_ns() - raw) * 1e6;
+}
+
+TEST(Pages, OfStoppedAndOfKilledNodesGrowTheirBoundsAndFallToHoldoverAndThenToUnsynchronized) {
+    Cluster cluster;
+    cluster.master("m1");
+    // A bound that grows by half a millisecond a second reaches 3 ms soon after HOLDOVER begins.
+    const std::vector<std::string> options{"--max-drift", "500", "--max-bound", "3ms"};
+    Process& s1 = cluster.slave("s1", options);
+    Process& s2 = cluster.slave("s2", options);
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "s1", "s2"}));
+    s1.signal(SIGSTOP);
+    s2.signal(SIGKILL);
+    const Page master(cluster.page("m1"));
+    for (const std::string id : {"s1", "s2"}) {
+        const Page page(cluster.page(id));
+        std::int64_t width = 0;
+        std::vector<int> seen;
+        ASSERT_TRUE(cluster.wait_for([&] {
+            const auto before = master.now();
+            const auto interval = page.now();
+            const auto after = master.now();
+            if (seen.empty() || seen.back() != interval.status) seen.push_back(interval.status);
+            if (interval.status == BERKELEY_CLOCK_UNSYNCHRONIZED) return true;
+            EXPECT_GE(interval.latest_ns - interval.earliest_ns, width) << id;
+            width = interval.latest_ns - interval.earliest_ns;
+            EXPECT_LE(interval.earliest_ns, after.now_ns) << id;
+            EXPECT_GE(interval.latest_ns, before.now_ns) << id;
+            return false;
+        }));
+        if (seen.front() == BERKELEY_CLOCK_SYNCHRONIZED) seen.erase(seen.begin());
+        if (id == "s1") EXPECT_EQ(seen, (std::vector<int>{BERKELEY_CLOCK_HOLDOVER, BERKELEY_CLOCK_UNSYNCHRONIZED}));
+        EXPECT_EQ(seen.back(), BERKELEY_CLOCK_UNSYNCHRONIZED) << id;
+    }
+    s1.signal(SIGCONT);
+    EXPECT_TRUE(cluster.wait_agreement({"m1", "s1"})) << "it goes on where it was";
+}
+
+TEST(Pages, AFrequencyOnceLearntIsThereAgainAfterARestartWithoutAMaster) {
+    Cluster cluster;
+    Process& m1 = cluster.master("m1");
+    Process* s1 = &cluster.slave("s1", {"--clock-drift", "40"});
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
+    double synchronized = 0;
+    ASSERT_TRUE(cluster.wait_for([&] {
+        synchronized = rate_ppm(cluster, "s1");
+        return std::abs(synchronized - rate_ppm(cluster, "m1")) < 1;
+    }));
+    ASSERT_LT(std::abs(synchronized), 30) << "and so not its own oscillator's";
+    s1->signal(SIGTERM);
+    EXPECT_EQ(s1->wait_exit(seconds{5}), 0);
+    m1.signal(SIGKILL);
+    cluster.forget(*s1);
+    s1 = &cluster.slave("s1", {"--clock-drift", "40"});
+    ASSERT_TRUE(cluster.wait_for([&] { return find(*s1, "ready") != nullptr; }));
+    EXPECT_NEAR(rate_ppm(cluster, "s1"), synchronized, 6) << "which may still have moved before the end";
+    Process& s2 = cluster.slave("s2", {"--clock-drift", "40"});
+    ASSERT_TRUE(cluster.wait_for([&] { return find(s2, "ready") != nullptr; }));
+    EXPECT_NEAR(rate_ppm(cluster, "s2"), 40, 2) << "one that has learnt nothing";
+}
+
+}  // namespace
+}  // namespace berkeley::test
