@@ -12,6 +12,7 @@
 #include "bench/estimator_command.hpp"
 #include "bench/latency.hpp"
 #include "bench/record.hpp"
+#include "bench/scale_command.hpp"
 #include "bench/simulate_command.hpp"
 #include "bench/takeover_command.hpp"
 
@@ -66,6 +67,7 @@ int run(int argc, char** argv) {
         "  berkeley-bench latency --json | jq .ratios    for scripts\n"
         "  berkeley-bench codec\n"
         "  berkeley-bench accuracy                       real processes, a minute and a half\n"
+        "  berkeley-bench scale                          rounds of 32, 256 and 1024 slaves, a minute\n"
         "  berkeley-bench simulate --seeds 100           faults in virtual time; exit code 1 where one shows\n"
         "Build with optimisation (cmake --preset release), and leave the machine alone meanwhile.\n"
         "Exit codes: 0 measured, 1 could not measure, 2 bad usage.");
@@ -112,9 +114,12 @@ int run(int argc, char** argv) {
     TakeoverOptions takeover_options;
     const CLI::App* takeover = add_takeover(app, takeover_options, json);
 
+    ScaleOptions scale_options;
+    const CLI::App* scale = add_scale(app, scale_options, json);
+
     // CLI11 would only say that some argument was not expected.
     const std::string_view first = argc > 1 ? argv[1] : "";
-    const std::string allowed = "latency, codec, accuracy, takeover, simulate and estimators are allowed";
+    const std::string allowed = "latency, accuracy, takeover, scale, simulate, codec and estimators are allowed";
     const auto known = app.get_subcommands([](const CLI::App*) { return true; });
     const auto named = [&](const CLI::App* bench) { return first == bench->get_name(); };
     if (first.empty()) return usage_error("name a benchmark: " + allowed + " (see berkeley-bench --help)");
@@ -138,6 +143,10 @@ int run(int argc, char** argv) {
         return print(run_accuracy(accuracy_options), json);
     }
     if (takeover->parsed()) return print(run_takeover(takeover_options), json);
+    if (scale->parsed()) {
+        if (const auto there = check_scale(scale_options); !there) return usage_error(there.error());
+        return print(run_scale(scale_options), json);
+    }
     if (simulate->parsed()) {
         if (const auto there = check_simulate(simulate_options); !there) return usage_error(there.error());
         const auto report = run_simulate(simulate_options);

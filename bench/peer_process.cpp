@@ -1,5 +1,6 @@
 #include "bench/peer_process.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -27,17 +28,24 @@ std::string read_line(int fd) {
     return {};
 }
 
-[[noreturn]] void be_child(pid_t parent, int channel, PeerProcess::Main main) {
+template <class Main>
+[[noreturn]] void be_child(pid_t parent, int channel, const Main& main) {
     // Whatever ends the parent ends us; it may have ended before we could ask for that.
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent) ::_exit(1);
     const std::string endpoint = read_line(channel);
-    if (!endpoint.empty()) main(endpoint);
+    if (!endpoint.empty()) main(endpoint, channel);
     ::_exit(0);
 }
 
 }  // namespace
 
 Result<PeerProcess> PeerProcess::start(Main main) {
+    return fork_child([main](const std::string& endpoint, int) { main(endpoint); });
+}
+
+Result<PeerProcess> PeerProcess::start(Reporter main) { return fork_child(main); }
+
+Result<PeerProcess> PeerProcess::fork_child(const AnyMain& main) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
         return failure(std::string("socketpair: ") + std::strerror(errno));
@@ -75,6 +83,22 @@ Result<void> PeerProcess::tell(std::string_view endpoint) {
         return failure(std::string("a peer process is gone: ") + std::strerror(errno));
     }
     return {};
+}
+
+void PeerProcess::report(int channel, const Report& report) {
+    // A parent that is gone ends this process by itself.
+    static_cast<void>(::send(channel, &report, sizeof report, MSG_NOSIGNAL));
+}
+
+Result<PeerProcess::Report> PeerProcess::hear(Duration patience) {
+    pollfd item{channel_, POLLIN, 0};
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(patience).count();
+    if (::poll(&item, 1, static_cast<int>(ms)) != 1) return failure("a peer process says nothing");
+    Report report{};
+    if (::recv(channel_, &report, sizeof report, MSG_WAITALL) != static_cast<ssize_t>(sizeof report)) {
+        return failure("a peer process is gone");
+    }
+    return report;
 }
 
 }  // namespace berkeley::bench

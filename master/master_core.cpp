@@ -20,8 +20,6 @@ constexpr std::uint32_t kLostOfSilent = 3;
 constexpr int kPatienceFactor = 4;
 /// Delays are smoothed over so many samples.
 constexpr int kDelaySmoothing = 8;
-/// Bursts are no farther apart than this: waiting longer would only make the round's measurements older.
-constexpr Duration kPaceMax = milliseconds{5};
 /// A member may become another clock so often.
 constexpr Duration kRejoinAgain = milliseconds{500};
 /// A candidate that does not lead forgets members that have not greeted it for so long.
@@ -207,7 +205,7 @@ void MasterCore::begin_round(RawTime now) {
         member->in_round = true;
     }
     polled_ = static_cast<std::uint32_t>(waiting_.size());
-    pace_ = std::min(kPaceMax, options_.interval / (2 * std::max<std::int64_t>(1, polled_)));
+    pace_ = std::min(options_.pace_max, options_.interval / (2 * std::max<std::int64_t>(1, polled_)));
 }
 
 /// A correction is refused when its measurement is two intervals old: a round that takes longer than one ends with

@@ -25,6 +25,8 @@ struct MasterCoreOptions {
     std::uint32_t burst = 8;
     std::uint32_t window = 32;
     std::size_t max_members = kMaxMembers;
+    /// Bursts are no farther apart than this: waiting longer would only make the round's measurements older.
+    Duration pace_max = std::chrono::milliseconds{5};
 };
 
 class MasterCore {

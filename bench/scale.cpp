@@ -1,0 +1,111 @@
+#include "bench/scale.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "bench/latency_peers.hpp"
+#include "bench/placement.hpp"
+#include "bench/scale_hosts.hpp"
+#include "bench/scale_lanes.hpp"
+#include "io/transport.hpp"
+
+namespace berkeley::bench {
+
+namespace {
+
+/// A host has two sockets with a connection each for every slave, and a master two connections in either lane.
+constexpr std::size_t kFilesPerSlave = 4;
+/// Contexts, timers, the standard streams, and what the transport wants to be left.
+constexpr std::size_t kFilesBeside = 160;
+/// The first rounds make the memory of queues.
+constexpr std::uint32_t kWarmUpRounds = 2;
+/// Where nothing works any more, the rest of the rounds would only take long.
+constexpr int kFailedInARowMax = 5;
+
+struct Lane {
+    std::unique_ptr<ScaleLane> lane;
+    std::string prefix;  ///< of its rows
+    Samples round;
+    Samples publish;
+};
+
+double us(Duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); }
+
+Result<void> measure_size(std::size_t size, const ScaleOptions& options, Report& report, Progress& progress,
+                          std::uint64_t done) {
+    // Both before any context.
+    auto slaves = PeerProcess::start(run_slaves_host);
+    auto echoes = PeerProcess::start(run_echo_host);
+    if (!slaves || !echoes) return failure(slaves ? echoes.error() : slaves.error());
+    std::vector<Lane> lanes(2);
+    auto product = make_product_lane(size, *slaves);
+    if (!product) return failure(product.error());
+    lanes[0].lane = std::move(*product);
+    auto libzmq = make_libzmq_lane(size, *echoes);
+    if (!libzmq) return failure(libzmq.error());
+    lanes[1].lane = std::move(*libzmq);
+    lanes[1].prefix = "libzmq_";
+    for (Lane& lane : lanes) {
+        if (auto settled = lane.lane->settle(); !settled) return settled;
+    }
+    int failed_in_a_row = 0;
+    for (std::uint32_t i = 0; i < kWarmUpRounds + options.rounds; ++i) {
+        progress.update(done + i);
+        bool whole = true;
+        for (Lane& lane : lanes) {
+            const auto times = lane.lane->measure();
+            whole = whole && times;
+            if (!times) {
+                ++report.violations;
+                if (++failed_in_a_row >= kFailedInARowMax) return failure(std::to_string(size) + " slaves: " + times.error());
+            } else if (i >= kWarmUpRounds) {
+                lane.round.add(us(times->round));
+                lane.publish.add(us(times->publish));
+            }
+        }
+        if (whole) failed_in_a_row = 0;
+    }
+    const std::string suffix = "_" + std::to_string(size);
+    for (const Lane& lane : lanes) report.rows.push_back(lane.round.row(lane.prefix + "round" + suffix, "us"));
+    for (const Lane& lane : lanes) report.rows.push_back(lane.publish.row(lane.prefix + "publish" + suffix, "us"));
+    for (const char* what : {"round", "publish"}) add_ratio(report, what + suffix, std::string("libzmq_") + what + suffix);
+    return {};
+}
+
+}  // namespace
+
+Result<void> check_scale(const ScaleOptions& options) {
+    raise_file_limit();
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return failure("the limit of open files cannot be read");
+    const std::size_t most = limit.rlim_cur < kFilesBeside ? 0 : (limit.rlim_cur - kFilesBeside) / kFilesPerSlave;
+    const std::size_t largest = *std::max_element(options.slaves.begin(), options.slaves.end());
+    if (largest <= most) return {};
+    return failure("--slaves: " + std::to_string(largest) + " need " +
+                   std::to_string(kFilesPerSlave * largest + kFilesBeside) + " open files and this machine allows " +
+                   std::to_string(limit.rlim_cur) + " (ulimit -Hn): at most " + std::to_string(most) + " are allowed");
+}
+
+Result<Report> run_scale(const ScaleOptions& options) {
+    Report report;
+    report.bench = "scale";
+    report.machine = machine_facts({{"libzmq", libzmq_version()},
+                                    {"placement", placement_text()},
+                                    {"rounds", std::to_string(options.rounds) + " of each, all slaves probed at once"}});
+    const std::uint64_t each = kWarmUpRounds + options.rounds;
+    Progress progress("scale", each * options.slaves.size());
+    place(End::here);
+    std::uint64_t done = 0;
+    for (const std::size_t size : options.slaves) {
+        if (const auto measured = measure_size(size, options, report, progress, done); !measured) {
+            return failure(measured.error());
+        }
+        done += each;
+    }
+    return report;
+}
+
+}  // namespace berkeley::bench
