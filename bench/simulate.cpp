@@ -1,5 +1,6 @@
 #include "bench/simulate.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <mutex>
@@ -27,6 +28,13 @@ struct Tally {
     std::uint64_t node_rounds = 0;
 };
 
+std::string replay_command(const SimulateOptions& options, const std::string& scenario, std::uint64_t seed) {
+    std::string text = "berkeley-bench simulate";
+    if (!options.idle_trace.empty()) text += " --idle-delays '" + options.idle_trace + "'";
+    if (!options.loaded_trace.empty()) text += " --loaded-delays '" + options.loaded_trace + "'";
+    return text + " --scenario " + scenario + " --seed " + std::to_string(seed);
+}
+
 /// All seeds of one scenario, on all CPUs. What each run gives depends on its seed alone.
 Tally run_seeds(const sim::Scenario& scenario, const SimulateOptions& options) {
     Tally tally;
@@ -51,8 +59,7 @@ Tally run_seeds(const sim::Scenario& scenario, const SimulateOptions& options) {
                 std::fprintf(stderr, "%s, seed %llu: %s\n", name.c_str(), static_cast<unsigned long long>(seed),
                              line.c_str());
             }
-            std::fprintf(stderr, "  repeat it: berkeley-bench simulate --scenario %s --seed %llu\n", name.c_str(),
-                         static_cast<unsigned long long>(seed));
+            std::fprintf(stderr, "  repeat it: %s\n", replay_command(options, name, seed).c_str());
         }
     };
     std::vector<std::thread> threads;
@@ -134,14 +141,14 @@ Result<void> check_simulate(const SimulateOptions& options) {
     }
     if (options.scenario.empty()) return {};
     const sim::DelayTrace any(1, {Duration{0}, {{}}});
-    std::string names;
-    for (const sim::Scenario& scenario :
-         sim::scenarios(options.idle_trace.empty() ? nullptr : &any, options.loaded_trace.empty() ? nullptr : &any)) {
-        if (scenario.name == options.scenario) return {};
-        names += (names.empty() ? "" : ", ") + std::string(scenario.name);
-    }
-    return failure("--scenario: '" + options.scenario + "' is not allowed: one of " + names +
-                   " (those that replay need --idle-delays or --loaded-delays)");
+    const auto among = [&](const sim::DelayTrace* idle, const sim::DelayTrace* loaded) {
+        const auto all = sim::scenarios(idle, loaded);
+        return std::any_of(all.begin(), all.end(), [&](const auto& s) { return s.name == options.scenario; });
+    };
+    if (among(options.idle_trace.empty() ? nullptr : &any, options.loaded_trace.empty() ? nullptr : &any)) return {};
+    if (among(&any, nullptr)) return failure("--scenario: '" + options.scenario + "' is not allowed without --idle-delays");
+    if (among(nullptr, &any)) return failure("--scenario: '" + options.scenario + "' is not allowed without --loaded-delays");
+    return failure("--scenario: '" + options.scenario + "' is not allowed: one of those that --list lists");
 }
 
 Result<Report> run_simulate(const SimulateOptions& options) {

@@ -1,6 +1,6 @@
 // Every scenario, many seeds: no invariant broken, the limits kept, and agreement again after healing.
 // BERKELEY_SEEDS says how many seeds (default 100); what fails prints its seed, and
-// `berkeley-bench simulate --scenario NAME --seed N` repeats it.
+// the command beside it repeats it.
 
 #include "sim/scenarios.hpp"
 
@@ -32,6 +32,14 @@ const std::vector<Scenario>& all_scenarios() {
     return all;
 }
 
+/// What a scenario needs that replays one, as the bench's options.
+std::string recordings(std::string_view scenario) {
+    const std::string traces = BERKELEY_SOURCE_DIR "/tests/sim/traces/";
+    if (scenario == "recorded-idle") return " --idle-delays " + traces + "loopback_idle.txt";
+    if (scenario == "recorded-loaded") return " --loaded-delays " + traces + "loopback_loaded.txt";
+    return {};
+}
+
 std::uint64_t seeds() {
     const char* text = std::getenv("BERKELEY_SEEDS");
     return text != nullptr ? std::strtoull(text, nullptr, 10) : 100;
@@ -48,8 +56,8 @@ TEST_P(Scenarios, HoldsForEverySeed) {
         node_rounds += outcome.node_rounds;
         EXPECT_GT(outcome.node_rounds, 0U);
         for (const std::string& line : complaints(scenario, outcome)) {
-            ADD_FAILURE() << scenario.name << ", seed " << seed << ": " << line << "\n  berkeley-bench simulate --scenario "
-                          << scenario.name << " --seed " << seed << " repeats it";
+            ADD_FAILURE() << scenario.name << ", seed " << seed << ": " << line << "\n  berkeley-bench simulate"
+                          << recordings(scenario.name) << " --scenario " << scenario.name << " --seed " << seed << " repeats it";
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
