@@ -80,6 +80,25 @@ TEST_F(Control, WatchPrintsALineForEveryChange) {
     EXPECT_TRUE(cluster_.wait_for([&] { return seen("m2", "master"); }));
 }
 
+TEST_F(Control, EventsTellTheVotersAndWhyAVoteWasRefused) {
+    begin();
+    const auto full = [](const Json& e) { return e["voters"] == Json{"m1", "m2", "s1"}; };
+    for (const Process* node : {m1_, m2_}) {
+        EXPECT_TRUE(cluster_.wait_for([&] { return find(*node, "committee", full) != nullptr; }));
+    }
+    // A voter that has forgotten everything gives no vote, so the other candidate must do without it, and cannot.
+    cluster_.forget(*s1_);
+    std::filesystem::remove_all(cluster_.folder() / "state" / "s1");
+    cluster_.forget(*m1_);
+    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m2_, "candidate") || find(*m2_, "vote") != nullptr; }));
+    EXPECT_FALSE(has_role(*m2_, "warmup"));
+    // Where a hand-over is asked for while the voters still hear their master, they say so.
+    m1_ = &cluster_.master("m1");
+    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m1_, "master", 2) || has_role(*m2_, "master", 2); }));
+    const auto with_reason = [](const Json& e) { return e["granted"] == false && !e["reason"].get<std::string>().empty(); };
+    EXPECT_TRUE(cluster_.wait_for([&] { return find(*m1_, "vote", with_reason) || find(*m2_, "vote", with_reason); }));
+}
+
 TEST_F(Control, NodeThatCannotSaveVotesNoMoreAndSaysSo) {
     begin();
     // As good as a full disk, whoever runs the test: nothing can be written there any more.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 
 #include "integration/fake_slave.hpp"
 #include "integration/process.hpp"
@@ -151,6 +152,93 @@ TEST_F(Hostile, StrangersMayNotSpeakAsMaster) {
         }
         return dropped(victim, "not-leader");
     }));
+    expect_still_synchronized();
+}
+
+/// A master by hand, for one slave that knows no other.
+class FakeMaster {
+public:
+    explicit FakeMaster(const Cluster& cluster) : transport_(make_transport()) {
+        info_.id = node_id("rogue");
+        info_.poll = *Url::from(cluster.url("rogue"));
+        info_.publish = *Url::from(cluster.url("rogue", "publish"));
+        info_.heartbeat = *Url::from(cluster.url("rogue", "heartbeat"));
+        EXPECT_TRUE(transport_->bind_poll(info_.poll.view()));
+        EXPECT_TRUE(transport_->bind_publish(Channel::publish, info_.publish.view()));
+        EXPECT_TRUE(transport_->bind_publish(Channel::heartbeat, info_.heartbeat.view()));
+    }
+    /// Polls, and hands each reply's round and the correction that it is due to `correct`.
+    void step(const std::function<void(const Correction&)>& correct) {
+        transport_->wait(milliseconds{20});
+        Inbound in;
+        Message message;
+        while (transport_->receive(in)) {
+            if (decode(in.payload, node_id("default"), message)) continue;
+            if (const auto* hello = std::get_if<Hello>(&message.body)) {
+                Welcome welcome;
+                welcome.generation = hello->generation;
+                welcome.role = Role::master;
+                welcome.leader = info_.id;
+                welcome.interval = milliseconds{250};
+                welcome.candidates = {info_};
+                send(in.route, welcome);
+                route_ = in.route;
+            } else if (const auto* reply = std::get_if<Reply>(&message.body); reply && reply->round == round_) {
+                Correction correction;
+                correction.round = round_;
+                correction.target = message.header.sender;
+                correction.generation = reply->generation;
+                correction.basis_term = reply->applied_term;
+                correction.basis_round = reply->applied_round;
+                correction.measured_at = reply->t3;
+                correction.correction = milliseconds{1};
+                correction.bound = milliseconds{5};
+                correct(correction);
+            }
+        }
+        if (route_) send(*route_, Poll{++round_, 0, round_});
+    }
+    void publish(const Correction& correction) {
+        Encoded encoded;
+        const Message message{{node_id("default"), info_.id, 1}, correction};
+        encode(message, encoded);
+        transport_->publish(Channel::publish, topic_of(false, message), encoded);
+    }
+
+private:
+    void send(Route route, Body body) {
+        Encoded encoded;
+        encode({{node_id("default"), info_.id, 1}, std::move(body)}, encoded);
+        static_cast<void>(transport_->send(route, encoded));
+    }
+
+    std::unique_ptr<Transport> transport_;
+    CandidateInfo info_;
+    std::optional<Route> route_;
+    Round round_ = 0;
+};
+
+TEST_F(Hostile, CorrectionsThatComeTwiceOrAgainLaterAreAppliedOnce) {
+    FakeMaster rogue(cluster_);
+    Process& victim = cluster_.slave("s5", {}, "rogue");
+    std::vector<Correction> sent;
+    const auto applied = [&] {
+        std::map<Round, int> rounds;
+        for (const Json& e : victim.events()) {
+            if (is(e, "correction")) ++rounds[e["round"].get<Round>()];
+        }
+        return rounds;
+    };
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        rogue.step([&](const Correction& correction) {
+            sent.push_back(correction);
+            // This one twice, and then everything that was ever said.
+            rogue.publish(correction);
+            for (const Correction& old : sent) rogue.publish(old);
+        });
+        return applied().size() >= 10 && dropped(victim, "old-round");
+    }));
+    for (const auto& [round, times] : applied()) EXPECT_EQ(times, 1) << "round " << round;
     expect_still_synchronized();
 }
 

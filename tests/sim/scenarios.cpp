@@ -445,6 +445,7 @@ public:
     void into(Outcome& outcome) const {
         outcome.rms_us = count_ > 0 ? std::sqrt(sum_ / static_cast<double>(count_)) : 0;
         outcome.max_us = max_;
+        outcome.scored = count_;
         outcome.digest = digest_;
     }
 
@@ -536,6 +537,7 @@ std::vector<std::string> complaints(const Scenario& scenario, const Outcome& out
     std::vector<std::string> lines;
     for (const Violation& violation : outcome.violations) lines.push_back(to_string(violation));
     if (outcome.codec_failures > 0) lines.push_back("the codec changed a message");
+    if (outcome.scored == 0) lines.push_back("no clock ever knew the time");
     if (!outcome.recovered) lines.push_back("the clocks did not agree again within 20 s after healing");
     const auto limit = [&](const char* what, double value, double allowed) {
         if (allowed <= 0 || value <= allowed) return;

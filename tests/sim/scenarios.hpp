@@ -43,6 +43,7 @@ struct Outcome {
     bool recovered = true;      ///< after healing, within kRecovery
     double rms_us = 0;          ///< over all slaves and ticks that were scored
     double max_us = 0;
+    std::uint64_t scored = 0;   ///< clocks at ticks
     double bound_p50_us = 0;    ///< median over the slaves of the bound at the end of the first phase
     std::uint64_t node_rounds = 0;
     std::uint64_t digest = 0;   ///< of every clock at every tick: equal for equal runs
