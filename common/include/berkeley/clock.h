@@ -78,7 +78,9 @@ BERKELEY_CLOCK_API int berkeley_clock_now(const berkeley_clock *clock, berkeley_
 BERKELEY_CLOCK_API void berkeley_clock_close(berkeley_clock *clock);
 
 /* 1 if `a` certainly lies before (after) `b`, else 0. Intervals that overlap are neither. Requires: both
- * readings were taken with status SYNCHRONIZED or HOLDOVER. */
+ * readings were taken with status SYNCHRONIZED or HOLDOVER. Readings of different nodes may be compared. Of
+ * one node, a step in between (another `disruption`) makes them times of two clocks, of which only the later
+ * one is the cluster's: then neither answer says which event came first. */
 BERKELEY_CLOCK_API int berkeley_clock_before(const berkeley_clock_interval *a,
                                              const berkeley_clock_interval *b);
 BERKELEY_CLOCK_API int berkeley_clock_after(const berkeley_clock_interval *a,
@@ -86,7 +88,9 @@ BERKELEY_CLOCK_API int berkeley_clock_after(const berkeley_clock_interval *a,
 
 /* Commit-wait: returns once cluster time is certainly later than `ns` on every correct node, that is
  * earliest_ns > ns. Fails at once where there is no bound (UNSYNCHRONIZED, DISRUPTED), and when the clock
- * is stepped while waiting, as `ns` then belongs to a time that no longer is. */
+ * is stepped while waiting, as `ns` then belongs to a time that no longer is. A step before the call it cannot
+ * see: compare `disruption` with that of the reading that `ns` came from. Sleeps for the most part, and never
+ * returns early; it waits for about the width of the interval where `ns` is the reading's latest_ns. */
 BERKELEY_CLOCK_API int berkeley_clock_wait_until_past(const berkeley_clock *clock, int64_t ns);
 
 /* One line of English; never NULL, never to be freed. */
