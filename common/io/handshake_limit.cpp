@@ -12,10 +12,11 @@
 namespace berkeley {
 namespace {
 
-/// What a client must have sent (ZMTP 3.1, RFC 37 and RFC 26): the greeting of 64 bytes, and READY, or HELLO
-/// with 200 and INITIATE with 257 at least.
+/// Without keys, what a client must have sent (ZMTP 3.1, RFC 37): the greeting of 64 bytes, and READY.
 constexpr std::uint64_t kPlainHandshakeBytes = 64 + 16;
-constexpr std::uint64_t kCurveHandshakeBytes = 64 + 200 + 257;
+/// With keys (RFC 26), what a server has sent whose client was admitted: the greeting, WELCOME with 170, and READY, which
+/// with the type of the socket in it has 52 at least. It sends one that was not admitted no more than the first two.
+constexpr std::uint64_t kCurveHandshakeBytes = 64 + 170 + 52;
 
 int file_limit() {
     rlimit limit{};
@@ -56,7 +57,8 @@ bool HandshakeLimit::is_done(int fd) const {
     tcp_info info{};
     socklen_t size = sizeof info;
     if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
-    return info.tcpi_bytes_received >= (secured_ ? kCurveHandshakeBytes : kPlainHandshakeBytes);
+    return secured_ ? info.tcpi_bytes_acked >= kCurveHandshakeBytes
+                    : info.tcpi_bytes_received >= kPlainHandshakeBytes;
 }
 
 }  // namespace berkeley

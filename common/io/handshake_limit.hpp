@@ -1,11 +1,15 @@
 // HandshakeLimit: bounds the connections of a bound socket whose handshake is not done.
 //
 // libzmq accepts whatever comes, and ends a silent connection after its handshake interval. Within that time at
-// most kMaxPendingHandshakes may be under way: when more come, the oldest is looked at, and cut unless the kernel
-// says that its peer has sent as much as a handshake needs. So silent connections push out each other, while
-// who speaks is done long before it is the oldest. Where descriptors run out new connections are cut at once, so
-// that files and sockets of our own can still be opened.
-// Linux: the count of received bytes is TCP_INFO's; connections over ipc are held to be done.
+// most kMaxPendingHandshakes may be under way: when more come, the oldest is looked at, and cut unless it is done. So
+// connections that get nowhere push out each other, while an honest one is done long before it is the oldest. Where
+// descriptors run out new connections are cut at once, so that files and sockets of our own can still be opened.
+//
+// libzmq's events do not say whose handshake has succeeded, but the kernel counts the bytes of each connection. What a
+// client sends proves nothing, since anybody can send bytes. With keys a handshake is done when the client has
+// acknowledged our READY, which is sent only after the ZAP handler has admitted its key. Without keys anybody may come
+// in, and what it takes is to send as much as a handshake needs.
+// Linux: the counts are TCP_INFO's; connections over ipc are held to be done.
 #pragma once
 
 #include <cstddef>
