@@ -28,19 +28,38 @@ bool is_systemd_credential(const std::filesystem::path& path, const struct stat&
            (status.st_mode & (S_IWGRP | S_IRWXO)) == 0;
 }
 
-/// The whole of a small file. `secret`: nobody else may be able to read it.
-Result<std::string> read_small(const std::filesystem::path& path, bool secret) {
+/// What a file must be like, by what it is good for.
+enum class FileRule : std::uint8_t {
+    any,
+    authorises,  ///< nobody else can write it
+    secret,      ///< nobody else can read it
+};
+
+/// Nothing, or why it must not be used.
+std::string objection(FileRule rule, const std::filesystem::path& path, const struct stat& status) {
+    if (!S_ISREG(status.st_mode)) return "is no regular file";
+    if (rule == FileRule::any) return {};
+    if (rule == FileRule::secret && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 && !is_systemd_credential(path, status)) {
+        return "others can read this secret: chmod 600 is needed, and new keys if anybody did";
+    }
+    if (status.st_uid != ::geteuid() && status.st_uid != 0) return "belongs to another user";
+    if (rule == FileRule::authorises && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return "others can write this file, and so authorise themselves: chmod go-w is needed";
+    }
+    return {};
+}
+
+/// The whole of a small file.
+Result<std::string> read_small(const std::filesystem::path& path, FileRule rule) {
+    const int follow = rule == FileRule::authorises ? O_NOFOLLOW : 0;
     // Never waits on a FIFO.
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow));
     const auto bad = [&path](const std::string& why) { return failure(path.string() + ": " + why); };
+    if (file.get() < 0 && errno == ELOOP && follow != 0) return bad("is a link: the file itself is needed here");
     if (file.get() < 0) return bad(std::strerror(errno));
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return bad(std::strerror(errno));
-    if (!S_ISREG(status.st_mode)) return bad("is no regular file");
-    if (secret && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0 && !is_systemd_credential(path, status)) {
-        return bad("others can read this secret: chmod 600 is needed, and new keys if anybody did");
-    }
-    if (secret && status.st_uid != ::geteuid() && status.st_uid != 0) return bad("belongs to another user");
+    if (const std::string why = objection(rule, path, status); !why.empty()) return bad(why);
     std::string text(kMaxKeyFileBytes + 1, '\0');
     const ssize_t size = ::read(file.get(), text.data(), text.size());
     if (size < 0) return bad(std::strerror(errno));
@@ -185,12 +204,17 @@ Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where) 
 }
 
 Result<KeyCard> load_key_card(const std::filesystem::path& path) {
-    const auto text = read_small(path, false);
+    const auto text = read_small(path, FileRule::any);
+    return text ? parse_key_card(*text, path.string()) : failure(text.error());
+}
+
+Result<KeyCard> load_authorised_card(const std::filesystem::path& path) {
+    const auto text = read_small(path, FileRule::authorises);
     return text ? parse_key_card(*text, path.string()) : failure(text.error());
 }
 
 Result<OwnKeys> load_own_keys(const std::filesystem::path& path) {
-    auto text = read_small(path, true);
+    auto text = read_small(path, FileRule::secret);
     if (!text) return failure(text.error());
     auto own = parse_own_keys(*text, path.string());
     ::explicit_bzero(text->data(), text->size());

@@ -6,8 +6,8 @@
 //   secret-key = "..."        (secret files)
 //
 // A file that holds nothing but the 40 characters is a key without a name. Secret files are created
-// exclusively with mode 0600, and refused where others can read them. Errors are one line that names the file
-// and what is allowed, never the key. Stateless; thread-safe.
+// exclusively with mode 0600, and refused where others can read them; a file that authorises its key, where others can
+// write it. Errors are one line that names the file and what is allowed, never the key. Stateless; thread-safe.
 #pragma once
 
 #include <array>
@@ -67,6 +67,9 @@ bool is_key_text(std::string_view text);
 /// `where` stands in front of errors.
 [[nodiscard]] Result<KeyCard> parse_key_card(std::string_view text, const std::string& where);
 [[nodiscard]] Result<KeyCard> load_key_card(const std::filesystem::path& path);
+/// A file whose place alone authorises its key: whoever can write it says who belongs to the cluster. So it is no link,
+/// nobody but its owner can write it, and that is root or this user.
+[[nodiscard]] Result<KeyCard> load_authorised_card(const std::filesystem::path& path);
 [[nodiscard]] Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where);
 /// Refused: readable by group or others, or owned by another user than root and this one.
 [[nodiscard]] Result<OwnKeys> load_own_keys(const std::filesystem::path& path);

@@ -17,9 +17,7 @@ namespace {
 
 constexpr std::string_view kSuffix = ".key";
 
-std::int64_t modified_ns(const struct stat& status) {
-    return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
+std::int64_t in_ns(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
 bool is_key_name(std::string_view name) {
     return name.size() > kSuffix.size() && name.front() != '.' && name.ends_with(kSuffix);
@@ -95,8 +93,8 @@ bool Keyring::directory_changed() {
     struct stat status {};
     // An error shows when it is read.
     if (::stat(directory_.c_str(), &status) != 0) return true;
-    const bool changed = modified_ns(status) != modified_ns_ || status.st_ino != inode_;
-    modified_ns_ = modified_ns(status);
+    const bool changed = in_ns(status.st_mtim) != modified_ns_ || status.st_ino != inode_;
+    modified_ns_ = in_ns(status.st_mtim);
     inode_ = status.st_ino;
     return changed;
 }
@@ -112,13 +110,14 @@ Result<Keyring::Files> Keyring::scan(bool fresh) const {
         if (!is_key_name(name)) continue;
         if (files.size() == kMaxKeyFiles) return bad("holds more than " + std::to_string(kMaxKeyFiles) + " keys");
         struct stat status {};
-        if (::fstatat(::dirfd(directory.get()), name.c_str(), &status, 0) != 0) continue;  // just taken away
-        File file{modified_ns(status), static_cast<std::uint64_t>(status.st_size), status.st_ino, {}, {}};
+        // Just taken away, where it fails.
+        if (::fstatat(::dirfd(directory.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        File file{in_ns(status.st_ctim), static_cast<std::uint64_t>(status.st_size), status.st_ino, {}, {}};
         const auto known = files_.find(name);
-        if (!fresh && known != files_.end() && known->second.modified_ns == file.modified_ns &&
+        if (!fresh && known != files_.end() && known->second.changed_ns == file.changed_ns &&
             known->second.size == file.size && known->second.inode == file.inode) {
             file = known->second;
-        } else if (auto card = load_key_card(directory_ / name)) {
+        } else if (auto card = load_authorised_card(directory_ / name)) {
             file.card = std::move(*card);
         } else {
             file.complaint = card.error();

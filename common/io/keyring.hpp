@@ -1,7 +1,7 @@
 // Keyring: whose keys are authorised, and which candidates' keys are pinned.
 //
 // The directory holds public files (curve_keys.hpp) named *.key; a node may have several, for the time of a
-// rotation. A file that cannot be used authorises nobody; a key that two files give to different nodes belongs
+// rotation. A file that cannot be used, or that others can write, authorises nobody; a key that two files give to different nodes belongs
 // to none. The directory is read again when it changed (its modification time: files are put there and taken
 // away whole) or on demand; where it cannot be read the keys read before stay in force, and it is said so.
 // Not thread-safe.
@@ -58,7 +58,7 @@ public:
 private:
     /// What is remembered of a file, so that only changed ones are parsed again.
     struct File {
-        std::int64_t modified_ns = 0;
+        std::int64_t changed_ns = 0;  ///< content, owner or mode
         std::uint64_t size = 0;
         std::uint64_t inode = 0;
         std::optional<KeyCard> card;

@@ -153,6 +153,42 @@ TEST_F(KeyringTest, ADirectoryThatOthersCanWriteIsRefused) {
     }
 }
 
+TEST_F(KeyringTest, AFileThatOthersCanWriteAuthorisesNobody) {
+    const PublicKey key = new_key();
+    put("s1.key", key, "s1", AccessRole::slave);
+    Keyring ring = open();
+    for (const mode_t mode : {0664U, 0646U}) {
+        ::chmod((directory_.path() / "s1.key").c_str(), mode);
+        const auto refreshed = ring.refresh(true);
+        ASSERT_EQ(refreshed.complaints.size(), mode == 0664U ? 1U : 0U) << "once, not again";
+        EXPECT_EQ(ring.find(key), nullptr);
+        const auto fresh = Keyring::open(directory_.path(), {}, own_);
+        ASSERT_FALSE(fresh.has_value());
+        EXPECT_NE(fresh.error().find("s1.key: others can write this file"), std::string::npos) << fresh.error();
+    }
+    ::chmod((directory_.path() / "s1.key").c_str(), 0644);
+    EXPECT_TRUE(ring.refresh(true).changed);
+    EXPECT_NE(ring.find(key), nullptr);
+}
+
+TEST_F(KeyringTest, AFileOfAnotherUserAuthorisesNobody) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
+    put("s1.key", new_key(), "s1", AccessRole::slave);
+    ASSERT_EQ(::chown((directory_.path() / "s1.key").c_str(), 12345, 0), 0);
+    const auto ring = Keyring::open(directory_.path(), {}, own_);
+    ASSERT_FALSE(ring.has_value());
+    EXPECT_NE(ring.error().find("s1.key: belongs to another user"), std::string::npos) << ring.error();
+}
+
+TEST_F(KeyringTest, ALinkAuthorisesNobody) {
+    TemporaryDirectory elsewhere;
+    std::ofstream(elsewhere.path() / "file") << key_card_text({new_key(), node_id("s1"), AccessRole::slave});
+    std::filesystem::create_symlink(elsewhere.path() / "file", directory_.path() / "s1.key");
+    const auto ring = Keyring::open(directory_.path(), {}, own_);
+    ASSERT_FALSE(ring.has_value());
+    EXPECT_NE(ring.error().find("s1.key: is a link"), std::string::npos) << ring.error();
+}
+
 TEST_F(KeyringTest, HiddenAndOtherFilesAreNotLookedAt) {
     put_text(".hidden.key", "garbage");
     put_text("README", "garbage");
