@@ -61,6 +61,7 @@ std::string called(const KeyCard& card) {
 }  // namespace
 
 Result<std::string> keygen(const fs::path& directory, const NodeId& id, AccessRole role) {
+    keep_memory_private();
     const auto pair = generate_keys();
     if (!pair) return failure(pair.error());
     std::error_code error;

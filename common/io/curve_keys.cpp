@@ -1,6 +1,7 @@
 #include "io/curve_keys.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -144,6 +145,8 @@ bool is_key_text(std::string_view text) {
     return zmq_z85_decode(bytes.data(), std::string(text).c_str()) != nullptr &&
            zmq_z85_encode(again.data(), bytes.data(), bytes.size()) != nullptr && text == again.data();
 }
+
+void keep_memory_private() { ::prctl(PR_SET_DUMPABLE, 0); }
 
 Result<KeyPair> generate_keys() {
     std::array<char, kKeyTextBytes + 1> public_key{};

@@ -7,7 +7,7 @@
 //
 // A file that holds nothing but the 40 characters is a key without a name. Secret files are created
 // exclusively with mode 0600, and refused where others can read them; a file that authorises its key, where others can
-// write it. Errors are one line that names the file and what is allowed, never the key. Stateless; thread-safe.
+// write it. Errors are one line that names the file and what is allowed, never the key. Thread-safe.
 #pragma once
 
 #include <array>
@@ -61,6 +61,10 @@ struct OwnKeys {
 };
 
 bool is_key_text(std::string_view text);
+
+/// From now on no other process of this user can look into the memory of this one, and no core file has it in it. For
+/// programs to call before a secret key comes into it.
+void keep_memory_private();
 
 [[nodiscard]] Result<KeyPair> generate_keys();
 

@@ -70,6 +70,7 @@ tl::expected<std::optional<Credentials>, OptionError> load_credentials(const Sec
         return wrong("--server-key", "is needed with --secret-key-file: the public key of the candidate to trust "
                                      "(or --authorized-keys, a directory with it)");
     }
+    keep_memory_private();
     auto own = load_own_keys(options.secret_key_file);
     if (!own) return wrong("--secret-key-file", own.error());
     if (!options.public_key_file.empty()) {

@@ -40,7 +40,7 @@ struct OptionError {
     std::string why;
 };
 
-/// Reads the files. Nothing: no key was given. `id`: the one given; else the key's own, else `fallback`.
+/// Reads the files, into a memory that is private from then on. Nothing: no key was given. `id`: the one given; else the key's own, else `fallback`.
 [[nodiscard]] tl::expected<std::optional<Credentials>, OptionError> load_credentials(const SecurityOptions& options,
                                                                                      SecurityUse use,
                                                                                      const std::optional<NodeId>& id,

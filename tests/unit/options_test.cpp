@@ -1,6 +1,7 @@
 #include "io/options.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -286,6 +287,15 @@ TEST_F(KeyOptions, TheNameIsThatOfTheKeyAndOtherMachinesMayReachIt) {
     ASSERT_TRUE(m.has_value()) << m.error().error;
     EXPECT_EQ(m->node.id, node_id("m1"));
     ASSERT_TRUE(m->node.credentials.has_value());
+}
+
+TEST_F(KeyOptions, AProgramWithASecretKeyHasItsMemoryToItself) {
+    ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1), 0);
+    EXPECT_TRUE(master({"--poll", "tcp://127.0.0.1:1"}).has_value());
+    EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1) << "without a key anybody of this user may look at it";
+    EXPECT_TRUE(master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str()}).has_value());
+    EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 0);
+    ::prctl(PR_SET_DUMPABLE, 1);
 }
 
 TEST_F(KeyOptions, WhatDoesNotGoTogetherIsRefusedByName) {
