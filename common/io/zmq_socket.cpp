@@ -93,6 +93,9 @@ void set_common_options(zmq::socket_t& socket, const Endpoint& endpoint) {
 
 void Socket::close(int linger_ms) {
     if (!*this) return;
+    // Its connections last until libzmq's own thread has closed them, and that would wait for ever where it has to tell
+    // a monitor that nobody listens to any more.
+    zmq_socket_monitor(socket.handle(), nullptr, 0);
     zmq_setsockopt(socket.handle(), ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     socket.close();
     skipping = false;
