@@ -23,8 +23,13 @@ constexpr Duration kSaveEvery = std::chrono::hours{1};
 /// Goodbyes have this long to leave; the whole end stays well below a second.
 constexpr Duration kLinger = milliseconds{200};
 
-/// The most that a well-behaved peer sends: 64 replies in each of 20 rounds a second, and 200 acknowledgements.
-constexpr RateLimitOptions kPeerRate{4000, 1000};
+/// The most that a well-behaved node does: it sends 64 replies in each of 20 rounds a second, and 200 acknowledgements.
+/// It makes three connections, again after an end no sooner than once a second, and speaks over each at once. Of eight
+/// times as many it may have left some behind, which the kernel notices within half a minute.
+constexpr PeerLimits kPeerLimits{.messages = {4000, 1000},
+                                 .admissions = {3, 24},
+                                 .connections = 24,
+                                 .silence = seconds{10}};
 
 std::uint64_t random_word() {
     std::uint64_t word = 0;
@@ -96,7 +101,7 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options)
                        &shell->clock_};
     transport.handle_signals = true;
     transport.credentials = options.credentials;
-    transport.peer_rate = kPeerRate;
+    transport.peer_limits = kPeerLimits;
     auto created = Transport::create(transport);
     if (!created) return failure(created.error());
     shell->transport_ = std::move(*created);

@@ -28,6 +28,12 @@ enum class Drop : std::uint8_t {
     rate_limited,            ///< a message beyond what one peer may send
     flood,                   ///< a connection cut for that
     excess_subscriptions,    ///< a connection cut for asking for too much
+    forbidden_subscription,  ///< a connection cut that may not subscribe
+    malformed_subscription,  ///< a connection cut that sent a publisher something else
+    disturbed_subscription,  ///< a connection cut, since libzmq may have taken it for another
+    admission_limit,         ///< a handshake refused: its key comes too often
+    too_many_connections,    ///< a handshake refused, or a connection cut: its key has enough
+    silent_connection,       ///< a connection cut over which nothing came
     too_many_peers,
 };
 
@@ -46,12 +52,32 @@ public:
     }
 
 private:
-    static constexpr std::array<std::string_view, 17> kNames{
-        "foreign-routing-id", "extra-frames",     "missing-frames",    "unreachable",     "send-queue-full",
-        "send-failed",        "receive-failed",   "unauthenticated",   "revoked-key",     "unauthorised-key",
-        "failed-handshake",   "crowded-handshake", "file-limit",       "rate-limited",    "flood",
-        "excess-subscriptions", "too-many-peers",
+    static constexpr std::array<std::string_view, 23> kNames{
+        "foreign-routing-id",
+        "extra-frames",
+        "missing-frames",
+        "unreachable",
+        "send-queue-full",
+        "send-failed",
+        "receive-failed",
+        "unauthenticated",
+        "revoked-key",
+        "unauthorised-key",
+        "failed-handshake",
+        "crowded-handshake",
+        "file-limit",
+        "rate-limited",
+        "flood",
+        "excess-subscriptions",
+        "forbidden-subscription",
+        "malformed-subscription",
+        "disturbed-subscription",
+        "admission-limit",
+        "too-many-connections",
+        "silent-connection",
+        "too-many-peers",
     };
+    static_assert(kNames.size() == static_cast<std::size_t>(Drop::too_many_peers) + 1);
     std::array<std::uint64_t, kNames.size()> counts_{};
 };
 

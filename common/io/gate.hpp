@@ -1,11 +1,13 @@
-// Gate: whom the transport lets in. It knows the peers behind the bound sockets by what libzmq attached to their
-// messages, ends the connections of those whose key was taken away, and of those who send or ask for too much.
+// Gate: whom the transport lets in. It knows the connections behind the bound sockets from their acceptance to their end,
+// and ends those whose key was taken away, who send or ask for too much or for what they may not, or who say nothing.
 //
-//   handshake   -> ZapHandler: is the key authorised?  HandshakeLimit: how many at once?
-//   message     -> admit(): whose is it, is the key still authorised, is it too many?
-//   subscription-> the same
-//   refresh()   -> reads the directory of keys again, and cuts what it no longer has
+//   handshake    -> is the key authorised, and does it not come too often? HandshakeLimit: how many at once?
+//   message      -> admit(): whose is it, is the key still authorised, is it too many?
+//   subscription -> on_upstream(): the same, and may it subscribe?
+//   refresh()    -> reads the directory of keys again, and cuts what it no longer has; cuts the silent
 //
+// Whose a connection is shows with its first message: libzmq's handshake names no connection, its events no key. So one
+// that has said nothing is cut whenever any key is taken away, since that may be its own; honest ones come back.
 // Without credentials everybody is let in, and only the limits hold. Not thread-safe.
 #pragma once
 
@@ -17,10 +19,12 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "io/connections.hpp"
 #include "io/drop_counters.hpp"
 #include "io/handshake_limit.hpp"
+#include "io/key_accounts.hpp"
 #include "io/keyring.hpp"
-#include "io/rate_limit.hpp"
+#include "io/notes.hpp"
 #include "io/zap_handler.hpp"
 #include "protocol/actions.hpp"
 
@@ -30,12 +34,9 @@ namespace berkeley {
 inline constexpr int kMaxSubscriptions = 16;
 inline constexpr std::size_t kMaxPeers = 2 * kMaxMembers;
 
-/// The bound sockets of a candidate.
-enum class BoundSocket : std::uint8_t { poll, publish, heartbeat };
-
 class Gate {
 public:
-    Gate(std::optional<Credentials> credentials, const RateLimitOptions& limit);
+    Gate(std::optional<Credentials> credentials, const PeerLimits& limits);
 
     bool secured() const { return credentials_.has_value(); }
     /// Requires: secured().
@@ -44,51 +45,73 @@ public:
     /// Starts the ZAP handler. May throw zmq::error_t.
     void open(zmq::context_t& context);
     ZapHandler* zap() { return zap_ ? &*zap_ : nullptr; }
-    /// Answers one handshake; false: there is none.
-    bool serve_handshake(RawTime now);
 
-    /// A message over the ROUTER: who sent it, or nothing where it must go no further. Without credentials:
-    /// an identity without a name.
-    std::optional<PeerIdentity> admit(Route route, zmq::message_t& payload, RawTime now);
-    /// A subscription over one of the XPUBs; false: it must not be granted.
-    [[nodiscard]] bool on_subscription(BoundSocket which, zmq::message_t& message);
+    /// Takes a handshake; false: there is none. Requires: secured(), here and below.
+    bool next_handshake() { return (handshake_ = zap_->next()) != ZapHandler::Request::none; }
+    /// Answers the one that was taken.
+    void answer_handshake(RawTime now);
+
+    /// This socket is a new one: what was behind it is gone.
+    void on_bound(BoundSocket which);
+    /// Before any message or handshake that came after it.
     void on_connection(BoundSocket which, const MonitorEvent& event, RawTime now);
 
-    /// True: keys were added or taken away; the links must be looked through.
+    /// Whether a message of this peer was admitted not long ago.
+    bool knows(Route route) const { return peers_.contains(route); }
+    /// A message over the ROUTER: who sent it, or nothing where it must go no further. Without credentials:
+    /// an identity without a name. No route: its sender chose a routing id for itself.
+    std::optional<PeerIdentity> admit(std::optional<Route> route, zmq::message_t& payload, RawTime now);
+
+    /// What a frame over one of the XPUBs is.
+    enum class Upstream : std::uint8_t {
+        subscription,  ///< or the end of one
+        foreign,       ///< nothing that a subscriber sends
+        disturbed,     ///< it cannot be told whose it is
+    };
+    /// False: it must not be granted.
+    [[nodiscard]] bool on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, RawTime now);
+
+    /// To be called about once a second. True: keys were added or taken away; the links must be looked through.
     bool refresh(bool force, RawTime now);
 
     DropCounters& drops() { return drops_; }
-    /// Something for the log, in a whole sentence; the same not twice a minute.
-    void note(std::string text, RawTime now);
-    std::vector<std::string> take_notes() { return std::exchange(notes_, {}); }
+    /// Something for the log, in a whole sentence.
+    void note(std::string text, RawTime now) { notes_.add(Notes::About::members, std::move(text), now); }
+    std::vector<std::string> take_notes() { return notes_.take(); }
 
 private:
-    struct Peer {
-        int fd = -1;
+    /// Who sent a message, and over what; null where that is gone, or is in this process.
+    struct Speaker {
         PublicKey key;
         PeerIdentity who;
-        RateLimit bucket;
+        Connection* connection = nullptr;
+    };
+    struct Peer {
+        PublicKey key;
+        PeerIdentity who;
+        int fd = -1;  ///< of its connection, as long as that lasts
         RawTime seen_at{};
     };
-    struct Subscriber {
-        PublicKey key;
-        int subscriptions = 0;
-    };
 
-    /// Whose message it is, by its metadata; null where nobody is authorised to have sent it.
-    const PeerIdentity* identify(zmq::message_t& message, PublicKey& key);
+    std::optional<Speaker> identify(BoundSocket which, zmq::message_t& message, RawTime now);
+    bool authenticate(zmq::message_t& message, Speaker& speaker);
     Peer* peer_of(Route route, zmq::message_t& payload, RawTime now);
+    /// Counts a message. False: it is one too many.
+    bool spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now);
+    void end(Connection& connection);
+    void forget(const Connection& connection);
+    void cut_revoked(bool silent_too);
 
     std::optional<Credentials> credentials_;
-    RateLimitOptions limit_;
+    PeerLimits limits_;
     std::optional<ZapHandler> zap_;
+    ZapHandler::Request handshake_ = ZapHandler::Request::none;
     std::unordered_map<Route, Peer> peers_;
-    std::unordered_map<int, Route> routes_;  ///< of the connections behind them
-    std::array<std::unordered_map<int, Subscriber>, 3> subscribers_;
-    std::array<HandshakeLimit, 3> handshakes_;
+    Connections connections_;
+    KeyAccounts accounts_;
+    std::array<HandshakeLimit, kBoundSockets> handshakes_;
     DropCounters drops_;
-    std::unordered_map<std::string, RawTime> noted_;
-    std::vector<std::string> notes_;
+    Notes notes_;
 };
 
 }  // namespace berkeley

@@ -79,6 +79,10 @@ Keyring::Refresh Keyring::refresh(bool force) {
         const auto authorised = authorised_;
         adopt(std::move(*files));
         result.changed = authorised != authorised_;
+        result.revoked = std::any_of(authorised.begin(), authorised.end(), [this](const auto& entry) {
+            const PeerIdentity* who = find(entry.first);
+            return who == nullptr || *who != entry.second;
+        });
     } else {
         complaints_.push_back(files.error() + "; the keys read before stay in force");
         look_again_ = true;

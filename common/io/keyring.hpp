@@ -51,6 +51,7 @@ public:
 
     struct Refresh {
         bool changed = false;
+        bool revoked = false;  ///< a key is not authorised any more, or for another node or role
         std::vector<std::string> complaints;  ///< new ones only
     };
     Refresh refresh(bool force);

@@ -92,7 +92,7 @@ bool LinkSockets::refused(zmq::context_t& context, Gate& gate, RawTime now) {
     gate.note("the handshake with " + url_.str() + " fails: either its key is " +
                   (pins.size() == 1 ? "not the pinned one (wrong --server-key)"
                                     : "none of the " + std::to_string(pins.size()) + " pinned ones (wrong --server-key)") +
-                  ", or it does not authorise ours (" + own.id.str() + ", " + own.own.public_key.str() +
+                  ", or it has let in enough of our connections for now, or does not authorise our key (" + own.id.str() + ", " + own.own.public_key.str() +
                   "; berkeleyctl authorize); its log tells which",
               now);
     return false;

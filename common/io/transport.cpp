@@ -31,6 +31,9 @@ constexpr std::size_t kLinkShare = 4;
 static_assert(kMaxReceivePerPoll == kRouterShare + 3 * kLinkShare * kMaxCandidates);
 /// Subscriptions, handshakes and events of connections that are taken in at a time.
 constexpr std::size_t kServiceShare = 32;
+/// Events of connections that are taken in before a message may be judged. Were there more, it could be taken for one
+/// of a connection before or after its own; that one would be cut for its silence and come back.
+constexpr std::size_t kMaxEventsAhead = 4096;
 
 /// Frames of surplus that one socket may have thrown away in one poll(): an endless multipart message costs
 /// its sender's turn, not ours.
@@ -77,6 +80,7 @@ struct Pending {
 struct Bound {
     Socket socket;
     Socket monitor;
+    bool disturbed = false;  ///< see Impl::take_upstream()
 };
 
 int to_linger(Duration linger) {
@@ -108,7 +112,7 @@ struct Transport::Impl {
     FileDescriptor timer;
     std::shared_ptr<zmq::context_t> context;
     std::optional<Gate> gate;
-    std::array<Bound, 3> bound;
+    std::array<Bound, kBoundSockets> bound;
     std::array<LinkSockets, kMaxCandidates> links;
 
     /// What is slept on. Not poll(2), which looks at every descriptor before and after it sleeps: a master has three
@@ -144,7 +148,9 @@ struct Transport::Impl {
     void drain(Slot& slot);
     void serve(Slot& slot);
     bool serve_one(Slot& slot);
-    void subscribe(const Slot& slot, zmq::message_t& message);
+    bool take_upstream(const Slot& slot);
+    void take_events(BoundSocket which);
+    void take_all_events();
     bool receive_message(const Slot& slot, Pending& entry);
     bool finish_surplus(Socket& socket);
     Sent send_payload(Socket& socket, Encoded& message);
@@ -155,6 +161,8 @@ Result<Url> Transport::Impl::bind(BoundSocket which, zmq::socket_type type, std:
     Bound& target = at(which);
     poll_set_stale = true;
     target.socket.close();
+    target.disturbed = false;
+    gate->on_bound(which);
     return open_bound(*context, type, url, [&](zmq::socket_t& socket) -> Result<void> {
         if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
         // Every subscription is judged before it counts.
@@ -284,18 +292,19 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
     entry.link = slot.link;
     entry.route = 0;
     entry.cancelled = false;
+    if (slot.source == Source::router) {
+        const auto route = route_of(prefix);
+        if (route && !gate->knows(*route)) take_events(BoundSocket::poll);
+        entry.route = route.value_or(0);
+        entry.peer = gate->admit(route, entry.payload, entry.received_at);
+        entry.cancelled = !entry.peer.has_value();
+    } else {
+        entry.peer = links[slot.link].peer();
+    }
     if (entry.payload.more()) {
         count(Drop::extra_frames);
         entry.cancelled = true;
         socket.skipping = true;
-    } else if (slot.source == Source::router) {
-        const auto route = route_of(prefix);
-        if (!route) count(Drop::foreign_routing_id);
-        entry.route = route.value_or(0);
-        entry.peer = route ? gate->admit(*route, entry.payload, entry.received_at) : std::nullopt;
-        entry.cancelled = !entry.peer.has_value();
-    } else {
-        entry.peer = links[slot.link].peer();
     }
     return true;
 }
@@ -333,14 +342,12 @@ bool Transport::Impl::serve_one(Slot& slot) {
     MonitorEvent event;
     switch (slot.duty) {
         case Duty::handshakes:
-            return gate->serve_handshake(clock.now());
-        case Duty::subscriptions: {
-            zmq::message_t message;
-            if (receive_frame(slot.socket->socket, message) < 0) return false;
-            if (!message.more() && !slot.socket->skipping) subscribe(slot, message);
-            slot.socket->skipping = message.more();
+            if (!gate->next_handshake()) return false;
+            take_all_events();
+            gate->answer_handshake(clock.now());
             return true;
-        }
+        case Duty::subscriptions:
+            return take_upstream(slot);
         case Duty::bound_events:
             if (!next_event(*slot.socket, event)) return false;
             gate->on_connection(slot.bound, event, clock.now());
@@ -355,13 +362,50 @@ bool Transport::Impl::serve_one(Slot& slot) {
     return false;
 }
 
-/// One byte, 1 or 0, and the topic. libzmq applies what is set now to the peer whose message was taken last.
-void Transport::Impl::subscribe(const Slot& slot, zmq::message_t& message) {
-    const auto* bytes = static_cast<const char*>(message.data());
-    if (message.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) return;
-    if (bytes[0] == 1 && !gate->on_subscription(slot.bound, message)) return;
-    zmq_setsockopt(slot.socket->socket.handle(), bytes[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, bytes + 1,
-                   message.size() - 1);
+/// What came over an XPUB: one byte, 1 or 0, and the topic. libzmq applies what is set now to the peer whose message was
+/// taken last, by a list of its own that has subscriptions in it and nothing else: anything else that a peer sends has it
+/// apply those behind to the wrong peers, until all is taken in. They come back when their connections are cut.
+bool Transport::Impl::take_upstream(const Slot& slot) {
+    Bound& from = at(slot.bound);
+    zmq::message_t frame;
+    if (receive_frame(from.socket.socket, frame) < 0) {
+        from.disturbed = false;
+        return false;
+    }
+    const auto* bytes = static_cast<const char*>(frame.data());
+    const bool single = !frame.more() && !from.socket.skipping;
+    from.socket.skipping = frame.more();
+    Gate::Upstream kind = Gate::Upstream::subscription;
+    if (!single || frame.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) {
+        kind = Gate::Upstream::foreign;
+    } else if (from.disturbed) {
+        kind = Gate::Upstream::disturbed;
+    }
+    from.disturbed = from.disturbed || kind == Gate::Upstream::foreign;
+    take_events(slot.bound);
+    if (!gate->on_upstream(slot.bound, kind, frame, clock.now())) return true;
+    zmq_setsockopt(from.socket.socket.handle(), bytes[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, bytes + 1,
+                   frame.size() - 1);
+    return true;
+}
+
+/// What has happened to the connections of a socket until now.
+void Transport::Impl::take_events(BoundSocket which) {
+    Socket& monitor = at(which).monitor;
+    if (!monitor) return;
+    MonitorEvent event;
+    for (std::size_t i = 0; i < kMaxEventsAhead; ++i) {
+        if (!next_event(monitor, event)) {
+            monitor.mood = Mood::settled;
+            return;
+        }
+        gate->on_connection(which, event, clock.now());
+    }
+    monitor.mood = Mood::backlog;
+}
+
+void Transport::Impl::take_all_events() {
+    for (const BoundSocket which : {BoundSocket::poll, BoundSocket::publish, BoundSocket::heartbeat}) take_events(which);
 }
 
 /// One turn of poll(): sleeps at most once, and brings in what is there.
@@ -469,7 +513,7 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
             impl->context = std::make_shared<zmq::context_t>(1);
             impl->context->set(zmq::ctxopt::max_sockets, kMaxSockets);
         }
-        impl->gate.emplace(options.credentials, options.peer_rate);
+        impl->gate.emplace(options.credentials, options.peer_limits);
         impl->gate->open(*impl->context);
     } catch (const zmq::error_t& error) {
         return failure(std::string("cannot start ZeroMQ: ") + error.what());
@@ -514,6 +558,7 @@ void Transport::name_peer(Link link, const NodeId& id) {
 }
 
 void Transport::tend(bool reread_keys) {
+    impl_->take_all_events();
     const RawTime now = impl_->clock.now();
     const bool changed = impl_->gate->refresh(reread_keys, now);
     for (std::size_t i = 0; i < kMaxCandidates; ++i) {

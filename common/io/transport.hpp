@@ -27,8 +27,8 @@
 #include "base/bounded_string.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "io/key_accounts.hpp"
 #include "io/keyring.hpp"
-#include "io/rate_limit.hpp"
 #include "protocol/actions.hpp"
 #include "protocol/events.hpp"
 #include "wire/codec.hpp"
@@ -81,8 +81,8 @@ struct TransportOptions {
     const class Transport* share_context_with = nullptr;
     /// CURVE on every socket, and only authorised keys and pinned servers. Nothing: in the clear.
     std::optional<Credentials> credentials;
-    /// What one peer may send to the ROUTER.
-    RateLimitOptions peer_rate;
+    /// What peers may do behind the bound sockets.
+    PeerLimits peer_limits;
 };
 
 class Transport {
@@ -108,7 +108,7 @@ public:
     /// Who the server of this link is, where its key was pinned without a name.
     void name_peer(Link link, const NodeId& id);
 
-    /// To be called about once a second: forgets peers that left, tries other keys for links that are refused,
+    /// To be called about once a second: forgets peers that left, cuts silent connections, tries other keys for links that are refused,
     /// and has changed keys take effect; `reread_keys`: also without a sign of a change.
     void tend(bool reread_keys = false);
 

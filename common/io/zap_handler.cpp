@@ -40,32 +40,41 @@ ZapHandler::ZapHandler(zmq::context_t& context) : socket_{zmq::socket_t(context,
     socket_.socket.bind("inproc://zeromq.zap.01");
 }
 
-ZapHandler::Served ZapHandler::serve(const Keyring& ring) {
+ZapHandler::Request ZapHandler::next() {
     std::array<std::string, kRequestFrames> request;
     std::size_t frames = 0;
     for (bool more = true; more; ++frames) {
         zmq::message_t frame;
-        if (receive_frame(socket_.socket, frame) < 0) return Served::nothing;
+        if (receive_frame(socket_.socket, frame) < 0) return Request::none;
         if (frames < request.size()) request[frames].assign(static_cast<const char*>(frame.data()), frame.size());
         more = frame.more();
     }
     const bool sound = frames == kRequestFrames && request[kFrameVersion] == kVersion &&
                        request[kFrameDomain] == kDomain && request[kFrameMechanism] == "CURVE";
     const auto key = sound ? key_of(request[kFrameKey]) : std::nullopt;
-    const PeerIdentity* who = key ? ring.find(*key) : nullptr;
-    const auto send = [&](std::string_view text, int flags = ZMQ_SNDMORE) {
-        send_frame(socket_.socket, text.data(), text.size(), flags);
-    };
-    send(kVersion);
-    send(request[kFrameRequest]);
-    send(who != nullptr ? "200" : "300");
-    send(who != nullptr ? "OK" : "key not authorised");
-    send(who != nullptr ? who->id.view() : std::string_view{});
-    send(who != nullptr ? property(kKeyProperty, key->view()) : std::string{}, 0);
-    if (who != nullptr) return Served::admitted;
-    if (!key) return Served::malformed;
-    refusal_ = {*key, request[kFrameAddress].substr(0, 64)};
-    return Served::refused;
+    request_id_ = request[kFrameRequest];
+    if (!key) {
+        refuse("no key");
+        return Request::malformed;
+    }
+    key_ = *key;
+    address_ = request[kFrameAddress].substr(0, 64);
+    return Request::sound;
+}
+
+void ZapHandler::admit(const PeerIdentity& who) {
+    answer("200", "OK", who.id.view(),
+           property(kKeyProperty, key_.view()) + property(kAdmissionProperty, std::to_string(next_admission_++)));
+}
+
+void ZapHandler::refuse(std::string_view why) { answer("300", why, {}, {}); }
+
+void ZapHandler::answer(std::string_view code, std::string_view text, std::string_view user,
+                        std::string_view metadata) {
+    for (const std::string_view frame : {kVersion, std::string_view(request_id_), code, text, user}) {
+        send_frame(socket_.socket, frame.data(), frame.size(), ZMQ_SNDMORE);
+    }
+    send_frame(socket_.socket, metadata.data(), metadata.size(), 0);
 }
 
 Result<void> secure_server(zmq::socket_t& socket, const KeyPair& own) {

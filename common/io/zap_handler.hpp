@@ -2,12 +2,14 @@
 //
 // It lives in the loop of its node and in no thread of its own, so it cannot die while the node goes on. Where
 // it does not answer, libzmq lets nobody in: ZMQ_ZAP_ENFORCE_DOMAIN is set on every server socket.
-// Whom it admits it names in the connection's metadata: User-Id (the node) and Public-Key. Who is not authorised
-// gets 300, so that the client tries again later, and not 400, upon which libzmq's clients give up for good.
+// Whom it admits it names in the connection's metadata: User-Id (the node), Public-Key, and the number of the Admission.
+// Who is not admitted gets 300, so that the client tries again later, and not 400, upon which libzmq's clients give up
+// for good. Who is admitted is for its owner, the gate, to say.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "io/keyring.hpp"
 #include "io/zmq_socket.hpp"
@@ -16,26 +18,34 @@ namespace berkeley {
 
 class ZapHandler {
 public:
-    struct Refusal {
-        PublicKey key;
-        std::string address;
-    };
-    enum class Served : std::uint8_t { nothing, admitted, refused, malformed };
+    enum class Request : std::uint8_t { none, malformed, sound };
 
     /// Throws zmq::error_t: this context has another handler.
     explicit ZapHandler(zmq::context_t& context);
 
-    /// One request, where there is one.
-    Served serve(const Keyring& ring);
-    /// Of the last one refused.
-    const Refusal& refusal() const { return refusal_; }
+    /// Takes the next request. A sound one waits for its answer; a malformed one has been refused.
+    Request next();
+    /// Of the request that was taken.
+    const PublicKey& key() const { return key_; }
+    const std::string& address() const { return address_; }
+    void admit(const PeerIdentity& who);
+    void refuse(std::string_view why);
     Socket& socket() { return socket_; }
 
+    /// The number that the next admission will have.
+    std::uint64_t next_admission() const { return next_admission_; }
+
     static constexpr const char* kKeyProperty = "Public-Key";
+    static constexpr const char* kAdmissionProperty = "Admission";
 
 private:
+    void answer(std::string_view code, std::string_view text, std::string_view user, std::string_view metadata);
+
     Socket socket_;
-    Refusal refusal_;
+    std::string request_id_;
+    PublicKey key_;
+    std::string address_;
+    std::uint64_t next_admission_ = 1;
 };
 
 /// Options of a server socket: CURVE with this key, ZAP enforced. The error: it could not be enforced, so the

@@ -1,136 +1,21 @@
 // Who gets through the transport with keys, and who does not. Every test has an honest peer beside the hostile one.
 
-#include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <ctime>
-#include <fstream>
-#include <functional>
-#include <map>
 #include <set>
-
-#include <zmq.hpp>  // hostile peers need a socket without manners
 
 #include "io/endpoint.hpp"
 #include "io/file_descriptor.hpp"
-#include "io/gate.hpp"
 #include "io/handshake_limit.hpp"
-#include "io/transport.hpp"
-#include "io/zap_handler.hpp"
-#include "temporary_directory.hpp"
+#include "unit/secure_transport.hpp"
 
 namespace berkeley {
 namespace {
-
-using namespace std::chrono_literals;
-
-RawTime read_clock(const void*) {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return RawTime{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
-}
-constexpr RawSource kClock{&read_clock, nullptr};
-constexpr Duration kPatience = 10s;
-
-Encoded encoded(std::string_view text) {
-    Encoded result;
-    for (const char c : text) result.bytes.push_back(static_cast<std::byte>(c));
-    return result;
-}
-
-std::string text(const Inbound& in) { return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()}; }
-
-class SecureTransportTest : public ::testing::Test {
-protected:
-    SecureTransportTest() {
-        ::chmod(directory_.path().c_str(), 0755);
-        authorize("m1", m1_, AccessRole::candidate);
-        authorize("s1", s1_, AccessRole::slave);
-        master_ = server(m1_);
-        poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
-        publish_ = *master_->bind_publish(Channel::publish, "tcp://127.0.0.1:0");
-        heartbeat_ = *master_->bind_publish(Channel::heartbeat, "tcp://127.0.0.1:0");
-    }
-
-    void authorize(const std::string& id, const KeyPair& pair, AccessRole role, const std::string& suffix = "") {
-        std::ofstream(directory_.path() / ".draft") << key_card_text({pair.public_key, node_id(id), role});
-        std::filesystem::rename(directory_.path() / ".draft", directory_.path() / (id + suffix + ".key"));
-    }
-    void revoke(const std::string& file) { std::filesystem::remove(directory_.path() / (file + ".key")); }
-
-    std::unique_ptr<Transport> server(const KeyPair& own) {
-        TransportOptions options{kClock};
-        options.peer_rate = {1000, 100};
-        options.credentials = Credentials{node_id("m1"), own, Keyring::open(directory_.path(), {}, own.public_key).value()};
-        return Transport::create(options).value();
-    }
-    /// Trusts these servers' keys.
-    static std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own, std::vector<Pin> pins) {
-        TransportOptions options{kClock};
-        options.credentials = Credentials{node_id(id), own, Keyring::open({}, std::move(pins), own.public_key).value()};
-        return Transport::create(options).value();
-    }
-    std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own) {
-        return client(id, own, {{m1_.public_key, node_id("m1")}});
-    }
-    static std::unique_ptr<Transport> plain() { return Transport::create({kClock}).value(); }
-
-    /// Both sides work until the condition holds.
-    bool until(Transport& peer, const std::function<bool()>& holds) {
-        const RawTime end = kClock.now() + kPatience;
-        while (kClock.now() < end) {
-            if (holds()) return true;
-            work(peer);
-        }
-        return false;
-    }
-    void work(Transport& peer) {
-        peer.wait(1ms);
-        master_->wait(1ms);
-        Inbound in;
-        while (master_->receive(in)) heard_.push_back({text(in), in.peer, in.route});
-        for (const DroppedEvent& drop : master_->take_drops()) drops_[std::string(drop.reason)] += drop.count;
-        for (const std::string& note : master_->take_notes()) notes_ += note + "\n";
-        for (const std::string& note : peer.take_notes()) peer_notes_ += note + "\n";
-    }
-    /// The peer says it again and again until the master has heard it.
-    bool speaks(Transport& peer, const std::string& word) {
-        heard_.clear();
-        return until(peer, [&] {
-            Encoded message = encoded(word);
-            static_cast<void>(peer.send(Link{0}, message));
-            return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) { return h.text == word; });
-        });
-    }
-    bool sound() {
-        const auto honest = client("s1", s1_);
-        return honest->connect_link(0, poll_.view()).has_value() && speaks(*honest, "honest");
-    }
-
-    struct Heard {
-        std::string text;
-        std::optional<PeerIdentity> peer;
-        Route route;
-    };
-    TemporaryDirectory directory_;
-    const KeyPair m1_ = *generate_keys();
-    const KeyPair s1_ = *generate_keys();
-    const KeyPair stranger_ = *generate_keys();
-    std::unique_ptr<Transport> master_;
-    Url poll_;
-    Url publish_;
-    Url heartbeat_;
-    std::vector<Heard> heard_;
-    std::map<std::string, std::uint64_t> drops_;
-    std::string notes_;
-    std::string peer_notes_;
-};
 
 TEST_F(SecureTransportTest, AnAuthorisedPeerIsHeardUnderTheNameOfItsKey) {
     const auto slave = client("s1", s1_);
@@ -326,8 +211,7 @@ TEST_F(SecureTransportTest, TooManySubscriptionsEndTheConnection) {
     secure_client(greedy, s1_, m1_.public_key);
     for (int i = 0; i <= kMaxSubscriptions; ++i) greedy.set(zmq::sockopt::subscribe, "topic" + std::to_string(i));
     greedy.connect(publish_.str());
-    const auto idle = plain();
-    EXPECT_TRUE(until(*idle, [&] { return drops_["excess-subscriptions"] >= 1; }));
+    EXPECT_TRUE(until([&] { return drops_["excess-subscriptions"] >= 1; }));
     EXPECT_TRUE(sound());
 }
 
@@ -387,7 +271,6 @@ TEST_F(SecureTransportTest, ConnectionsThatAreAdmittedAreNotPushedOut) {
     zmq::context_t context;
     context.set(zmq::ctxopt::max_sockets, 4096);
     std::vector<zmq::socket_t> peers;
-    const auto idle = plain();
     while (peers.size() < kMaxPendingHandshakes + 50) {
         for (int i = 0; i < 32; ++i) {
             zmq::socket_t& peer = peers.emplace_back(context, zmq::socket_type::dealer);
@@ -396,7 +279,7 @@ TEST_F(SecureTransportTest, ConnectionsThatAreAdmittedAreNotPushedOut) {
             peer.connect(poll_.str());
             peer.send(zmq::str_buffer("hello"), zmq::send_flags::dontwait);
         }
-        ASSERT_TRUE(until(*idle, [&] { return heard_.size() >= peers.size(); })) << heard_.size();
+        ASSERT_TRUE(until([&] { return heard_.size() >= peers.size(); })) << heard_.size();
     }
     EXPECT_EQ(drops_["crowded-handshake"], 0U);
 }
@@ -420,6 +303,33 @@ TEST(RoutingIds, BeginWhereNobodyCanForeseeIt) {
     const Route one = first_route();
     EXPECT_NE(one, known);
     EXPECT_NE(one, first_route());
+}
+
+TEST(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
+    zmq::context_t context;
+    const KeyPair server = *generate_keys();
+    const KeyPair peer = *generate_keys();
+    zmq::socket_t router(context, zmq::socket_type::router);
+    router.set(zmq::sockopt::linger, 0);
+    ASSERT_TRUE(secure_server(router, server).has_value());
+    router.bind("tcp://127.0.0.1:0");
+    const Url url = *Url::from(router.get(zmq::sockopt::last_endpoint));
+    {
+        ZapHandler handler(context);
+        RawPeer first(zmq::socket_type::dealer, peer, server.public_key, url);
+        const RawTime end = kClock.now() + kPatience;
+        while (first.connected() == 0 && kClock.now() < end) {
+            if (handler.next() == ZapHandler::Request::sound) handler.admit({node_id("s1"), AccessRole::slave});
+        }
+        ASSERT_EQ(first.connected(), 1) << "while it lives";
+        handler.socket().close();
+    }
+    RawPeer second(zmq::socket_type::dealer, peer, server.public_key, url);
+    const RawTime end = kClock.now() + kPatience;
+    while (second.disconnected() < 3 && kClock.now() < end) {
+    }
+    EXPECT_GE(second.disconnected(), 3) << "it tried, and was turned away each time";
+    EXPECT_EQ(second.connected(), 0);
 }
 
 TEST(SecureServer, WithoutALivingZapHandlerNobodyGetsIn) {

@@ -1,0 +1,180 @@
+// A transport with keys, its directory of authorised ones, and peers of all kinds that speak to it in one thread.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <zmq.hpp>  // hostile peers need a socket without manners
+
+#include "io/gate.hpp"
+#include "io/transport.hpp"
+#include "io/zap_handler.hpp"
+#include "unit/temporary_directory.hpp"
+
+namespace berkeley {
+
+using namespace std::chrono_literals;
+
+inline RawTime read_clock(const void*) {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return RawTime{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
+}
+inline constexpr RawSource kClock{&read_clock, nullptr};
+inline constexpr Duration kPatience = 10s;
+
+inline Encoded encoded(std::string_view text) {
+    Encoded result;
+    for (const char c : text) result.bytes.push_back(static_cast<std::byte>(c));
+    return result;
+}
+
+inline std::string text(const Inbound& in) { return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()}; }
+
+/// A socket of libzmq's with a key and without manners, and what becomes of its connection.
+class RawPeer {
+public:
+    RawPeer(zmq::socket_type type, const KeyPair& own, const PublicKey& server, const Url& url) : socket_(context_, type) {
+        socket_.set(zmq::sockopt::linger, 0);
+        secure_client(socket_, own, server);
+        open_monitor(context_, socket_, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED, monitor_);
+        socket_.connect(url.str());
+    }
+    bool send(std::string_view data, bool more = false) {
+        const auto flags = zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
+        return socket_.send(zmq::buffer(data), flags).has_value();
+    }
+    bool receive(std::string& data) {
+        zmq::message_t frame;
+        if (receive_frame(socket_, frame) < 0) return false;
+        data = frame.to_string();
+        return true;
+    }
+    /// How often so far.
+    int connected() { return count(connected_); }
+    int disconnected() { return count(disconnected_); }
+
+private:
+    int count(const int& which) {
+        for (MonitorEvent event; next_event(monitor_, event);) {
+            ++(event.type == ZMQ_EVENT_DISCONNECTED ? disconnected_ : connected_);
+        }
+        return which;
+    }
+    zmq::context_t context_;
+    zmq::socket_t socket_;
+    Socket monitor_;
+    int connected_ = 0;
+    int disconnected_ = 0;
+};
+
+class SecureTransportTest : public ::testing::Test {
+protected:
+    SecureTransportTest() {
+        ::chmod(directory_.path().c_str(), 0755);
+        authorize("m1", m1_, AccessRole::candidate);
+        authorize("s1", s1_, AccessRole::slave);
+        serve({.messages = {1000, 100}});
+    }
+
+    /// Anew, with these limits.
+    void serve(const PeerLimits& limits) {
+        TransportOptions options{kClock};
+        options.peer_limits = limits;
+        options.credentials = Credentials{node_id("m1"), m1_, Keyring::open(directory_.path(), {}, m1_.public_key).value()};
+        master_ = Transport::create(options).value();
+        poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
+        publish_ = *master_->bind_publish(Channel::publish, "tcp://127.0.0.1:0");
+        heartbeat_ = *master_->bind_publish(Channel::heartbeat, "tcp://127.0.0.1:0");
+    }
+
+    void authorize(const std::string& id, const KeyPair& pair, AccessRole role, const std::string& suffix = "") {
+        std::ofstream(directory_.path() / ".draft") << key_card_text({pair.public_key, node_id(id), role});
+        std::filesystem::rename(directory_.path() / ".draft", directory_.path() / (id + suffix + ".key"));
+    }
+    void revoke(const std::string& file) { std::filesystem::remove(directory_.path() / (file + ".key")); }
+
+    /// Trusts these servers' keys.
+    static std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own, std::vector<Pin> pins) {
+        TransportOptions options{kClock};
+        options.credentials = Credentials{node_id(id), own, Keyring::open({}, std::move(pins), own.public_key).value()};
+        return Transport::create(options).value();
+    }
+    std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own) {
+        return client(id, own, {{m1_.public_key, node_id("m1")}});
+    }
+    static std::unique_ptr<Transport> plain() { return Transport::create({kClock}).value(); }
+
+    /// Both sides work until the condition holds.
+    bool until(Transport& peer, const std::function<bool()>& holds) {
+        const RawTime end = kClock.now() + kPatience;
+        while (kClock.now() < end) {
+            if (holds()) return true;
+            work(peer);
+        }
+        return false;
+    }
+    void work(Transport& peer) {
+        peer.wait(1ms);
+        work();
+        for (const std::string& note : peer.take_notes()) peer_notes_ += note + "\n";
+    }
+    bool until(const std::function<bool()>& holds) {
+        const RawTime end = kClock.now() + kPatience;
+        for (; kClock.now() < end; work()) {
+            if (holds()) return true;
+        }
+        return false;
+    }
+    void work() {
+        master_->wait(1ms);
+        Inbound in;
+        while (master_->receive(in)) heard_.push_back({text(in), in.peer, in.route});
+        for (const DroppedEvent& drop : master_->take_drops()) drops_[std::string(drop.reason)] += drop.count;
+        for (const std::string& note : master_->take_notes()) notes_ += note + "\n";
+    }
+    /// The peer says it again and again until the master has heard it.
+    bool speaks(Transport& peer, const std::string& word) {
+        heard_.clear();
+        return until(peer, [&] {
+            Encoded message = encoded(word);
+            static_cast<void>(peer.send(Link{0}, message));
+            return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) { return h.text == word; });
+        });
+    }
+    RawPeer raw(zmq::socket_type type, const KeyPair& own, const Url& url) { return {type, own, m1_.public_key, url}; }
+    bool sound() {
+        const auto honest = client("s1", s1_);
+        return honest->connect_link(0, poll_.view()).has_value() && speaks(*honest, "honest");
+    }
+
+    struct Heard {
+        std::string text;
+        std::optional<PeerIdentity> peer;
+        Route route;
+    };
+    TemporaryDirectory directory_;
+    const KeyPair m1_ = *generate_keys();
+    const KeyPair s1_ = *generate_keys();
+    const KeyPair stranger_ = *generate_keys();
+    std::unique_ptr<Transport> master_;
+    Url poll_;
+    Url publish_;
+    Url heartbeat_;
+    std::vector<Heard> heard_;
+    std::map<std::string, std::uint64_t> drops_;
+    std::string notes_;
+    std::string peer_notes_;
+};
+
+}  // namespace berkeley

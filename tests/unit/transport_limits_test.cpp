@@ -1,0 +1,272 @@
+// What one key, or a connection that never says whose it is, can take of a transport.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <deque>
+
+#include "unit/secure_transport.hpp"
+
+namespace berkeley {
+namespace {
+
+class TransportLimits : public SecureTransportTest {
+protected:
+    RawPeer dealer(const KeyPair& own) { return raw(zmq::socket_type::dealer, own, poll_); }
+    bool in(RawPeer& peer) {
+        return until([&] { return peer.connected() > 0; });
+    }
+    bool out(RawPeer& peer) {
+        return until([&] {
+            master_->tend();
+            return peer.disconnected() > 0;
+        });
+    }
+    const KeyPair s2_ = *generate_keys();
+};
+
+TEST_F(TransportLimits, ThirtyConnectionsOfOneKeySendNoMoreThanOne) {
+    std::deque<RawPeer> peers;
+    for (int i = 0; i < 30; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+    // As soon as they may, all at once, so that they share one bucket from its beginning.
+    for (RawPeer& peer : peers) ASSERT_TRUE(in(peer));
+    const RawTime began = kClock.now();
+    while (drops_["flood"] < 10 && kClock.now() - began < kPatience) {
+        for (RawPeer& peer : peers) {
+            for (int i = 0; i < 50; ++i) peer.send("flood");
+        }
+        work();
+    }
+    EXPECT_GE(drops_["flood"], 10U);
+    const double seconds = std::chrono::duration<double>(kClock.now() - began).count();
+    EXPECT_LE(static_cast<double>(heard_.size()), 100 + 1000 * seconds);
+    authorize("s2", s2_, AccessRole::slave);
+    master_->tend(true);
+    const auto other = client("s2", s2_);
+    ASSERT_TRUE(other->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(speaks(*other, "another key"));
+}
+
+TEST_F(TransportLimits, WithoutKeysEachConnectionHasABucketOfItsOwn) {
+    TransportOptions options{kClock};
+    options.peer_limits = {.messages = {1000, 100}};
+    master_ = Transport::create(options).value();
+    poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
+    const auto flooder = plain();
+    ASSERT_TRUE(flooder->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(until(*flooder, [&] {
+        Encoded message = encoded("flood");
+        for (int i = 0; i < 50; ++i) static_cast<void>(flooder->send(Link{0}, message));
+        return drops_["flood"] >= 1;
+    }));
+    const auto other = plain();
+    ASSERT_TRUE(other->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(speaks(*other, "another connection"));
+}
+
+TEST_F(TransportLimits, MessagesOfManyFramesAreCountedToo) {
+    RawPeer peer = dealer(s1_);
+    EXPECT_TRUE(until([&] {
+        for (int i = 0; i < 100; ++i) {
+            peer.send("x", true);
+            peer.send("x");
+        }
+        return drops_["flood"] >= 1;
+    }));
+    EXPECT_GE(drops_["extra-frames"], 100U);
+}
+
+TEST_F(TransportLimits, AKeyThatComesTooOftenIsTurnedAwayForAWhile) {
+    authorize("s2", s2_, AccessRole::slave);
+    serve({.admissions = {10, 5}});
+    std::deque<RawPeer> peers;
+    for (int i = 0; i < 12; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+    const auto connected = [&] {
+        int count = 0;
+        for (RawPeer& peer : peers) count += peer.connected() > 0 ? 1 : 0;
+        return count;
+    };
+    const RawTime began = kClock.now();
+    EXPECT_TRUE(until([&] { return drops_["admission-limit"] >= 3; }));
+    EXPECT_LE(connected(), 5 + std::chrono::duration<double>(kClock.now() - began).count() * 10);
+    EXPECT_NE(notes_.find("turned away a connection of s1"), std::string::npos) << notes_;
+    const auto other = client("s2", s2_);
+    ASSERT_TRUE(other->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(speaks(*other, "another key"));
+    EXPECT_TRUE(until([&] { return connected() == 12; })) << "at last all come in";
+}
+
+TEST_F(TransportLimits, AKeyHasSoManyConnectionsAndNoMoreUntilOneEnds) {
+    serve({.connections = 4});
+    std::deque<RawPeer> peers;
+    const auto speak = [&](RawPeer& peer) {
+        heard_.clear();
+        peer.send("hello");
+        return until([&] { return !heard_.empty(); });
+    };
+    for (int i = 0; i < 4; ++i) {
+        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+        EXPECT_TRUE(speak(peers.back()));
+    }
+    RawPeer fifth = dealer(s1_);
+    EXPECT_TRUE(until([&] { return drops_["too-many-connections"] >= 2; }));
+    EXPECT_EQ(fifth.connected(), 0);
+    peers.pop_front();
+    EXPECT_TRUE(in(fifth));
+    EXPECT_TRUE(speak(fifth));
+    // A new socket has none behind it, and is not told of their end.
+    poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
+    peers.clear();
+    for (int i = 0; i < 4; ++i) {
+        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+        EXPECT_TRUE(speak(peers.back())) << i;
+    }
+}
+
+TEST_F(TransportLimits, AConnectionThatSaysNothingIsCutAndOneThatSpokeIsNot) {
+    serve({.silence = 200ms});
+    const auto slave = client("s1", s1_);
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(speaks(*slave, "hello"));
+    RawPeer speaker = raw(zmq::socket_type::xsub, s1_, publish_);
+    speaker.send("\1topic");
+    const std::array<const Url*, 3> urls{&poll_, &publish_, &heartbeat_};
+    std::uint64_t before = 0;
+    for (const Url* url : urls) {
+        RawPeer silent = raw(url == &poll_ ? zmq::socket_type::dealer : zmq::socket_type::xsub, s1_, *url);
+        ASSERT_TRUE(in(silent));
+        EXPECT_TRUE(out(silent)) << url->view();
+        EXPECT_TRUE(until([&] { return drops_["silent-connection"] > before; }));
+        before = drops_["silent-connection"];
+    }
+    EXPECT_EQ(speaker.disconnected(), 0);
+    heard_.clear();
+    Encoded again = encoded("still here");
+    EXPECT_TRUE(slave->send(Link{0}, again).ok());
+    EXPECT_TRUE(until(*slave, [&] { return !heard_.empty(); }));
+}
+
+TEST_F(TransportLimits, WithoutKeysSilenceIsCutToo) {
+    TransportOptions options{kClock};
+    options.peer_limits = {.silence = 200ms};
+    master_ = Transport::create(options).value();
+    poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
+    const auto silent = plain();
+    ASSERT_TRUE(silent->connect_link(0, poll_.view()).has_value());
+    EXPECT_TRUE(until(*silent, [&] {
+        master_->tend();
+        return drops_["silent-connection"] >= 1;
+    }));
+}
+
+TEST_F(TransportLimits, RevocationCutsConnectionsThatNeverSpoke) {
+    authorize("s2", s2_, AccessRole::slave);
+    master_->tend(true);
+    RawPeer dealer_peer = dealer(s2_);
+    RawPeer publish_peer = raw(zmq::socket_type::xsub, s2_, publish_);
+    RawPeer heartbeat_peer = raw(zmq::socket_type::xsub, s2_, heartbeat_);
+    const std::array<RawPeer*, 3> idle{&dealer_peer, &publish_peer, &heartbeat_peer};
+    for (RawPeer* peer : idle) ASSERT_TRUE(in(*peer));
+    // A key that is added cuts nobody.
+    authorize("s3", *generate_keys(), AccessRole::slave);
+    master_->tend(true);
+    ASSERT_TRUE(sound());
+    for (RawPeer* peer : idle) EXPECT_EQ(peer->disconnected(), 0);
+    revoke("s2");
+    for (RawPeer* peer : idle) EXPECT_TRUE(out(*peer));
+    EXPECT_TRUE(until([&] { return drops_["unauthorised-key"] >= 3; })) << "they come back in vain";
+    EXPECT_EQ(drops_["silent-connection"], 0U);
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(TransportLimits, WhoMayNotSubscribeIsCutWhateverItSends) {
+    authorize("watcher", s2_, AccessRole::observer);
+    master_->tend(true);
+    std::uint64_t before = 0;
+    for (const std::string_view words : {"\1topic", "topic"}) {
+        RawPeer watcher = raw(zmq::socket_type::xsub, s2_, publish_);
+        ASSERT_TRUE(in(watcher));
+        watcher.send(words);
+        EXPECT_TRUE(out(watcher));
+        EXPECT_GT(drops_["forbidden-subscription"], before);
+        before = drops_["forbidden-subscription"];
+    }
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(TransportLimits, WhoSendsAPublisherSomethingElseIsCut) {
+    std::uint64_t before = 0;
+    for (const std::string_view words : {"topic", ""}) {
+        RawPeer peer = raw(zmq::socket_type::xsub, s1_, publish_);
+        ASSERT_TRUE(in(peer));
+        peer.send(words);
+        EXPECT_TRUE(out(peer));
+        EXPECT_GT(drops_["malformed-subscription"], before);
+        before = drops_["malformed-subscription"];
+    }
+    RawPeer peer = raw(zmq::socket_type::xsub, s1_, publish_);
+    ASSERT_TRUE(in(peer));
+    peer.send("topic", true);
+    peer.send("\1topic");
+    EXPECT_TRUE(out(peer));
+    EXPECT_GT(drops_["malformed-subscription"], before);
+    EXPECT_TRUE(sound());
+}
+
+TEST_F(TransportLimits, SubscriptionsAndTheirEndsAreCountedInTheBucketOfTheKey) {
+    serve({.messages = {1, 20}});
+    RawPeer peer = raw(zmq::socket_type::xsub, s1_, publish_);
+    ASSERT_TRUE(in(peer));
+    // Neither alone is too many.
+    for (int i = 0; i < 12; ++i) {
+        peer.send("\1topic");
+        peer.send(std::string_view("\0topic", 6));
+    }
+    EXPECT_TRUE(out(peer));
+    EXPECT_GE(drops_["rate-limited"] + drops_["flood"], 1U);
+    EXPECT_EQ(drops_["excess-subscriptions"], 0U);
+}
+
+/// libzmq has a list of the peers whose subscriptions wait to be granted, and takes one from it for anything else, too.
+TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrantedToNobody) {
+    authorize("s2", s2_, AccessRole::slave);
+    master_->tend(true);
+    RawPeer eve = raw(zmq::socket_type::xsub, s1_, publish_);
+    RawPeer eve_again = raw(zmq::socket_type::xsub, s1_, publish_);
+    RawPeer honest = raw(zmq::socket_type::xsub, s2_, publish_);
+    for (RawPeer* peer : {&eve, &honest, &eve_again}) ASSERT_TRUE(in(*peer));
+    // All three wait in this order, while the master does not look.
+    const auto rest = [] {
+        timespec time{0, 50'000'000};
+        ::nanosleep(&time, nullptr);
+    };
+    eve.send("no subscription");
+    rest();
+    honest.send(std::string("\1") + std::string(kRoundTopic));
+    rest();
+    eve_again.send("\1nonsense");
+    rest();
+    std::string topic;
+    EXPECT_TRUE(until([&] {
+        master_->publish(Channel::publish, kRoundTopic, encoded("round"));
+        return honest.receive(topic);
+    }));
+    EXPECT_EQ(topic, kRoundTopic);
+}
+
+TEST_F(TransportLimits, UnknownKeysDoNotKeepTheLogFromWhatItMustSay) {
+    // More unknown keys than are named in a minute, and then a file that is damaged.
+    std::deque<RawPeer> strangers;
+    for (int i = 0; i < 70; ++i) strangers.emplace_back(zmq::socket_type::dealer, *generate_keys(), m1_.public_key, poll_);
+    ASSERT_TRUE(until([&] { return drops_["unauthorised-key"] >= 70; }));
+    std::ofstream(directory_.path() / "zzz.key") << "public-key = \"too short\"\n";
+    authorize("s2", s2_, AccessRole::slave);
+    EXPECT_TRUE(until([&] {
+        master_->tend(true);
+        return notes_.find("zzz.key") != std::string::npos && notes_.find("authorised keys: 3") != std::string::npos;
+    })) << notes_;
+    EXPECT_NE(notes_.find("more strangers were turned away"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace berkeley
