@@ -25,9 +25,11 @@ constexpr Duration kLinger = milliseconds{200};
 
 /// The most that a well-behaved node does: it sends 64 replies in each of 20 rounds a second, and 200 acknowledgements.
 /// It makes three connections, again after an end no sooner than once a second, and speaks over each at once. Of eight
-/// times as many it may have left some behind, which the kernel notices within half a minute.
+/// times as many it may have left some behind, which the kernel notices within half a minute. A tool such as berkeleyctl
+/// makes one connection each time that it is called, perhaps in a loop.
 constexpr PeerLimits kPeerLimits{.messages = {4000, 1000},
-                                 .admissions = {3, 24},
+                                 .node_admissions = {3, 24},
+                                 .tool_admissions = {50, 100},
                                  .connections = 24,
                                  .silence = seconds{10}};
 

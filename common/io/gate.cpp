@@ -42,14 +42,12 @@ void Gate::answer_handshake(RawTime now) {
                    now);
         return zap_->refuse("key not authorised");
     }
-    switch (accounts_.admit(key, now)) {
+    switch (accounts_.admit(key, who->role, now)) {
         case KeyAccounts::Admission::granted:
             return zap_->admit(*who);
         case KeyAccounts::Admission::too_often:
             drops_.count(Drop::admission_limit);
-            note("turned away a connection of " + name_of(*who) + ", which makes more than " +
-                     std::to_string(limits_.admissions.per_second) + " a second",
-                 now);
+            note("turned away a connection of " + name_of(*who) + ", which makes too many of them", now);
             break;
         case KeyAccounts::Admission::too_many:
             drops_.count(Drop::too_many_connections);

@@ -11,17 +11,17 @@ constexpr Duration kForget = std::chrono::minutes{1};
 }  // namespace
 
 KeyAccounts::Account& KeyAccounts::of(const PublicKey& key, RawTime now) {
-    const auto fresh = Account{RateLimit(limits_.messages, now), RateLimit(limits_.admissions, now)};
-    Account& account = accounts_.try_emplace(key, fresh).first->second;
+    Account& account = accounts_.try_emplace(key, Account{RateLimit(limits_.messages, now)}).first->second;
     account.seen_at = now;
     return account;
 }
 
-KeyAccounts::Admission KeyAccounts::admit(const PublicKey& key, RawTime now) {
+KeyAccounts::Admission KeyAccounts::admit(const PublicKey& key, AccessRole role, RawTime now) {
     Account& account = of(key, now);
     if (full(account)) return Admission::too_many;
-    return account.admissions.take(limits_.admissions, now) == RateLimit::Verdict::pass ? Admission::granted
-                                                                                        : Admission::too_often;
+    const RateLimitOptions& limit = is_node(role) ? limits_.node_admissions : limits_.tool_admissions;
+    if (!account.admissions) account.admissions.emplace(limit, now);
+    return account.admissions->take(limit, now) == RateLimit::Verdict::pass ? Admission::granted : Admission::too_often;
 }
 
 bool KeyAccounts::connected(const PublicKey& key, RawTime now) {

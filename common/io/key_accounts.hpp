@@ -6,20 +6,23 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 #include "base/time.hpp"
 #include "io/curve_keys.hpp"
 #include "io/rate_limit.hpp"
+#include "protocol/permissions.hpp"
 
 namespace berkeley {
 
 /// What a peer may do; where something is 0 it is not limited.
 struct PeerLimits {
-    RateLimitOptions messages;    ///< of a key; without keys, of a connection
-    RateLimitOptions admissions;  ///< of a key
-    int connections = 0;          ///< of a key, where they have spoken
-    Duration silence{};           ///< a connection over which nothing came for so long is cut
+    RateLimitOptions messages;         ///< of a key; without keys, of a connection
+    RateLimitOptions node_admissions;  ///< of a key with which a node speaks
+    RateLimitOptions tool_admissions;  ///< of another
+    int connections = 0;               ///< of a key, where they have spoken
+    Duration silence{};                ///< a connection over which nothing came for so long is cut
 };
 
 class KeyAccounts {
@@ -28,7 +31,7 @@ public:
 
     enum class Admission : std::uint8_t { granted, too_often, too_many };
     /// A handshake with this key. One that is refused costs nothing.
-    [[nodiscard]] Admission admit(const PublicKey& key, RawTime now);
+    [[nodiscard]] Admission admit(const PublicKey& key, AccessRole role, RawTime now);
     /// A connection has spoken for the first time; false: it is one too many, and does not count.
     [[nodiscard]] bool connected(const PublicKey& key, RawTime now);
     /// Requires: connected() was true for it.
@@ -42,7 +45,7 @@ public:
 private:
     struct Account {
         RateLimit messages;
-        RateLimit admissions;
+        std::optional<RateLimit> admissions;
         int connections = 0;
         RawTime seen_at{};
     };

@@ -20,12 +20,20 @@ TEST(KeyAccounts, AKeyHasOneBucketOfMessagesHoweverManyConnectionsItHas) {
 }
 
 TEST(KeyAccounts, AdmissionsComeInABurstAndThenAtARateAndARefusedOneCostsNothing) {
-    KeyAccounts accounts({.admissions = {2, 5}});
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(accounts.admit(kOne, RawTime{}), Admission::granted);
-    for (int i = 0; i < 1000; ++i) EXPECT_EQ(accounts.admit(kOne, RawTime{}), Admission::too_often);
-    EXPECT_EQ(accounts.admit(kOne, RawTime{500ms}), Admission::granted);
-    EXPECT_EQ(accounts.admit(kOne, RawTime{500ms}), Admission::too_often);
-    EXPECT_EQ(accounts.admit(kOther, RawTime{}), Admission::granted);
+    KeyAccounts accounts({.node_admissions = {2, 5}, .tool_admissions = {20, 50}});
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::granted);
+    for (int i = 0; i < 1000; ++i) EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::too_often);
+    EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{500ms}), Admission::granted);
+    EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{500ms}), Admission::too_often);
+    EXPECT_EQ(accounts.admit(kOther, AccessRole::candidate, RawTime{}), Admission::granted);
+}
+
+TEST(KeyAccounts, AToolMayComeMoreOftenThanANode) {
+    KeyAccounts accounts({.node_admissions = {2, 5}, .tool_admissions = {20, 50}});
+    int granted = 0;
+    for (int i = 0; i < 100; ++i) granted += accounts.admit(kOne, AccessRole::observer, RawTime{}) == Admission::granted;
+    EXPECT_EQ(granted, 50);
+    EXPECT_EQ(accounts.admit(kOne, AccessRole::operating, RawTime{50ms}), Admission::granted);
 }
 
 TEST(KeyAccounts, WhoHasEnoughConnectionsIsRefusedUntilOneEnds) {
@@ -33,16 +41,16 @@ TEST(KeyAccounts, WhoHasEnoughConnectionsIsRefusedUntilOneEnds) {
     EXPECT_TRUE(accounts.connected(kOne, RawTime{}));
     EXPECT_TRUE(accounts.connected(kOne, RawTime{}));
     EXPECT_FALSE(accounts.connected(kOne, RawTime{}));
-    EXPECT_EQ(accounts.admit(kOne, RawTime{}), Admission::too_many);
-    EXPECT_EQ(accounts.admit(kOther, RawTime{}), Admission::granted);
+    EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::too_many);
+    EXPECT_EQ(accounts.admit(kOther, AccessRole::candidate, RawTime{}), Admission::granted);
     accounts.disconnected(kOne);
-    EXPECT_EQ(accounts.admit(kOne, RawTime{}), Admission::granted);
+    EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::granted);
 }
 
 TEST(KeyAccounts, WhereNothingIsLimitedEverythingPasses) {
     KeyAccounts accounts({});
     for (int i = 0; i < 1000; ++i) {
-        EXPECT_EQ(accounts.admit(kOne, RawTime{}), Admission::granted);
+        EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::granted);
         EXPECT_TRUE(accounts.connected(kOne, RawTime{}));
         EXPECT_EQ(accounts.message(kOne, RawTime{}), Verdict::pass);
     }

@@ -14,11 +14,10 @@
 #include <string>
 #include <vector>
 
-#include <zmq.hpp>  // hostile peers need a socket without manners
-
 #include "io/gate.hpp"
 #include "io/transport.hpp"
 #include "io/zap_handler.hpp"
+#include "raw_peer.hpp"
 #include "unit/temporary_directory.hpp"
 
 namespace berkeley {
@@ -40,43 +39,6 @@ inline Encoded encoded(std::string_view text) {
 }
 
 inline std::string text(const Inbound& in) { return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()}; }
-
-/// A socket of libzmq's with a key and without manners, and what becomes of its connection.
-class RawPeer {
-public:
-    RawPeer(zmq::socket_type type, const KeyPair& own, const PublicKey& server, const Url& url) : socket_(context_, type) {
-        socket_.set(zmq::sockopt::linger, 0);
-        secure_client(socket_, own, server);
-        open_monitor(context_, socket_, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED, monitor_);
-        socket_.connect(url.str());
-    }
-    bool send(std::string_view data, bool more = false) {
-        const auto flags = zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
-        return socket_.send(zmq::buffer(data), flags).has_value();
-    }
-    bool receive(std::string& data) {
-        zmq::message_t frame;
-        if (receive_frame(socket_, frame) < 0) return false;
-        data = frame.to_string();
-        return true;
-    }
-    /// How often so far.
-    int connected() { return count(connected_); }
-    int disconnected() { return count(disconnected_); }
-
-private:
-    int count(const int& which) {
-        for (MonitorEvent event; next_event(monitor_, event);) {
-            ++(event.type == ZMQ_EVENT_DISCONNECTED ? disconnected_ : connected_);
-        }
-        return which;
-    }
-    zmq::context_t context_;
-    zmq::socket_t socket_;
-    Socket monitor_;
-    int connected_ = 0;
-    int disconnected_ = 0;
-};
 
 class SecureTransportTest : public ::testing::Test {
 protected:
@@ -152,7 +114,7 @@ protected:
             return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) { return h.text == word; });
         });
     }
-    RawPeer raw(zmq::socket_type type, const KeyPair& own, const Url& url) { return {type, own, m1_.public_key, url}; }
+    RawPeer raw(zmq::socket_type type, const KeyPair& own, const Url& url) { return {type, own, m1_.public_key, url.str()}; }
     bool sound() {
         const auto honest = client("s1", s1_);
         return honest->connect_link(0, poll_.view()).has_value() && speaks(*honest, "honest");

@@ -27,7 +27,7 @@ protected:
 
 TEST_F(TransportLimits, ThirtyConnectionsOfOneKeySendNoMoreThanOne) {
     std::deque<RawPeer> peers;
-    for (int i = 0; i < 30; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+    for (int i = 0; i < 30; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
     // As soon as they may, all at once, so that they share one bucket from its beginning.
     for (RawPeer& peer : peers) ASSERT_TRUE(in(peer));
     const RawTime began = kClock.now();
@@ -78,9 +78,9 @@ TEST_F(TransportLimits, MessagesOfManyFramesAreCountedToo) {
 
 TEST_F(TransportLimits, AKeyThatComesTooOftenIsTurnedAwayForAWhile) {
     authorize("s2", s2_, AccessRole::slave);
-    serve({.admissions = {10, 5}});
+    serve({.node_admissions = {10, 5}});
     std::deque<RawPeer> peers;
-    for (int i = 0; i < 12; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+    for (int i = 0; i < 12; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
     const auto connected = [&] {
         int count = 0;
         for (RawPeer& peer : peers) count += peer.connected() > 0 ? 1 : 0;
@@ -105,7 +105,7 @@ TEST_F(TransportLimits, AKeyHasSoManyConnectionsAndNoMoreUntilOneEnds) {
         return until([&] { return !heard_.empty(); });
     };
     for (int i = 0; i < 4; ++i) {
-        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
         EXPECT_TRUE(speak(peers.back()));
     }
     RawPeer fifth = dealer(s1_);
@@ -118,7 +118,7 @@ TEST_F(TransportLimits, AKeyHasSoManyConnectionsAndNoMoreUntilOneEnds) {
     poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
     peers.clear();
     for (int i = 0; i < 4; ++i) {
-        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_);
+        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
         EXPECT_TRUE(speak(peers.back())) << i;
     }
 }
@@ -257,7 +257,7 @@ TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrante
 TEST_F(TransportLimits, UnknownKeysDoNotKeepTheLogFromWhatItMustSay) {
     // More unknown keys than are named in a minute, and then a file that is damaged.
     std::deque<RawPeer> strangers;
-    for (int i = 0; i < 70; ++i) strangers.emplace_back(zmq::socket_type::dealer, *generate_keys(), m1_.public_key, poll_);
+    for (int i = 0; i < 70; ++i) strangers.emplace_back(zmq::socket_type::dealer, *generate_keys(), m1_.public_key, poll_.str());
     ASSERT_TRUE(until([&] { return drops_["unauthorised-key"] >= 70; }));
     std::ofstream(directory_.path() / "zzz.key") << "public-key = \"too short\"\n";
     authorize("s2", s2_, AccessRole::slave);

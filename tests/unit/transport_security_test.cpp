@@ -316,7 +316,7 @@ TEST(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
     const Url url = *Url::from(router.get(zmq::sockopt::last_endpoint));
     {
         ZapHandler handler(context);
-        RawPeer first(zmq::socket_type::dealer, peer, server.public_key, url);
+        RawPeer first(zmq::socket_type::dealer, peer, server.public_key, url.str());
         const RawTime end = kClock.now() + kPatience;
         while (first.connected() == 0 && kClock.now() < end) {
             if (handler.next() == ZapHandler::Request::sound) handler.admit({node_id("s1"), AccessRole::slave});
@@ -324,7 +324,7 @@ TEST(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
         ASSERT_EQ(first.connected(), 1) << "while it lives";
         handler.socket().close();
     }
-    RawPeer second(zmq::socket_type::dealer, peer, server.public_key, url);
+    RawPeer second(zmq::socket_type::dealer, peer, server.public_key, url.str());
     const RawTime end = kClock.now() + kPatience;
     while (second.disconnected() < 3 && kClock.now() < end) {
     }
