@@ -4,17 +4,20 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
+#include <cerrno>
 #include <fstream>
-
-#include <zmq.hpp>  // hostile peers need a socket without manners
+#include <thread>
 
 #include "integration/secured_cluster.hpp"
 #include "io/endpoint.hpp"
 #include "io/file_descriptor.hpp"
-#include "io/zap_handler.hpp"
+#include "raw_peer.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::test {
@@ -46,30 +49,93 @@ private:
     std::vector<FileDescriptor> sockets_;
 };
 
-/// A socket of libzmq's with a member's key and no manners.
-class RawPeer {
+/// A way to an endpoint over which connections can be broken as a failing machine breaks them.
+class Relay {
 public:
-    RawPeer(zmq::socket_type type, const Credentials& own, const std::string& url, int receive_limit = 1000)
-        : socket_(context_, type) {
-        socket_.set(zmq::sockopt::linger, 0);
-        socket_.set(zmq::sockopt::rcvhwm, receive_limit);
-        if (type == zmq::socket_type::sub) socket_.set(zmq::sockopt::subscribe, "");
-        secure_client(socket_, own.own, own.ring.pins().front().key);
-        socket_.connect(url);
+    explicit Relay(const std::string& url) : target_(local(parse_endpoint(url, EndpointUse::connect)->port)) {
+        sockaddr_in any = local(0);
+        socklen_t size = sizeof any;
+        EXPECT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&any), size), 0);
+        EXPECT_EQ(::listen(listener_.get(), 8), 0);
+        EXPECT_EQ(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&any), &size), 0);
+        url_ = "tcp://127.0.0.1:" + std::to_string(ntohs(any.sin_port));
+        // At once, or no burst of probes would be worth its name.
+        thread_ = std::thread([this] {
+            while (!stop_) pump();
+        });
     }
-    bool send(std::string_view data, bool more) {
-        const auto flags = zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
-        return socket_.send(zmq::buffer(data), flags).has_value();
+    ~Relay() {
+        stop_ = true;
+        thread_.join();
     }
+    const std::string& url() const { return url_; }
+
+    /// Ends all connections with a reset to both sides.
+    void reset() { reset_ = true; }
+    /// Those that were ended so.
+    std::size_t resets() const { return resets_; }
 
 private:
-    zmq::context_t context_;
-    zmq::socket_t socket_;
+    using Pair = std::pair<FileDescriptor, FileDescriptor>;
+
+    void pump() {
+        std::vector<pollfd> ready{{listener_.get(), POLLIN, 0}};
+        for (const Pair& pair : pairs_) {
+            for (const FileDescriptor* side : {&pair.first, &pair.second}) ready.push_back({side->get(), POLLIN, 0});
+        }
+        ::poll(ready.data(), ready.size(), 1);
+        if (reset_.exchange(false)) end_all();
+        for (int fd = accept(); fd >= 0; fd = accept()) {
+            FileDescriptor out(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            EXPECT_EQ(::connect(out.get(), reinterpret_cast<const sockaddr*>(&target_), sizeof target_), 0);
+            pairs_.emplace_back(FileDescriptor(fd), std::move(out));
+        }
+        std::erase_if(pairs_, [](const Pair& pair) {
+            return !pass(pair.first, pair.second) || !pass(pair.second, pair.first);
+        });
+    }
+    void end_all() {
+        const linger at_once{1, 0};
+        for (const Pair& pair : pairs_) {
+            for (const FileDescriptor* side : {&pair.first, &pair.second}) {
+                EXPECT_EQ(::setsockopt(side->get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+            }
+        }
+        resets_ += pairs_.size();
+        pairs_.clear();
+    }
+    static sockaddr_in local(int port) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        return address;
+    }
+    int accept() { return ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC); }
+    /// False: that end is gone.
+    static bool pass(const FileDescriptor& from, const FileDescriptor& to) {
+        std::array<char, 65536> bytes;
+        const ssize_t size = ::recv(from.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+        if (size < 0) return errno == EAGAIN;
+        return size > 0 && ::send(to.get(), bytes.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL) == size;
+    }
+
+    FileDescriptor listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    sockaddr_in target_;
+    std::string url_;
+    std::vector<Pair> pairs_;
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> reset_{false};
+    std::atomic<std::size_t> resets_{0};
+    std::thread thread_;
 };
 
 class Attack : public Secured {
 protected:
     using Secured::Secured;
+    RawPeer raw(zmq::socket_type type, const Credentials& own, const std::string& url, int receive_limit = 1000) const {
+        return {type, own.own, own.ring.pins().front().key, url, receive_limit};
+    }
     void member_gone_bad() { make_key("eve", AccessRole::slave); }
     bool is_member(const std::string& id) const {
         bool member = false;
@@ -112,19 +178,21 @@ TEST_F(Attack, AFloodOfHellosEndsTheFloodersConnection) {
 
 TEST_F(Attack, OversizeMessagesEndTheConnection) {
     member_gone_bad();
-    RawPeer eve(zmq::socket_type::dealer, credentials("eve"), poll_);
+    RawPeer eve = raw(zmq::socket_type::dealer, credentials("eve"), poll_);
     const std::string huge(1'000'000, 'x');
-    for (int i = 0; i < 50; ++i) {
-        eve.send(huge, false);
-        EXPECT_TRUE(cluster_.wait_for([] { return true; }));
-    }
+    // It comes in five times, so four times it was cut before.
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve.send(huge);
+        return eve.connected() >= 5;
+    })) << eve.connected();
+    EXPECT_GE(eve.disconnected(), 4);
     expect_still_synchronized();
     EXPECT_LT(master_kib(), 200 * kMebi);
 }
 
 TEST_F(Attack, AMessageThatNeverEndsIsThrownAway) {
     member_gone_bad();
-    RawPeer eve(zmq::socket_type::dealer, credentials("eve"), poll_);
+    RawPeer eve = raw(zmq::socket_type::dealer, credentials("eve"), poll_);
     const std::string frame(1000, 'x');
     // libzmq hands out whole messages only, so this one waits in its queue, 20 MB of it, until its sender goes.
     for (int i = 0; i < 20'000; ++i) eve.send(frame, true);
@@ -134,7 +202,7 @@ TEST_F(Attack, AMessageThatNeverEndsIsThrownAway) {
 
 TEST_F(Attack, ManyFramesAreOneDroppedMessage) {
     member_gone_bad();
-    RawPeer eve(zmq::socket_type::dealer, credentials("eve"), poll_);
+    RawPeer eve = raw(zmq::socket_type::dealer, credentials("eve"), poll_);
     EXPECT_TRUE(cluster_.wait_for([&] {
         for (int i = 0; i < 5000; ++i) eve.send("x", i != 4999);
         return dropped("extra-frames");
@@ -145,19 +213,32 @@ TEST_F(Attack, ManyFramesAreOneDroppedMessage) {
 TEST_F(Attack, BytesThatExplodeAreDroppedByReason) {
     member_gone_bad();
     const auto eve = fake("eve");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve->step([](const Poll&, const Reply&, Term) {});
+        return eve->welcomed();
+    }));
     const auto bytes = [](std::initializer_list<int> values) {
         std::vector<std::byte> result;
         for (const int value : values) result.push_back(static_cast<std::byte>(value));
         return result;
     };
-    EXPECT_TRUE(cluster_.wait_for([&] {
-        eve->send_bytes(bytes({0xdd, 0xff, 0xff, 0xff, 0xff}));                    // four billion elements
-        eve->send_bytes(bytes({0xc6, 0xff, 0xff, 0xff, 0xff}));                    // four gigabytes
-        eve->send_bytes(std::vector<std::byte>(30'000, static_cast<std::byte>(0x91)));  // 30,000 arrays in each other
-        eve->send_bytes(std::vector<std::byte>(30'000, static_cast<std::byte>(0x81)));  // and maps
-        eve->send_bytes({});
-        return dropped("malformed", 100);
-    }));
+    const auto many = [](int value) { return std::vector<std::byte>(30'000, static_cast<std::byte>(value)); };
+    const std::vector<std::pair<const char*, std::vector<std::byte>>> cases{
+        {"four billion elements", bytes({0xdd, 0xff, 0xff, 0xff, 0xff})},
+        {"four gigabytes", bytes({0xc6, 0xff, 0xff, 0xff, 0xff})},
+        {"30,000 arrays in each other", many(0x91)},
+        {"30,000 maps in each other", many(0x81)},
+        {"nothing", {}},
+    };
+    for (const auto& [what, message] : cases) {
+        const std::uint64_t before = drops("malformed");
+        std::uint64_t sent = 0;
+        EXPECT_TRUE(cluster_.wait_for([&] {
+            if (sent < 25 && eve->send_bytes(message)) ++sent;
+            return drops("malformed") >= before + 25;
+        })) << what << ": " << drops("malformed") - before << " of " << sent;
+        EXPECT_EQ(drops("malformed"), before + sent) << what;
+    }
     EXPECT_LT(master_kib(), 100 * kMebi);
     expect_still_synchronized();
 }
@@ -165,8 +246,8 @@ TEST_F(Attack, BytesThatExplodeAreDroppedByReason) {
 TEST_F(Attack, ASubscriberThatStopsReadingCostsItsOwnMessages) {
     member_gone_bad();
     // One message at most waits at its side, and it never takes even that.
-    RawPeer eve(zmq::socket_type::sub, credentials("eve"), publish_, 1);
-    RawPeer deaf(zmq::socket_type::sub, credentials("eve"), heartbeat_, 1);
+    RawPeer eve = raw(zmq::socket_type::sub, credentials("eve"), publish_, 1);
+    RawPeer deaf = raw(zmq::socket_type::sub, credentials("eve"), heartbeat_, 1);
     const std::int64_t before = master_kib();
     std::size_t rounds = 0;
     EXPECT_TRUE(cluster_.wait_for([&] {
@@ -178,22 +259,27 @@ TEST_F(Attack, ASubscriberThatStopsReadingCostsItsOwnMessages) {
     expect_still_synchronized();
 }
 
-TEST_F(Attack, ConnectionsThatBreakInTheMiddleOfABurst) {
+TEST_F(Attack, ConnectionsThatAreResetInTheMiddleOfABurst) {
     member_gone_bad();
-    std::unique_ptr<FakeSlave> eve;
-    int broken = 0;
+    Relay relay(poll_);
+    FakeSlave eve("eve", relay.url(), credentials("eve"));
     EXPECT_TRUE(cluster_.wait_for([&] {
-        if (!eve) eve = fake("eve");
         bool enough = false;
-        eve->step([&](const Poll& poll, const Reply& reply, Term term) {
-            eve->say(reply, term);
+        eve.step([&](const Poll& poll, const Reply& reply, Term term) {
+            // Its last replies are on their way when the connection goes, and the master's next probes, too.
+            eve.say(reply, term);
             enough = enough || poll.probe >= 2;
         });
-        if (enough) {
-            eve.reset();
-            ++broken;
-        }
-        return broken >= 4;
+        if (enough) relay.reset();
+        eve.hello();  // over the next connection it has to greet again
+        return relay.resets() >= 4;
+    })) << relay.resets();
+    // And it is let in again.
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        bool polled = false;
+        eve.step([&](const Poll&, const Reply&, Term) { polled = true; });
+        eve.hello();
+        return polled;
     }));
     expect_still_synchronized();
 }

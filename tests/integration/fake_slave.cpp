@@ -25,16 +25,16 @@ FakeSlave::FakeSlave(const std::string& id, const std::string& master_url, std::
     EXPECT_TRUE(transport_->connect_link(0, master_url));
 }
 
-void FakeSlave::say_as(const NodeId& sender, const Body& body, Term term) {
+bool FakeSlave::say_as(const NodeId& sender, const Body& body, Term term) {
     Encoded encoded;
     encode({{node_id("default"), sender, term}, body}, encoded);
-    static_cast<void>(transport_->send(Link{0}, encoded));
+    return transport_->send(Link{0}, encoded).ok();
 }
 
-void FakeSlave::send_bytes(std::vector<std::byte> bytes) {
+bool FakeSlave::send_bytes(std::vector<std::byte> bytes) {
     Encoded encoded;
     encoded.bytes = std::move(bytes);
-    static_cast<void>(transport_->send(Link{0}, encoded));
+    return transport_->send(Link{0}, encoded).ok();
 }
 
 void FakeSlave::hello() {

@@ -20,10 +20,11 @@ public:
     FakeSlave(const std::string& id, const std::string& master_url,
               std::optional<Credentials> credentials = std::nullopt);
 
-    void say(const Body& body, Term term = 0) { say_as(id_, body, term); }
+    /// False: it could not be sent, here and below.
+    bool say(const Body& body, Term term = 0) { return say_as(id_, body, term); }
     /// Under a name that may be another's.
-    void say_as(const NodeId& sender, const Body& body, Term term = 0);
-    void send_bytes(std::vector<std::byte> bytes);
+    bool say_as(const NodeId& sender, const Body& body, Term term = 0);
+    bool send_bytes(std::vector<std::byte> bytes);
     void hello();
     /// Greets until welcomed, and answers what polls there are.
     void step(const std::function<void(const Poll&, Reply, Term)>& answer);

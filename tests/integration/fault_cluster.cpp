@@ -1,7 +1,6 @@
 #include "integration/fault_cluster.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 #include "berkeley/clock.h"
 
@@ -28,34 +27,6 @@ std::vector<std::string> wrong_clock(std::size_t number) {
     const int sign = n % 2 == 0 ? 1 : -1;
     return {"--clock-offset=" + std::to_string(sign * 700 * n) + "ms",
             "--clock-drift=" + std::to_string(sign * 5 * n)};
-}
-
-struct Reading {
-    std::string id;
-    int status = BERKELEY_CLOCK_UNSYNCHRONIZED;
-    std::int64_t ahead = 0;  ///< of true time, to within `width`
-    std::int64_t bound = 0;
-    std::int64_t width = 0;  ///< how long the reading took
-};
-
-Reading read_clock(const std::string& id, const std::string& page) {
-    Reading reading{.id = id};
-    berkeley_clock* clock = nullptr;
-    berkeley_clock_interval interval{};
-    timespec before{};
-    timespec after{};
-    if (berkeley_clock_open(page.c_str(), &clock) != BERKELEY_CLOCK_OK) return reading;
-    clock_gettime(CLOCK_MONOTONIC_RAW, &before);
-    const bool read = berkeley_clock_now(clock, &interval) == BERKELEY_CLOCK_OK;
-    clock_gettime(CLOCK_MONOTONIC_RAW, &after);
-    berkeley_clock_close(clock);
-    if (!read) return reading;
-    const auto ns = [](const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; };
-    reading.status = interval.status;
-    reading.ahead = interval.now_ns - ns(before);
-    reading.bound = interval.latest_ns - interval.now_ns;
-    reading.width = ns(after) - ns(before);
-    return reading;
 }
 
 }  // namespace
@@ -161,9 +132,9 @@ bool Faults::has_led(const std::string& id) const {
 
 void Faults::expect_holdover(const std::string& id) {
     EXPECT_TRUE(wait_for([&] { return status_of(id) == "HOLDOVER"; })) << id;
-    const Reading before = read_clock(id, cluster_.page(id));
+    const Cluster::Reading before = cluster_.read(id);
     hold(seconds{1});
-    const Reading later = read_clock(id, cluster_.page(id));
+    const Cluster::Reading later = cluster_.read(id);
     EXPECT_EQ(later.status, BERKELEY_CLOCK_HOLDOVER) << id;
     // 50 ppm of a second; what was still being slewed comes off.
     EXPECT_GT(later.bound, before.bound + 40'000) << id;
@@ -219,18 +190,12 @@ void Faults::expect_together(std::set<std::string> ids, milliseconds patience) {
 }
 
 void Faults::check_bounds() const {
-    std::vector<Reading> readings;
+    std::map<std::string, Cluster::Reading> bounded;
     for (const auto& [id, process] : nodes_) {
-        const Reading reading = read_clock(id, cluster_.page(id));
-        const bool synchronized = reading.status == BERKELEY_CLOCK_SYNCHRONIZED;
-        if (synchronized || reading.status == BERKELEY_CLOCK_HOLDOVER) readings.push_back(reading);
+        const Cluster::Reading reading = cluster_.read(id);
+        if (reading.status != BERKELEY_CLOCK_UNSYNCHRONIZED) bounded[id] = reading;
     }
-    for (const Reading& a : readings) {
-        for (const Reading& b : readings) {
-            const std::int64_t reach = a.bound + a.width + b.bound + b.width;
-            EXPECT_LE(std::abs(a.ahead - b.ahead), reach) << a.id << " and " << b.id;
-        }
-    }
+    Cluster::expect_bounded(bounded);
 }
 
 /// A node that keeps its state never goes back to an older term, not even by a restart.

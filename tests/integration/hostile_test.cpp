@@ -32,6 +32,7 @@ protected:
 
     void expect_still_synchronized() {
         EXPECT_TRUE(cluster_.wait_agreement(honest_));
+        cluster_.expect_bounded(honest_);
         EXPECT_EQ(find(m1_, "exit"), nullptr);
         for (const Json& e : s1_.events()) EXPECT_FALSE(is(e, "status") && e["status"] != "SYNCHRONIZED") << e.dump();
     }

@@ -181,6 +181,41 @@ bool Cluster::wait_for(const std::function<bool()>& predicate, milliseconds pati
     }
 }
 
+Cluster::Reading Cluster::read(const std::string& id) const {
+    Reading reading{.status = BERKELEY_CLOCK_UNSYNCHRONIZED};
+    berkeley_clock* clock = nullptr;
+    berkeley_clock_interval interval{};
+    timespec before{};
+    timespec after{};
+    if (berkeley_clock_open(page(id).c_str(), &clock) != BERKELEY_CLOCK_OK) return reading;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &before);
+    const bool read = berkeley_clock_now(clock, &interval) == BERKELEY_CLOCK_OK;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &after);
+    berkeley_clock_close(clock);
+    if (!read) return reading;
+    const auto ns = [](const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; };
+    reading.status = interval.status;
+    reading.ahead = interval.now_ns - ns(before);
+    reading.bound = interval.latest_ns - interval.now_ns;
+    reading.width = ns(after) - ns(before);
+    return reading;
+}
+
+void Cluster::expect_bounded(const std::map<std::string, Reading>& readings) {
+    for (const auto& [one, a] : readings) {
+        EXPECT_NE(a.status, BERKELEY_CLOCK_UNSYNCHRONIZED) << one;
+        for (const auto& [other, b] : readings) {
+            EXPECT_LE(std::abs(a.ahead - b.ahead), a.bound + a.width + b.bound + b.width) << one << " and " << other;
+        }
+    }
+}
+
+void Cluster::expect_bounded(const std::vector<std::string>& ids) const {
+    std::map<std::string, Reading> readings;
+    for (const std::string& id : ids) readings[id] = read(id);
+    expect_bounded(readings);
+}
+
 std::optional<std::int64_t> Cluster::spread_ns(const std::vector<std::string>& ids) const {
     std::optional<std::int64_t> best;
     for (int attempt = 0; attempt < 10; ++attempt) {

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -76,6 +77,19 @@ public:
 
     /// Until the predicate holds; false, with all logs in the test's output, when the patience ends.
     [[nodiscard]] bool wait_for(const std::function<bool()>& predicate, milliseconds patience = seconds{20});
+
+    /// What the clock page of a node says.
+    struct Reading {
+        int status = 0;
+        std::int64_t ahead = 0;  ///< of true time, to within `width`
+        std::int64_t bound = 0;
+        std::int64_t width = 0;  ///< how long the reading took
+    };
+    Reading read(const std::string& id) const;
+    /// There is a time from which none of these clocks is further than its bound says: no two are further apart than both
+    /// their bounds together.
+    static void expect_bounded(const std::map<std::string, Reading>& readings);
+    void expect_bounded(const std::vector<std::string>& ids) const;
 
     /// Widest difference of the clocks behind these pages at one instant; nothing where one cannot be read.
     std::optional<std::int64_t> spread_ns(const std::vector<std::string>& ids) const;

@@ -58,12 +58,12 @@ std::vector<std::string> Secured::options_of(const std::string& id) const {
 
 Finished Secured::ctl(std::vector<std::string> arguments) { return run(BERKELEYCTL_PROGRAM, arguments); }
 
-bool Secured::dropped(const std::string& reason, std::uint64_t at_least) const {
+std::uint64_t Secured::drops(const std::string& reason) const {
     std::uint64_t count = 0;
     for (const Json& e : m1_->events()) {
         if (is(e, "dropped") && e["reason"] == reason) count += e["count"].get<std::uint64_t>();
     }
-    return count >= at_least;
+    return count;
 }
 
 void Secured::expect_still_synchronized() {
@@ -76,6 +76,7 @@ void Secured::expect_still_synchronized() {
     };
     EXPECT_TRUE(cluster_.wait_for([&] { return rounds() >= 2; }));
     EXPECT_TRUE(cluster_.wait_agreement(honest_));
+    cluster_.expect_bounded(honest_);
     EXPECT_EQ(find(*m1_, "exit"), nullptr);
     for (const Process* slave : slaves_) {
         EXPECT_EQ(find(*slave, "exit"), nullptr);

@@ -35,8 +35,11 @@ protected:
     }
     Finished ctl(std::vector<std::string> arguments);
 
-    bool dropped(const std::string& reason, std::uint64_t at_least = 1) const;
-    /// The honest nodes agree within a millisecond, have been synchronised all the time, and nobody has ended.
+    /// By the master.
+    std::uint64_t drops(const std::string& reason) const;
+    bool dropped(const std::string& reason, std::uint64_t at_least = 1) const { return drops(reason) >= at_least; }
+    /// The honest nodes agree within a millisecond and within what their bounds say, have been synchronised all the time,
+    /// and nobody has ended.
     void expect_still_synchronized();
     /// Resident memory of the master.
     std::int64_t master_kib() const;

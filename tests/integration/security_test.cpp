@@ -1,11 +1,17 @@
 // Attacks on a secured cluster of real processes: who may speak.
 
 #include <gtest/gtest.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 
 #include "integration/secured_cluster.hpp"
+#include "raw_peer.hpp"
 
 namespace berkeley::test {
 namespace {
@@ -47,6 +53,79 @@ TEST_F(Security, ARevokedKeyIsCutWithinTwoSeconds) {
     expect_still_synchronized();
 }
 
+TEST_F(Security, AHangUpHasAFileReadAgainThatWasEditedInPlace) {
+    make_key("s5", AccessRole::slave);
+    make_key("other", AccessRole::slave, false);
+    Process& s5 = start_slave("s5");
+    ASSERT_TRUE(cluster_.wait_for([&] { return find(s5, "correction") != nullptr; }));
+    std::filesystem::path file;
+    for (const auto& entry : std::filesystem::directory_iterator(authorized())) {
+        if (entry.path().filename().string().starts_with("s5-")) file = entry.path();
+    }
+    ASSERT_FALSE(file.empty());
+    const auto edit = [&](const std::string& id) {
+        std::ofstream(file) << std::ifstream(key_file(id, "key")).rdbuf();
+    };
+    const auto left = [&] {
+        return find(*m1_, "member", [](const Json& e) { return e["id"] == "s5" && e["change"] == "left"; }) != nullptr;
+    };
+    const auto rounds = [&] {
+        return std::count_if(m1_->events().begin(), m1_->events().end(), [](const Json& e) { return is(e, "round"); });
+    };
+    // The directory itself is the same as before, so nobody looks for four rounds a second and three seconds.
+    edit("other");
+    const std::uint64_t refused = drops("unauthorised-key");
+    const auto before = rounds();
+    ASSERT_TRUE(cluster_.wait_for([&] { return rounds() >= before + 12; }));
+    EXPECT_FALSE(left());
+    EXPECT_EQ(drops("unauthorised-key"), refused);
+    m1_->signal(SIGHUP);
+    EXPECT_TRUE(cluster_.wait_for([&] { return left() && drops("unauthorised-key") > refused; }));
+    EXPECT_EQ(find(*m1_, "exit"), nullptr);
+    // And back again.
+    edit("s5");
+    m1_->signal(SIGHUP);
+    const std::size_t corrections = s5.events().size();
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return std::any_of(s5.events().begin() + static_cast<std::ptrdiff_t>(corrections), s5.events().end(),
+                           [](const Json& e) { return is(e, "correction"); });
+    }));
+    expect_still_synchronized();
+}
+
+/// The node's loop, where the ZAP handler is, stands still, while libzmq's own threads go on.
+TEST_F(Security, WhenTheZapHandlerStandsStillNobodyGetsIn) {
+    make_key("eve", AccessRole::slave);
+    const Credentials own = credentials("eve");
+    const auto peer = [&] {
+        return RawPeer(zmq::socket_type::dealer, own.own, own.ring.pins().front().key, poll_);
+    };
+    const pid_t loop = m1_->pid();
+    if (::ptrace(PTRACE_SEIZE, loop, nullptr, nullptr) != 0) GTEST_SKIP() << "may not stop a thread: " << std::strerror(errno);
+    ASSERT_EQ(::ptrace(PTRACE_INTERRUPT, loop, nullptr, nullptr), 0);
+    ASSERT_EQ(::waitpid(loop, nullptr, __WALL), loop);
+    RawPeer eve = peer();
+    EXPECT_TRUE(cluster_.wait_for([&] { return eve.disconnected() >= 1; }));
+    EXPECT_EQ(eve.connected(), 0) << "its key is authorised, but nobody has said so";
+    ASSERT_EQ(::ptrace(PTRACE_DETACH, loop, nullptr, nullptr), 0);
+    EXPECT_TRUE(cluster_.wait_for([&] { return eve.connected() >= 1; }));
+    EXPECT_TRUE(cluster_.wait_agreement(honest_));
+    EXPECT_FALSE(dropped("unauthenticated"));
+}
+
+/// Twice as often as a node may come in at once.
+TEST_F(Security, AnOperatorMayCallInALoop) {
+    make_key("admin", AccessRole::operating);
+    ASSERT_TRUE(cluster_.wait_for([&] { return contains(m1_->log(), "authorised keys: 6"); }));
+    for (int i = 0; i < 50; ++i) {
+        const Finished status = ctl({"status", "--poll", poll_, "--secret-key-file", key_file("admin", "secret"),
+                                     "--server-key", key_file("m1", "key")});
+        ASSERT_EQ(status.code, 0) << i << ": " << status.err;
+    }
+    EXPECT_FALSE(dropped("admission-limit"));
+    expect_still_synchronized();
+}
+
 TEST_F(Security, TheWrongServerKeyIsNamedByTheClient) {
     make_key("other", AccessRole::candidate, false);
     make_key("s5", AccessRole::slave);
@@ -85,6 +164,32 @@ TEST_F(Security, ANameBelongsToItsKey) {
         return dropped("sender-mismatch", 3);
     }));
     EXPECT_EQ(find(*m1_, "member", [](const Json& e) { return e["id"] == "s1" && e["change"] == "left"; }), nullptr);
+    expect_still_synchronized();
+}
+
+TEST_F(Security, APollOfASlavesIsNotPassedOnNorAnswered) {
+    make_key("eve", AccessRole::slave);
+    const auto eve = fake("eve");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve->step([](const Poll&, const Reply&, Term) {});
+        return eve->welcomed();
+    }));
+    // It polls under its own name, and as the master would; each is counted for what it is, and for nothing else.
+    const Poll forged{1, 0, 5};
+    struct Case {
+        const char* sender;
+        const char* reason;
+    };
+    for (const auto& [sender, reason] : {Case{"eve", "not-permitted"}, Case{"m1", "sender-mismatch"}}) {
+        std::uint64_t sent = 0;
+        EXPECT_TRUE(cluster_.wait_for([&] {
+            if (sent < 10 && eve->say_as(node_id(sender), forged, 1)) ++sent;
+            eve->step([](const Poll&, const Reply&, Term) {});
+            return drops(reason) >= 10;
+        })) << reason;
+        EXPECT_EQ(drops(reason), 10U);
+    }
+    EXPECT_TRUE(eve->refused() && contains(eve->refused()->reason.str(), "role slave"));
     expect_still_synchronized();
 }
 
