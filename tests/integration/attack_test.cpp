@@ -11,6 +11,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <deque>
 #include <fstream>
 #include <thread>
 
@@ -173,6 +175,44 @@ TEST_F(Attack, AFloodOfHellosEndsTheFloodersConnection) {
         return dropped("rate-limited", 1000) && dropped("flood");
     }));
     EXPECT_TRUE(contains(m1_->log(), "cut the connection of eve"));
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, ThirtyConnectionsOfOneKeyAreNoMoreThanOne) {
+    member_gone_bad();
+    const Credentials own = credentials("eve");
+    std::deque<RawPeer> crowd;
+    for (int i = 0; i < 30; ++i) {
+        crowd.emplace_back(zmq::socket_type::dealer, own.own, own.ring.pins().front().key, poll_);
+    }
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        for (RawPeer& eve : crowd) {
+            for (int i = 0; i < 100; ++i) eve.send("flood");
+        }
+        return dropped("flood", 20) && dropped("admission-limit");
+    }));
+    // What was let through is garbage, and no more of it than one connection may send.
+    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - began;
+    EXPECT_LE(static_cast<double>(drops("malformed")), 1000 + 4000 * time.count());
+    expect_still_synchronized();
+}
+
+TEST_F(Attack, AForeignMessageToAPublisherTakesNobodysCorrectionsAway) {
+    member_gone_bad();
+    make_key("s5", AccessRole::slave);
+    const Credentials own = credentials("eve");
+    RawPeer eve(zmq::socket_type::xsub, own.own, own.ring.pins().front().key, publish_);
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve.send("no subscription");
+        return dropped("malformed-subscription", 3);
+    }));
+    // Nor from one that comes meanwhile.
+    Process& s5 = start_slave("s5");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        eve.send("no subscription");
+        return find(s5, "correction") != nullptr;
+    }));
     expect_still_synchronized();
 }
 
