@@ -263,21 +263,25 @@ TEST_F(Attack, BytesThatExplodeAreDroppedByReason) {
         return result;
     };
     const auto many = [](int value) { return std::vector<std::byte>(30'000, static_cast<std::byte>(value)); };
-    const std::vector<std::pair<const char*, std::vector<std::byte>>> cases{
+    struct Case {
+        const char* what;
+        std::vector<std::byte> message;
+    };
+    const std::vector<Case> cases{
         {"four billion elements", bytes({0xdd, 0xff, 0xff, 0xff, 0xff})},
         {"four gigabytes", bytes({0xc6, 0xff, 0xff, 0xff, 0xff})},
         {"30,000 arrays in each other", many(0x91)},
         {"30,000 maps in each other", many(0x81)},
         {"nothing", {}},
     };
-    for (const auto& [what, message] : cases) {
+    for (const Case& c : cases) {
         const std::uint64_t before = drops("malformed");
         std::uint64_t sent = 0;
         EXPECT_TRUE(cluster_.wait_for([&] {
-            if (sent < 25 && eve->send_bytes(message)) ++sent;
+            if (sent < 25 && eve->send_bytes(c.message)) ++sent;
             return drops("malformed") >= before + 25;
-        })) << what << ": " << drops("malformed") - before << " of " << sent;
-        EXPECT_EQ(drops("malformed"), before + sent) << what;
+        })) << c.what << ": " << drops("malformed") - before << " of " << sent;
+        EXPECT_EQ(drops("malformed"), before + sent) << c.what;
     }
     EXPECT_LT(master_kib(), 100 * kMebi);
     expect_still_synchronized();

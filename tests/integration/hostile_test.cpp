@@ -50,18 +50,22 @@ TEST_F(Hostile, GarbageOnThePollEndpointIsDroppedByReason) {
     Encoded cut;
     encode({{node_id("default"), node_id("evil"), 0}, Hello{}}, cut);
     cut.bytes.pop_back();
-    const std::vector<std::pair<std::string, std::vector<std::byte>>> cases{
+    struct Case {
+        std::string reason;
+        std::vector<std::byte> bytes;
+    };
+    const std::vector<Case> cases{
         {"malformed", bytes_of({0xdd, 0xff, 0xff, 0xff, 0xff})},
         {"malformed", cut.bytes},
         {"malformed", {}},
         {"foreign-cluster", foreign.bytes},
         {"version", bytes_of({0x95, 99, 1, 0xa1, 'c', 0xa1, 's', 0})},
     };
-    for (const auto& [reason, bytes] : cases) {
+    for (const Case& c : cases) {
         EXPECT_TRUE(cluster_.wait_for([&] {
-            peer.send_bytes(bytes);
-            return dropped(m1_, reason);
-        })) << reason;
+            peer.send_bytes(c.bytes);
+            return dropped(m1_, c.reason);
+        })) << c.reason;
     }
     // libzmq closes the connection of a peer that sends more than it may.
     for (int i = 0; i < 20; ++i) peer.send_bytes(std::vector<std::byte>(100'000));

@@ -180,14 +180,14 @@ TEST_F(Security, APollOfASlavesIsNotPassedOnNorAnswered) {
         const char* sender;
         const char* reason;
     };
-    for (const auto& [sender, reason] : {Case{"eve", "not-permitted"}, Case{"m1", "sender-mismatch"}}) {
+    for (const Case& c : {Case{"eve", "not-permitted"}, Case{"m1", "sender-mismatch"}}) {
         std::uint64_t sent = 0;
         EXPECT_TRUE(cluster_.wait_for([&] {
-            if (sent < 10 && eve->say_as(node_id(sender), forged, 1)) ++sent;
+            if (sent < 10 && eve->say_as(node_id(c.sender), forged, 1)) ++sent;
             eve->step([](const Poll&, const Reply&, Term) {});
-            return drops(reason) >= 10;
-        })) << reason;
-        EXPECT_EQ(drops(reason), 10U);
+            return drops(c.reason) >= 10;
+        })) << c.reason;
+        EXPECT_EQ(drops(c.reason), 10U);
     }
     EXPECT_TRUE(eve->refused() && contains(eve->refused()->reason.str(), "role slave"));
     expect_still_synchronized();
