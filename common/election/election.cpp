@@ -274,6 +274,7 @@ void Election::yield_or_outbid(const NodeId& other, const Committee& theirs, Raw
     if (alone != other_alone ? alone : other < self) {
         elector_.observe(asked_ + 1);
         elector_.replace({});
+        told_since_ = now;  // it knows of a cluster, and founds none soon
         return step_down(reason, now);
     }
     elector_.on_step_down(self, asked_);  // its voters are freed by the STEPDOWN that ends its leadership

@@ -180,12 +180,14 @@ StateFile::StateFile(std::filesystem::path directory, int directory_fd, int lock
 StateFile::StateFile(StateFile&& other) noexcept
     : path_(std::move(other.path_)),
       directory_fd_(std::exchange(other.directory_fd_, -1)),
-      lock_fd_(std::exchange(other.lock_fd_, -1)) {}
+      lock_fd_(std::exchange(other.lock_fd_, -1)),
+      lock_error_(other.lock_error_) {}
 
 StateFile& StateFile::operator=(StateFile&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(directory_fd_, other.directory_fd_);
     std::swap(lock_fd_, other.lock_fd_);
+    std::swap(lock_error_, other.lock_error_);
     return *this;
 }
 
@@ -208,8 +210,9 @@ Result<StateFile> StateFile::open(const std::filesystem::path& directory) {
     }
     file.lock_fd_ = ::openat(directory_fd, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file.lock_fd_ < 0 && is_disk_trouble(errno)) {
+        file.lock_error_ = errno;
         file.lock_fd_ = ::openat(directory_fd, kLockName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (file.lock_fd_ < 0 && errno == ENOENT) return file;  // nobody has ever written here, and nobody can
+        if (file.lock_fd_ < 0 && errno == ENOENT) return file;  // nobody has ever written here, nor can now
     }
     if (file.lock_fd_ < 0) return failure(system_error(directory, "cannot write to the state directory"));
     if (::flock(file.lock_fd_, LOCK_EX | LOCK_NB) != 0) {
@@ -225,6 +228,11 @@ Result<void> StateFile::save(const SavedState& state) const {
     assert(state.candidates.size() <= kMaxCandidates);
     assert(state.committee.voters.size() <= kMaxCommittee);
     if (directory_fd_ < 0) return failure(path_.string() + ": cannot save the state: there is no directory for it");
+    if (lock_fd_ < 0) {
+        // Another process may have locked it by now.
+        errno = lock_error_;
+        return failure(system_error(path_, "cannot save the state, which could not be locked"));
+    }
     const std::string body = to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     const int fd =
         ::openat(directory_fd_, kNewFileName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

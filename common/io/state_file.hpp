@@ -52,6 +52,7 @@ private:
     std::filesystem::path path_;
     int directory_fd_ = -1;
     int lock_fd_ = -1;
+    int lock_error_ = 0;  ///< why there is no lock
 };
 
 }  // namespace berkeley

@@ -86,6 +86,8 @@ void set_common_options(zmq::socket_t& socket, const Endpoint& endpoint) {
     socket.set(option::tcp_keepalive_idle, 10);
     socket.set(option::tcp_keepalive_intvl, 5);
     socket.set(option::tcp_keepalive_cnt, 3);
+    // With something unacknowledged, as there always is, the kernel would not ask but wait for a quarter of an hour.
+    socket.set(option::tcp_maxrt, 25'000);
     if (!endpoint.host.empty() && endpoint.host.front() == '[') socket.set(option::ipv6, true);
 }
 

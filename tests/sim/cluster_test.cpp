@@ -269,7 +269,8 @@ TEST(Cluster, ClocksNeverRunBackwardOnceSynchronized) {
     populate(cluster, 5, 15);
     cluster.run_for(seconds{5});
     std::map<std::string, ClusterTime> last;
-    cluster.on_step = [&] {
+    cluster.on_step = [&, watch = cluster.on_step] {
+        watch();
         for (const std::string name : {"m1", "m2", "s00", "s01", "s02", "s03", "s04"}) {
             if (!cluster.alive(name)) continue;
             const ClusterTime t = cluster.clock(name);
