@@ -87,7 +87,9 @@ TEST(Pages, OfStoppedAndOfKilledNodesGrowTheirBoundsAndFallToHoldoverAndThenToUn
             return false;
         }));
         if (seen.front() == BERKELEY_CLOCK_SYNCHRONIZED) seen.erase(seen.begin());
-        if (id == "s1") EXPECT_EQ(seen, (std::vector<int>{BERKELEY_CLOCK_HOLDOVER, BERKELEY_CLOCK_UNSYNCHRONIZED}));
+        if (id == "s1") {
+            EXPECT_EQ(seen, (std::vector<int>{BERKELEY_CLOCK_HOLDOVER, BERKELEY_CLOCK_UNSYNCHRONIZED}));
+        }
         EXPECT_EQ(seen.back(), BERKELEY_CLOCK_UNSYNCHRONIZED) << id;
     }
     s1.signal(SIGCONT);
