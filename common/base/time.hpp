@@ -53,4 +53,7 @@ inline constexpr std::int64_t kClusterTimeMax = std::int64_t{1} << 62;
 constexpr bool is_sane(RawTime t) { return to_ns(t) > -kRawTimeMax && to_ns(t) < kRawTimeMax; }
 constexpr bool is_sane(ClusterTime t) { return to_ns(t) >= 0 && to_ns(t) < kClusterTimeMax; }
 
+/// A message's receive stamp is taken before libzmq is asked for it, and may be earlier than its arrival by so much.
+inline constexpr Duration kReceiveDoubt = std::chrono::microseconds{5};
+
 }  // namespace berkeley

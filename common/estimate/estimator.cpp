@@ -117,7 +117,8 @@ double OffsetEstimator::freq_bound() const {
     if (const double dt = anchor_ ? seconds_between(anchor_->at, latest_.at) : 0; dt > 0) {
         const auto parted = static_cast<double>(saturate(Int128{latest_.offset.count()} - anchor_->offset.count()));
         const double unknown =
-            (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2;
+            (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2 +
+            2 * static_cast<double>(kReceiveDoubt.count());
         // Where they share nothing the oscillator has changed, and only the newer one counts.
         const bool share = (parted - unknown) / dt <= high && (parted + unknown) / dt >= low;
         low = share ? std::max(low, (parted - unknown) / dt) : (parted - unknown) / dt;

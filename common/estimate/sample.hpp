@@ -4,7 +4,7 @@
 //   master   t1 ---\              /--> t4        offset = ((t2 - t1) + (t3 - t4)) / 2   slave minus master
 //   slave           \--> t2 -- t3 /              delay  = (t4 - t1) - (t3 - t2)
 //
-// The true offset lies within offset +- delay / 2, whatever the two ways' shares are. Offsets of raw clocks
+// The true offset lies within offset +- delay / 2, whatever the two ways' shares are, and +- kReceiveDoubt. Offsets of raw clocks
 // may be 1e18 ns, so they stay integers. Plain values; thread-safe.
 #pragma once
 
@@ -17,9 +17,9 @@ namespace berkeley {
 
 struct ProbeStamps {
     RawTime t1{};  ///< master, right before the POLL was sent
-    RawTime t2{};  ///< slave, right after it was received
+    RawTime t2{};  ///< slave, when it was received; early by up to kReceiveDoubt
     RawTime t3{};  ///< slave, right before the REPLY was sent
-    RawTime t4{};  ///< master, right after it was received
+    RawTime t4{};  ///< master, when it was received; early by up to kReceiveDoubt
 };
 
 struct Sample {

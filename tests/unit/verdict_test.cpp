@@ -202,7 +202,8 @@ TEST_F(VerdictTest, BoundRestsOnTheFastestProbeAndItsOwnTime) {
     m.measurement->tightest = {kNow - milliseconds{2}, kRawOffset + microseconds{3}, microseconds{20}};
     const Verdict verdict = judge(roster_, own_, {}, kNow);
     EXPECT_EQ(of(verdict, "s1").measured_at, kNow + kRawOffset - milliseconds{2} + microseconds{3});
-    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").half_width.count()), 13'000, 10);
+    const Duration expected = microseconds{13} + kReceiveDoubt;
+    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").half_width.count()), static_cast<double>(expected.count()), 10);
 }
 
 TEST_F(VerdictTest, SlavesMajorityTellsTheTimeToAMasterThatLostIt) {
