@@ -60,7 +60,7 @@ std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawT
     result.member = &member;
     result.offset = theirs - ours;
     // The probe that was fastest both ways limits the true offset most narrowly, whatever the estimate is made of.
-    result.half_width = tightest.delay / 2 + kReceiveDoubt + magnitude(tightest.offset - at_sample->offset) + Duration{1};
+    result.half_width = tightest.delay / 2 + kReceiveDoubt + Duration{1} + magnitude(tightest.offset - at_sample->offset);
     result.measured_at = from_ns<RawTime>(saturate(Int128{to_ns(tightest.at)} + tightest.offset.count()));
     result.freq_ppb = estimate->freq_ppb;
     result.freq_stddev_ppb = estimate->freq_stddev_ppb;

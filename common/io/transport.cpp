@@ -288,8 +288,8 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
         if (errno != EAGAIN) count(Drop::receive_failed);
         return false;
     }
-    // To take a message out of a socket that has slept costs microseconds, other ones each time: it was there before.
-    // Where that took longer it may have come meanwhile.
+    // Taking a message out of a socket that slept costs some microseconds, never the same, and as a rule it was there
+    // before. Where that takes longer, it may as well have come meanwhile.
     const RawTime after = clock.now();
     entry.received_at = after - before <= kReceiveDoubt ? before : after;
     entry.source = slot.source;

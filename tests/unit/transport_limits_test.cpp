@@ -22,6 +22,15 @@ protected:
             return peer.disconnected() > 0;
         });
     }
+    /// A subscriber that sends this is cut, and counted for `reason`.
+    void expect_cut(const KeyPair& own, std::string_view words, const std::string& reason) {
+        const std::uint64_t before = drops_[reason];
+        RawPeer peer = raw(zmq::socket_type::xsub, own, publish_);
+        ASSERT_TRUE(in(peer));
+        peer.send(words);
+        EXPECT_TRUE(out(peer));
+        EXPECT_GT(drops_[reason], before);
+    }
     const KeyPair s2_ = *generate_keys();
 };
 
@@ -182,28 +191,13 @@ TEST_F(TransportLimits, RevocationCutsConnectionsThatNeverSpoke) {
 TEST_F(TransportLimits, WhoMayNotSubscribeIsCutWhateverItSends) {
     authorize("watcher", s2_, AccessRole::observer);
     master_->tend(true);
-    std::uint64_t before = 0;
-    for (const std::string_view words : {"\1topic", "topic"}) {
-        RawPeer watcher = raw(zmq::socket_type::xsub, s2_, publish_);
-        ASSERT_TRUE(in(watcher));
-        watcher.send(words);
-        EXPECT_TRUE(out(watcher));
-        EXPECT_GT(drops_["forbidden-subscription"], before);
-        before = drops_["forbidden-subscription"];
-    }
+    for (const std::string_view words : {"\1topic", "topic"}) expect_cut(s2_, words, "forbidden-subscription");
     EXPECT_TRUE(sound());
 }
 
 TEST_F(TransportLimits, WhoSendsAPublisherSomethingElseIsCut) {
-    std::uint64_t before = 0;
-    for (const std::string_view words : {"topic", ""}) {
-        RawPeer peer = raw(zmq::socket_type::xsub, s1_, publish_);
-        ASSERT_TRUE(in(peer));
-        peer.send(words);
-        EXPECT_TRUE(out(peer));
-        EXPECT_GT(drops_["malformed-subscription"], before);
-        before = drops_["malformed-subscription"];
-    }
+    for (const std::string_view words : {"topic", ""}) expect_cut(s1_, words, "malformed-subscription");
+    const std::uint64_t before = drops_["malformed-subscription"];
     RawPeer peer = raw(zmq::socket_type::xsub, s1_, publish_);
     ASSERT_TRUE(in(peer));
     peer.send("topic", true);

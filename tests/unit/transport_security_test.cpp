@@ -305,14 +305,21 @@ TEST(RoutingIds, BeginWhereNobodyCanForeseeIt) {
     EXPECT_NE(one, first_route());
 }
 
-TEST(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
+/// A ROUTER with keys, and nobody who answers for it.
+struct SecureServer : testing::Test {
     zmq::context_t context;
     const KeyPair server = *generate_keys();
     const KeyPair peer = *generate_keys();
-    zmq::socket_t router(context, zmq::socket_type::router);
-    router.set(zmq::sockopt::linger, 0);
-    ASSERT_TRUE(secure_server(router, server).has_value());
-    router.bind("tcp://127.0.0.1:0");
+    zmq::socket_t router{context, zmq::socket_type::router};
+
+    void SetUp() override {
+        router.set(zmq::sockopt::linger, 0);
+        ASSERT_TRUE(secure_server(router, server).has_value());
+        router.bind("tcp://127.0.0.1:0");
+    }
+};
+
+TEST_F(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
     const Url url = *Url::from(router.get(zmq::sockopt::last_endpoint));
     {
         ZapHandler handler(context);
@@ -332,14 +339,7 @@ TEST(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
     EXPECT_EQ(second.connected(), 0);
 }
 
-TEST(SecureServer, WithoutALivingZapHandlerNobodyGetsIn) {
-    zmq::context_t context;
-    const KeyPair server = *generate_keys();
-    const KeyPair peer = *generate_keys();
-    zmq::socket_t router(context, zmq::socket_type::router);
-    router.set(zmq::sockopt::linger, 0);
-    ASSERT_TRUE(secure_server(router, server).has_value());
-    router.bind("tcp://127.0.0.1:0");
+TEST_F(SecureServer, WithoutALivingZapHandlerNobodyGetsIn) {
     zmq::socket_t dealer(context, zmq::socket_type::dealer);
     dealer.set(zmq::sockopt::linger, 0);
     dealer.set(zmq::sockopt::immediate, true);
