@@ -27,7 +27,7 @@ TEST(Programs, TextbookCaseIsCorrectedByPlus5Plus15AndMinus20Minutes) {
     Process& s2 = cluster.slave("s2", {"--clock-offset", "205m"});
     const std::vector<std::pair<Process*, double>> expected{{&m1, 5}, {&s1, 15}, {&s2, -20}};
     for (const auto& [process, minutes] : expected) {
-        ASSERT_TRUE(cluster.wait_for([&] { return find(*process, "correction") != nullptr; }));
+        ASSERT_TRUE(cluster.wait_for([&, process = process] { return find(*process, "correction") != nullptr; }));
         const Json& first = *find(*process, "correction");
         EXPECT_NEAR(first["correction_ns"].get<double>(), minutes * 60e9, 50e6);
         EXPECT_EQ(first["applied"], "step");
