@@ -1,8 +1,14 @@
 #include "io/connections.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace berkeley {
+
+void Connections::accepted(BoundSocket which, const Connection& connection) {
+    of(which).emplace(connection.fd, connection);
+    highest_ = std::max(highest_, connection.fd);
+}
 
 std::optional<Connection> Connections::gone(BoundSocket which, int fd) {
     auto node = of(which).extract(fd);

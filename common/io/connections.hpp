@@ -40,12 +40,15 @@ struct Connection {
     PeerIdentity who;
     std::optional<Route> route;
     int subscriptions = 0;
+    /// A message came over it since it was last looked at, and what it had carried then.
+    bool heard = false;
+    std::uint64_t bytes = 0;
 };
 
 class Connections {
 public:
     /// Requires: gone() was called for one that had this descriptor.
-    void accepted(BoundSocket which, const Connection& connection) { of(which).emplace(connection.fd, connection); }
+    void accepted(BoundSocket which, const Connection& connection);
     /// What was known of it; nothing where it was not known.
     std::optional<Connection> gone(BoundSocket which, int fd);
     /// Null: that one is gone.
@@ -62,11 +65,25 @@ public:
         }
     }
 
+    /// Those of the next `count` descriptors after the ones of the call before, and of each once a call.
+    template <class Visit>
+    void for_next(int count, Visit visit) {
+        for (; count > 0; --count) {
+            for (Table& table : tables_) {
+                if (const auto found = table.find(next_); found != table.end()) visit(found->second);
+            }
+            next_ = next_ < highest_ ? next_ + 1 : 0;
+            if (next_ == 0) return;
+        }
+    }
+
 private:
     using Table = std::unordered_map<int, Connection>;
     Table& of(BoundSocket which) { return tables_[static_cast<std::size_t>(which)]; }
 
     std::array<Table, kBoundSockets> tables_;
+    int next_ = 0;     ///< the descriptor that for_next() goes on with
+    int highest_ = 0;  ///< that ever was
 };
 
 }  // namespace berkeley

@@ -34,6 +34,7 @@ enum class Drop : std::uint8_t {
     admission_limit,         ///< a handshake refused: its key comes too often
     too_many_connections,    ///< a handshake refused, or a connection cut: its key has enough
     silent_connection,       ///< a connection cut over which nothing came
+    endless_message,         ///< a connection cut over which bytes came and no message
     too_many_peers,
 };
 
@@ -52,7 +53,7 @@ public:
     }
 
 private:
-    static constexpr std::array<std::string_view, 23> kNames{
+    static constexpr std::array<std::string_view, 24> kNames{
         "foreign-routing-id",
         "extra-frames",
         "missing-frames",
@@ -75,6 +76,7 @@ private:
         "admission-limit",
         "too-many-connections",
         "silent-connection",
+        "endless-message",
         "too-many-peers",
     };
     static_assert(kNames.size() == static_cast<std::size_t>(Drop::too_many_peers) + 1);

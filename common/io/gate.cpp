@@ -3,11 +3,18 @@
 #include <cstdlib>
 #include <utility>
 
+#include "io/tcp_bytes.hpp"
+
 namespace berkeley {
 namespace {
 
 /// Of a peer that says nothing for so long only its name is forgotten, not its connection.
 constexpr Duration kForgetPeer = std::chrono::seconds{60};
+
+/// How often it is looked for messages without end, and how many descriptors at once: half a millisecond's work. What one
+/// can bring is kMaxUnfinishedBytes and that of a tenth of a second, or of one for each 10,000 connections.
+constexpr Duration kLookEvery = std::chrono::milliseconds{100};
+constexpr int kLookShare = 1024;
 
 std::size_t index(BoundSocket which) { return static_cast<std::size_t>(which); }
 
@@ -194,8 +201,9 @@ std::optional<PeerIdentity> Gate::admit(std::optional<Route> route, zmq::message
     Peer* peer = peer_of(*route, payload, now);
     if (peer == nullptr) return std::nullopt;
     peer->seen_at = now;
-    if (limits_.messages.per_second == 0) return peer->who;
     Connection* connection = peer->fd < 0 ? nullptr : connections_.find(BoundSocket::poll, peer->fd);
+    if (connection != nullptr) connection->heard = true;
+    if (limits_.messages.per_second == 0) return peer->who;
     if (!spend(peer->key, peer->who, connection, now)) return std::nullopt;
     return peer->who;
 }
@@ -206,6 +214,7 @@ bool Gate::on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, 
     const auto speaker = identify(which, frame, now);
     if (!speaker || speaker->connection == nullptr) return false;
     Connection& connection = *speaker->connection;
+    connection.heard = true;
     const auto refuse = [&](Drop why) {
         drops_.count(why);
         end(connection);
@@ -222,6 +231,23 @@ bool Gate::on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, 
     const bool subscribes = *static_cast<const char*>(frame.data()) == 1;
     if (subscribes && ++connection.subscriptions > kMaxSubscriptions) return refuse(Drop::excess_subscriptions);
     return true;
+}
+
+void Gate::cut_endless(RawTime now) {
+    if (now < look_at_) return;
+    look_at_ = now + kLookEvery;
+    connections_.for_next(kLookShare, [&](Connection& connection) {
+        if (connection.cut) return;
+        const auto bytes = tcp_bytes(connection.fd);
+        if (!bytes) return;
+        if (std::exchange(connection.heard, false)) {
+            connection.bytes = bytes->received;
+        } else if (bytes->received - connection.bytes > kMaxUnfinishedBytes) {
+            drops_.count(Drop::endless_message);
+            note("cut the connection of " + name_of(connection.who) + ", which sends a message without end", now);
+            end(connection);
+        }
+    });
 }
 
 void Gate::cut_revoked(bool silent_too) {

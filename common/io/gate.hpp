@@ -33,6 +33,8 @@ namespace berkeley {
 /// A connection that asks for more topics is cut; a slave asks for three.
 inline constexpr int kMaxSubscriptions = 16;
 inline constexpr std::size_t kMaxPeers = 2 * kMaxMembers;
+/// What a connection may bring between two messages.
+inline constexpr std::uint64_t kMaxUnfinishedBytes = 4 << 20;
 
 class Gate {
 public:
@@ -70,6 +72,10 @@ public:
     };
     /// False: it must not be granted.
     [[nodiscard]] bool on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, RawTime now);
+
+    /// Cuts those over which bytes come and no message: libzmq hands out whole messages only, and keeps what has come of
+    /// one without end. To be called at each turn; it looks now and then, at a share of them.
+    void cut_endless(RawTime now);
 
     /// To be called about once a second. True: keys were added or taken away; the links must be looked through.
     bool refresh(bool force, RawTime now);
@@ -112,6 +118,7 @@ private:
     std::array<HandshakeLimit, kBoundSockets> handshakes_;
     DropCounters drops_;
     Notes notes_;
+    RawTime look_at_{};  ///< when cut_endless() looks again
 };
 
 }  // namespace berkeley

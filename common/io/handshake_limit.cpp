@@ -1,12 +1,11 @@
 #include "io/handshake_limit.hpp"
 
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
+#include "io/tcp_bytes.hpp"
 #include "io/zmq_socket.hpp"
 
 namespace berkeley {
@@ -54,11 +53,9 @@ void HandshakeLimit::on_disconnected(int fd) {
 }
 
 bool HandshakeLimit::is_done(int fd) const {
-    tcp_info info{};
-    socklen_t size = sizeof info;
-    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
-    return secured_ ? info.tcpi_bytes_acked >= kCurveHandshakeBytes
-                    : info.tcpi_bytes_received >= kPlainHandshakeBytes;
+    const auto bytes = tcp_bytes(fd);
+    if (!bytes) return true;
+    return secured_ ? bytes->acknowledged >= kCurveHandshakeBytes : bytes->received >= kPlainHandshakeBytes;
 }
 
 }  // namespace berkeley

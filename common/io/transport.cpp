@@ -611,6 +611,7 @@ Wake Transport::poll(RawTime deadline) {
         return wake;
     }
     impl_->pending_next = impl_->pending_end = 0;
+    impl_->gate->cut_endless(impl_->clock.now());
     bool undisturbed = true;
     while (undisturbed && !wake.readable && !wake.deadline && !wake.signal) {
         if (impl_->poll_set_stale) impl_->rebuild_poll_set();

@@ -230,12 +230,22 @@ TEST_F(Attack, OversizeMessagesEndTheConnection) {
     EXPECT_LT(master_kib(), 200 * kMebi);
 }
 
-TEST_F(Attack, AMessageThatNeverEndsIsThrownAway) {
+TEST_F(Attack, AMessageThatDoesNotEndEndsItsConnection) {
     member_gone_bad();
-    RawPeer eve = raw(zmq::socket_type::dealer, credentials("eve"), poll_);
-    const std::string frame(1000, 'x');
-    // libzmq hands out whole messages only, so this one waits in its queue, 20 MB of it, until its sender goes.
-    for (int i = 0; i < 20'000; ++i) eve.send(frame, true);
+    // libzmq hands out whole messages only: nobody but the kernel sees how much has come of these. They would end, since
+    // libzmq sends nothing of one either before it has an end; without keys, a unit test has one that does not.
+    const auto attack = [&](zmq::socket_type type, const std::string& url, std::size_t frame_size, std::uint64_t count) {
+        RawPeer eve = raw(type, credentials("eve"), url);
+        const std::string frame(frame_size, 'x');
+        EXPECT_TRUE(cluster_.wait_for([&] { return eve.connected() > 0; })) << url;
+        EXPECT_TRUE(cluster_.wait_for([&] {
+            for (std::size_t sent = 0; sent < 100'000'000; sent += frame_size) eve.send(frame, true);
+            eve.send("end");
+            return dropped("endless-message", count);
+        })) << url;
+    };
+    attack(zmq::socket_type::dealer, poll_, 30'000, 1);
+    attack(zmq::socket_type::xsub, publish_, 900, 2);
     expect_still_synchronized();
     EXPECT_LT(master_kib(), 200 * kMebi);
 }

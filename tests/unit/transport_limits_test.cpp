@@ -4,7 +4,9 @@
 
 #include <array>
 #include <deque>
+#include <tuple>
 
+#include "endless_message.hpp"
 #include "unit/secure_transport.hpp"
 
 namespace berkeley {
@@ -166,6 +168,34 @@ TEST_F(TransportLimits, WithoutKeysSilenceIsCutToo) {
         master_->tend();
         return drops_["silent-connection"] >= 1;
     }));
+}
+
+TEST_F(TransportLimits, AConnectionOverWhichBytesComeAndNoMessageIsCut) {
+    master_ = Transport::create({kClock}).value();
+    poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
+    publish_ = *master_->bind_publish(Channel::publish, "tcp://127.0.0.1:0");
+    const auto honest = plain();
+    ASSERT_TRUE(honest->connect_link(0, poll_.view()).has_value());
+    // An honest peer may bring as much, in messages.
+    std::size_t sent = 0;
+    EXPECT_TRUE(until(*honest, [&] {
+        Encoded message = encoded(std::string(30'000, 'x'));
+        if (honest->send(Link{0}, message).ok()) sent += message.bytes.size();
+        return sent > 3 * kMaxUnfinishedBytes;
+    }));
+    std::uint64_t cut = 0;
+    for (auto& [url, type, size] : {std::tuple{poll_, "DEALER", 30'000}, std::tuple{publish_, "XSUB", 1000}}) {
+        EndlessMessage message(url.view(), type, static_cast<std::size_t>(size));
+        ASSERT_TRUE(message.connected());
+        ++cut;
+        EXPECT_TRUE(until(*honest, [&] {
+            message.go_on();
+            return drops_["endless-message"] >= cut;
+        })) << type << ": " << message.bytes() << " bytes";
+        EXPECT_EQ(drops_["endless-message"], cut);
+        EXPECT_GT(message.bytes(), kMaxUnfinishedBytes) << type;
+    }
+    EXPECT_TRUE(speaks(*honest, "after"));
 }
 
 TEST_F(TransportLimits, RevocationCutsConnectionsThatNeverSpoke) {
