@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kSpareListeners = 2;
 constexpr Duration kBelieveAgain = std::chrono::minutes{1};
+/// A node that is asked to stop stays so long at most for its successor's sake: an election, the removal of a dead voter
+/// and of this one, and the voters' disks. A service manager has not lost its patience by then.
+constexpr int kStayTimeouts = 4;
+constexpr Duration kStayForDisks = std::chrono::milliseconds{500};
+constexpr Duration kStayMax = std::chrono::seconds{4};
 /// Members greet so often.
 constexpr Duration kAllGreet = std::chrono::milliseconds{1250};
 
@@ -170,7 +175,8 @@ void CandidateCore::on_timer(RawTime now, Actions& out) {
 }
 
 RawTime CandidateCore::next_deadline() const {
-    return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline()});
+    const RawTime leaves = stays_until_.value_or(RawTime::max());
+    return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline(), leaves});
 }
 
 /// A newer term ends a leadership, and an election under way. What more than a third of the members tell is no lie. Fewer
@@ -351,13 +357,40 @@ void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime 
     out.add(EmitEvent{NoteEvent{Severity::info, next.empty() ? "no standby to hand over to"
                                                              : "handing over to " + next.str() + ": " +
                                                                    std::string(why)}});
-    election_.step_down(std::string(why), now);
+    if (next.empty()) {
+        election_.step_down(std::string(why), now);
+    } else {
+        election_.hand_over(std::string(why), now);
+    }
     // The successor may need this node's vote too.
     slave_.elector().on_step_down(options_.slave.id, led_term_);
 }
 
+/// Where this node is the only voter, or one of two that live, its successor is elected by its vote, and then takes it
+/// out of the committee, as it does with any voter that is one too many. To leave earlier is no more than a crash.
+void CandidateCore::resign(RawTime now, Actions& out) {
+    election_.retire();
+    if (!election_.leads()) return;
+    const NodeId next = successor();
+    if (!next.empty() && !election_.leadership().spares_me(now)) {
+        const Duration stay = kStayTimeouts * slave_.elector().options().timeout + kStayForDisks;
+        stays_until_ = now + std::min(stay, kStayMax);
+    }
+    hand_over("asked to stop", next, now, out);
+    if (needed(now)) {
+        out.add(EmitEvent{NoteEvent{Severity::info, "stays until " + next.str() + " does without its vote"}});
+    }
+}
+
+bool CandidateCore::needed(RawTime now) const {
+    if (!stays_until_ || now >= *stays_until_) return false;
+    const auto& members = master_.roster().members();
+    const bool somebody = std::any_of(members.begin(), members.end(), [](const auto& m) { return m.second->candidate.has_value(); });
+    return somebody && slave_.elector().is_voter() && !slave_.elector().disabled();
+}
+
 void CandidateCore::stop(RawTime now, Actions& out) {
-    if (election_.leads()) hand_over("asked to stop", successor(), now, out);
+    resign(now, out);
     slave_.stop(out);
     out.add(SaveState{});
 }

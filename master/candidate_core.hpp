@@ -37,7 +37,11 @@ public:
     void on_unreachable(Route route, Actions& out) { master_.on_unreachable(route, out); }
     void on_timer(RawTime now, Actions& out);
     RawTime next_deadline() const;
-    /// Hands over to the best standby, where there is one, and says BYE.
+    /// Hands over to the best standby, where there is one, and leads no more.
+    void resign(RawTime now, Actions& out);
+    /// After resign: the others cannot elect the successor without this node's vote, and may soon be able to.
+    bool needed(RawTime now) const;
+    /// Says BYE.
     void stop(RawTime now, Actions& out);
 
     SlaveCore& slave() { return slave_; }
@@ -72,6 +76,7 @@ private:
     Term led_term_ = 0;             ///< that the master core runs in
     std::vector<CandidateInfo> known_;
     RawTime started_at_{};
+    std::optional<RawTime> stays_until_;  ///< at most, for its vote
     std::optional<RawTime> believed_at_;  ///< when fewer than a third were believed
     std::map<NodeId, Term> newer_terms_;  ///< that slaves told of and this node does not know yet
     std::map<NodeId, Term> refusals_;     ///< told of, by voters: one a term

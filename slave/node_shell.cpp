@@ -165,7 +165,8 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
     housekeeping_at_ = true_now();
     save_at_ = housekeeping_at_ + kSaveEvery;
     int signal = 0;
-    while (signal == 0) {
+    bool again = false;
+    while (signal == 0 || (!again && node.needed(now()))) {
         if (const RawTime at = now(); node.next_deadline() <= at) {
             actions.clear();
             node.on_timer(at, actions);
@@ -176,7 +177,12 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
         const Wake wake = transport_->poll(deadline);
         notice_suspend(node);
         if (wake.signal == SIGHUP) transport_->tend(true);
-        if (wake.signal && *wake.signal != SIGHUP) signal = *wake.signal;
+        if (wake.signal && *wake.signal != SIGHUP) {
+            again = std::exchange(signal, *wake.signal) != 0;
+            actions.clear();
+            node.resign(now(), actions);
+            carry_out(node, actions);
+        }
         receive(node);
     }
     actions.clear();

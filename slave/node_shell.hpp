@@ -33,6 +33,9 @@ public:
     virtual void on_unreachable(Route, Actions&) {}
     virtual void on_timer(RawTime now, Actions& out) = 0;
     virtual RawTime next_deadline() const = 0;
+    /// A signal asks the node to end; it does so as soon as it is not needed.
+    virtual void resign(RawTime, Actions&) {}
+    virtual bool needed(RawTime) const { return false; }
     virtual void stop(RawTime now, Actions& out) = 0;
     virtual SlaveCore& slave() = 0;
     virtual const SlaveCore& slave() const = 0;
@@ -57,7 +60,7 @@ public:
     /// The core's options as far as they come from the common ones.
     SlaveCoreOptions core_options() const;
 
-    /// Until a signal; returns the exit code.
+    /// Until a signal, and then as long as the node is needed or until a second one; returns the exit code.
     int run(Node& node, const NamedEndpoints& endpoints);
 
 private:

@@ -65,6 +65,7 @@ bool Election::on_timer(RawTime now) {
 }
 
 void Election::found(RawTime now) {
+    if (retired_) return arm(now);
     if (told_since_ && now < *told_since_ + kToldMax) return arm(now);
     const ElectorOptions& self = elector_.options();
     const Term term = elector_.term() + 1;
@@ -78,6 +79,7 @@ void Election::found(RawTime now) {
 }
 
 void Election::campaign(Phase phase, std::string reason, RawTime now) {
+    if (retired_) return arm(now);
     const ElectorOptions& self = elector_.options();
     const Committee& committee = elector_.committee();
     const Term term = phase_ == Phase::pre_vote && phase == Phase::vote ? asked_ : elector_.term() + 1;
@@ -292,6 +294,11 @@ void Election::on_warm() {
 }
 
 void Election::step_down(std::string reason, RawTime now) { listen(std::move(reason), now); }
+
+void Election::hand_over(std::string reason, RawTime now) {
+    founded_ = false;
+    step_down(std::move(reason), now);
+}
 
 void Election::listen(std::string reason, RawTime now) {
     leader_ = NodeId{};

@@ -72,6 +72,10 @@ public:
     void renew(RawTime now);
     /// Leads no longer; does not stand again before a full timeout has passed.
     void step_down(std::string reason, RawTime now);
+    /// The same, for a standby that follows it: the committee is the cluster's, whoever founded it.
+    void hand_over(std::string reason, RawTime now);
+    /// Never stands for election again in this life. It still votes.
+    void retire() { retired_ = true; }
     /// The other candidates known, for the rank.
     void set_peers(std::vector<CandidateInfo> peers) { peers_ = std::move(peers); }
 
@@ -125,6 +129,7 @@ private:
     Role role_ = Role::listen;
     Phase phase_ = Phase::none;
     bool founded_ = false;  ///< in this life, and nobody else has joined
+    bool retired_ = false;
     std::optional<RawTime> told_since_;  ///< members tell a candidate that remembers none of a cluster
     Term asked_ = 0;        ///< the term that votes are sought for, or that this node leads
     Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself

@@ -103,11 +103,12 @@ bool Leadership::alive(const Voter& voter, RawTime now) const {
     return now - node->heard_at <= kDeadTimeouts * options_.timeout;
 }
 
-std::size_t Leadership::voters_heard(RawTime now) const {
-    return static_cast<std::size_t>(std::count_if(committee_.voters.begin(), committee_.voters.end(), [&](const Voter& v) {
+bool Leadership::spares_me(RawTime now) const {
+    const auto others = std::count_if(committee_.voters.begin(), committee_.voters.end(), [&](const Voter& v) {
         const Node* node = node_of(v);
-        return v.id == options_.id || (node != nullptr && now - node->heard_at <= options_.timeout);
-    }));
+        return v.id != options_.id && node != nullptr && now - node->heard_at <= options_.timeout;
+    });
+    return static_cast<std::size_t>(others) >= majority(committee_);
 }
 
 std::vector<std::pair<Voter, bool>> Leadership::learners(RawTime now) const {
@@ -158,14 +159,19 @@ bool Leadership::change(RawTime now, bool alone) {
         return true;
     };
     const bool candidate_waits = !ready.empty() && ready.front().second && slave != nullptr;
-    const bool replaces = voters.size() == wanted && !ready.empty() && (dead != nullptr || candidate_waits);
+    // Handed the leadership by the only voter: it must not depend on that one for ever.
+    const bool outside = !contains(committee_, options_.id, options_.incarnation);
+    const bool replaces = voters.size() == wanted && !ready.empty() && (dead != nullptr || candidate_waits || outside);
     // One that came back without its memory stands in its own way: its old name goes first.
     const auto renamed = std::find_if(voters.begin(), voters.end(), [&](const Voter& voter) {
         return std::any_of(ready.begin(), ready.end(), [&](const auto& r) { return r.first.id == voter.id; });
     });
     if (renamed != voters.end()) return remove(&*renamed);
     // No room to take in the new one first.
-    if (replaces && voters.size() == kMaxCommittee) return remove(dead != nullptr ? dead : slave);
+    if (replaces && voters.size() == kMaxCommittee) {
+        const Voter* gone = dead != nullptr ? dead : slave;
+        return gone != nullptr && remove(gone);
+    }
     if ((voters.size() < wanted || replaces) && voters.size() < kMaxCommittee && !ready.empty()) {
         voters.push_back(ready.front().first);
         set(std::move(voters));

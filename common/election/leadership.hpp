@@ -43,8 +43,8 @@ public:
     /// Changes the committee by one voter where that is due; true where it did.
     /// `alone`: no other candidate is known. Voters could elect nobody else then, and the cluster would only depend on them.
     bool change(RawTime now, bool alone);
-    /// Voters that have acknowledged something of late, this node included.
-    std::size_t voters_heard(RawTime now) const;
+    /// Enough voters have acknowledged something of late to elect a leader, and keep it, without this node.
+    bool spares_me(RawTime now) const;
 
 private:
     struct Node {

@@ -119,6 +119,39 @@ TEST(Programs, StoppedMasterHandsOverAtOnce) {
     EXPECT_EQ(last["code"], 0);
 }
 
+TEST(Programs, OfTwoMastersWithoutSlavesTheStandbyLeadsWhenTheMasterIsAskedToStop) {
+    Cluster cluster;
+    Process& m1 = cluster.master("m1");
+    Process& m2 = cluster.standby("m2", "m1");
+    const auto leads = [](const Json& e) { return e["role"] == "master"; };
+    const auto alone = [](const char* id) { return [id](const Json& e) { return e["voters"] == Json{id}; }; };
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "m2"}));
+    m1.signal(SIGTERM);
+    EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role", leads) && find(m2, "committee", alone("m2")); }));
+    // And back again.
+    cluster.forget(m1);
+    Process& back = cluster.master("m1");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "m2"}));
+    m2.signal(SIGTERM);
+    EXPECT_EQ(m2.wait_exit(seconds{5}), 0);
+    EXPECT_TRUE(cluster.wait_for([&] { return find(back, "role", leads) && find(back, "committee", alone("m1")); }));
+}
+
+TEST(Programs, ASecondSignalEndsAMasterThatStaysForItsSuccessor) {
+    Cluster cluster;
+    Process& m1 = cluster.master("m1");
+    Process& m2 = cluster.standby("m2", "m1");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "m2"}));
+    m2.signal(SIGSTOP);
+    m1.signal(SIGTERM);
+    ASSERT_TRUE(cluster.wait_for([&] { return m1.log().find("does without its vote") != std::string::npos; }));
+    m1.signal(SIGINT);
+    EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
+    EXPECT_EQ(m1.events().back()["reason"], "SIGINT") << "it did not wait for the end of its patience";
+    m2.signal(SIGCONT);
+}
+
 TEST(Programs, SlavesStartedBeforeTheirMasterFindIt) {
     Cluster cluster;
     cluster.slave("s1", {"--clock-offset", "-1h"});

@@ -108,6 +108,18 @@ TEST_F(Golden, PlannedHandOver) {
     compare("handover.txt");
 }
 
+TEST_F(Golden, HandOverByTheOnlyVoter) {
+    cluster_.run_for(seconds{4});
+    cluster_.kill("s1");
+    cluster_.run_for(seconds{4});
+    trace_.str("");
+    note("without a slave m1 has become the only voter; it is asked to stop");
+    told_to_ = "m1";
+    cluster_.stop("m1");
+    cluster_.run_for(seconds{2});
+    compare("handover_of_two.txt");
+}
+
 TEST_F(Golden, MasterCutOffAndHealed) {
     cluster_.run_for(seconds{4});
     trace_.str("");

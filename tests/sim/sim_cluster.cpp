@@ -77,6 +77,7 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
     node.alive = true;
     node.paused = false;
     node.sleeping = false;
+    node.stopping = false;
     node.busy_until = TrueTime::min();
     node.links = {};
     node.subscriptions = {};
@@ -131,13 +132,36 @@ void SimCluster::kill(const std::string& id) {
 void SimCluster::stop(const std::string& id) {
     Node& stopped = node(id);
     Actions actions;
-    if (stopped.candidate) {
-        stopped.candidate->stop(raw(stopped.index), actions);
-    } else {
-        stopped.slave->stop(actions);
-    }
+    if (stopped.candidate) stopped.candidate->resign(raw(stopped.index), actions);
     carry_out(stopped, actions);
-    kill(id);
+    stopped.stopping = true;
+    leave_unless_needed(stopped);
+}
+
+void SimCluster::step_down(const std::string& id) {
+    constexpr Route kTool = 0;  // no node's
+    Node& leader = node(id);
+    Actions actions;
+    leader.candidate->on_route_message(kTool, {{cluster_name(), node_id("tool"), 0}, StepDown{}}, raw(leader.index), actions);
+    Actions told;
+    for (const Action& action : actions) {
+        const auto* answer = std::get_if<SendToRoute>(&action);
+        if (answer == nullptr || answer->route != kTool) told.add(action);
+    }
+    carry_out(leader, told);
+    rearm(leader);
+}
+
+void SimCluster::leave_unless_needed(Node& node) {
+    if (!node.stopping || (node.candidate && node.candidate->needed(raw(node.index)))) return;
+    Actions actions;
+    if (node.candidate) {
+        node.candidate->stop(raw(node.index), actions);
+    } else {
+        node.slave->stop(actions);
+    }
+    carry_out(node, actions);
+    kill(node.spec.id);
 }
 
 void SimCluster::restart(const std::string& id, bool with_state, std::optional<Duration> offset) {
@@ -396,6 +420,7 @@ void SimCluster::deliver(Delivery d) {
         }
     }
     carry_out(node, actions);
+    leave_unless_needed(node);
     rearm(node);
     if (on_change) on_change(node.index);
 }
@@ -409,11 +434,13 @@ void SimCluster::wake(Node& node) {
         node.slave->on_timer(now, actions);
     }
     carry_out(node, actions);
+    leave_unless_needed(node);
     rearm(node);
     if (on_change) on_change(node.index);
 }
 
 void SimCluster::rearm(Node& node) {
+    if (!node.alive) return;
     const RawTime next = node.candidate ? node.candidate->next_deadline() : node.slave->next_deadline();
     node.wake = std::max(node.oscillator->when(next, now_), now_ + Duration{1});
     if (node.wake < node.wake_queued) {

@@ -73,8 +73,10 @@ public:
 
     void add(const NodeSpec& spec);
     void kill(const std::string& id);
-    /// As SIGTERM does: it says goodbye, and hands over if it leads.
+    /// As SIGTERM does: it hands over if it leads, and says goodbye as soon as it is not needed.
     void stop(const std::string& id);
+    /// As `berkeleyctl stepdown` asks it to.
+    void step_down(const std::string& id);
     /// A new process under the old name; what the old one had saved is there (`with_state`) or not.
     void restart(const std::string& id, bool with_state, std::optional<Duration> offset = std::nullopt);
     void pause(const std::string& id);
@@ -150,6 +152,7 @@ private:
         bool alive = false;
         bool paused = false;
         bool sleeping = false;
+        bool stopping = false;
         std::uint64_t life = 0;  ///< of the process; what was sent to an earlier life is lost
         Lie lie;
         std::unique_ptr<Oscillator> oscillator;
@@ -200,6 +203,7 @@ private:
     void through_codec(Message& message);
     void deliver(Delivery delivery);
     void wake(Node& node);
+    void leave_unless_needed(Node& node);
     void rearm(Node& node);
     void push(TrueTime at, Kind kind, std::uint32_t index);
     std::optional<NodeIndex> host(const Url& url) const;

@@ -47,6 +47,13 @@ protected:
         }
         return cluster_->now() - from;
     }
+    using Names = std::vector<std::string>;
+    /// Of the committee that this node knows.
+    Names voters(const char* id) const {
+        Names names;
+        for (const Voter& voter : cluster_->slave(id).elector().committee().voters) names.push_back(voter.id.str());
+        return names;
+    }
     void tell_violations() const {
         if (!invariants_) return;
         for (const Violation& violation : invariants_->violations()) ADD_FAILURE() << to_string(violation);
@@ -122,6 +129,101 @@ TEST_F(Takeover, PlannedHandOverWaitsForNoTimeout) {
         cluster_->stop("m1");
         for (const char* id : {"s0", "s3"}) EXPECT_LE(corrected_after(id, 1), milliseconds{150}) << "seed " << seed;
         EXPECT_TRUE(leads("m2"));
+    }
+}
+
+TEST_F(Takeover, OfTwoMastersWithoutSlavesTheStandbyLeadsAloneWhenTheMasterIsAskedToStop) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        build(2, 0, seed);
+        run(milliseconds{7} * static_cast<int>(seed));
+        cluster_->stop("m1");
+        EXPECT_TRUE(cluster_->run_until([&] { return !cluster_->alive("m1"); }, milliseconds{700})) << "seed " << seed;
+        run(seconds{5});
+        EXPECT_TRUE(leads("m2")) << "seed " << seed;
+        EXPECT_EQ(voters("m2"), Names{"m2"});
+        EXPECT_EQ(cluster_->slave("m2").discipline().status(), ClockStatus::synchronized);
+        // From here the two have changed places.
+        cluster_->restart("m1", true);
+        run(seconds{5});
+        EXPECT_EQ(cluster_->candidate("m1").election().role(), Role::standby);
+        cluster_->kill("m2");
+        run(seconds{5});
+        EXPECT_FALSE(cluster_->candidate("m1").election().leads()) << "m2 may be the one that is cut off";
+    }
+}
+
+TEST_F(Takeover, OfTwoMastersWithoutSlavesWhoeverLeadsIsTheOnlyVoterAlsoAfterAStepDown) {
+    build(2, 0);
+    cluster_->step_down("m1");
+    run(seconds{3});
+    EXPECT_TRUE(leads("m2"));
+    EXPECT_EQ(voters("m2"), Names{"m2"});
+    EXPECT_EQ(voters("m1"), Names{"m2"});
+    cluster_->kill("m1");
+    run(seconds{5});
+    EXPECT_TRUE(leads("m2")) << "it needs nobody";
+}
+
+TEST_F(Takeover, MasterAskedToStopWhileOneOfThreeVotersIsDeadLeavesACommitteeThatCanLead) {
+    // Dead for D, so that the master can know, until after its removal.
+    for (const Duration dead_for : {milliseconds{600}, milliseconds{1400}, milliseconds{1600}, milliseconds{1700}, milliseconds{3000}}) {
+        build(2, 1);
+        cluster_->kill("s0");
+        run(dead_for);
+        cluster_->stop("m1");
+        run(seconds{8});
+        EXPECT_FALSE(cluster_->alive("m1"));
+        EXPECT_TRUE(leads("m2")) << "dead for " << dead_for.count() / 1'000'000 << " ms";
+    }
+}
+
+TEST_F(Takeover, MasterAskedToStopWaitsForNoVoterThatIsLeft) {
+    build(2, 1);
+    cluster_->stop("m1");
+    EXPECT_FALSE(cluster_->alive("m1")) << "a standby and a slave elect";
+    build(1, 3);
+    cluster_->stop("m1");
+    EXPECT_FALSE(cluster_->alive("m1")) << "nobody could succeed";
+    build(2, 0);
+    cluster_->stop("m1");
+    EXPECT_TRUE(cluster_->alive("m1"));
+    cluster_->stop("m2");
+    run(milliseconds{100});
+    EXPECT_FALSE(cluster_->alive("m1")) << "its successor is gone, too";
+}
+
+TEST_F(Takeover, MasterAskedToStopLeavesInTheEndWhereItsSuccessorHangsAndLeadsAgainWhenItIsBack) {
+    build(2, 0);
+    cluster_->pause("m2");
+    cluster_->stop("m1");
+    run(seconds{2});
+    EXPECT_TRUE(cluster_->alive("m1"));
+    EXPECT_FALSE(cluster_->candidate("m1").election().leads()) << "it must not take back what it gave";
+    run(seconds{1});
+    EXPECT_FALSE(cluster_->alive("m1"));
+    cluster_->restart("m1", true);
+    run(seconds{5});
+    EXPECT_TRUE(leads("m1"));
+    cluster_->resume("m2");
+    run(seconds{5});
+    EXPECT_EQ(cluster_->candidate("m2").election().role(), Role::standby);
+}
+
+TEST_F(Takeover, OfTwoMastersThatDieWhileTheyChangePlacesOneLeadsAgainWhenBothAreBack) {
+    // Killed in every step of the hand-over, the old one or the new one, and started again.
+    for (const std::string victim : {"m1", "m2"}) {
+        for (Duration after{0}; after < milliseconds{600}; after += milliseconds{20}) {
+            build(2, 0);
+            cluster_->stop("m1");
+            run(after);
+            cluster_->kill(victim);
+            run(seconds{3});
+            for (const char* id : {"m1", "m2"}) {
+                if (!cluster_->alive(id)) cluster_->restart(id, true);
+            }
+            run(seconds{6});
+            EXPECT_TRUE(leads("m1") || leads("m2")) << victim << " after " << after.count() / 1'000'000 << " ms";
+        }
     }
 }
 

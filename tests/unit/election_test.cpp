@@ -221,6 +221,32 @@ TEST(Election, NamedSuccessorAsksForVotesAtOnceAndTheOthersWait) {
     }
 }
 
+TEST(Election, FounderThatHandedOverKeepsTheCommitteeWhoseOnlyVoterItIs) {
+    Node m1("m1");
+    const RawTime now = m1.run(kStart + seconds{3});
+    ASSERT_TRUE(m1.election.leads());
+    m1.election.hand_over("asked to", now);
+    m1.elector.on_step_down(node_id("m1"), 1);
+    const VoteRequest request{.incarnation = 1, .committee_term = 1, .committee_version = 1};
+    EXPECT_EQ(m1.elector.judge(node_id("m2"), 2, request, now), "");
+    m1.election.on_term(2, NodeId{}, now);
+    EXPECT_TRUE(m1.elector.is_voter()) << "its successor holds its lease by this voter";
+}
+
+TEST(Election, WhoeverIsAboutToLeaveStandsNoMoreNotEvenWhenNamedAndStillVotes) {
+    Node m2("m2", true);
+    m2.hear("m1", 1, kStart);
+    m2.election.retire();
+    m2.elector.on_step_down(node_id("m1"), 1);
+    m2.election.on_step_down(node_id("m1"), 1, StepDown{node_id("m2")}, kStart);
+    EXPECT_EQ(m2.run(kStart + seconds{10}), RawTime::max());
+    const VoteRequest request{.incarnation = 1, .committee_term = three().term, .committee_version = three().version};
+    EXPECT_EQ(m2.elector.judge(node_id("m1"), 2, request, kStart + seconds{10}), "");
+    Node m1("m1");
+    m1.election.retire();
+    EXPECT_EQ(m1.run(kStart + seconds{10}), RawTime::max()) << "nor does it found a cluster";
+}
+
 TEST(Election, RestartedLoneMasterIsSilentForTimeoutAndLeaseAndThenTakesAHigherTerm) {
     Node m1("m1", false, {4, node_id("m1"), {4, 1, {{node_id("m1"), 1}}}});
     const RawTime at = m1.run(kStart + seconds{10});

@@ -110,6 +110,37 @@ TEST_F(LeadershipTest, TwoCandidatesAloneDoNotBecomeTwoVotersThatBothAreNeeded) 
     EXPECT_EQ(names(), (Names{"m1", "m2", "s1"}));
 }
 
+TEST_F(LeadershipTest, LeaderOutsideACommitteeOfItsPredecessorAloneTakesItsPlaceOneVoterAtATime) {
+    begin({voter("m2")});
+    std::vector<Names> seen;
+    for (int i = 0; i < 20; ++i) {
+        beat({voter("m2")});
+        if (seen.empty() || seen.back() != names()) seen.push_back(names());
+    }
+    EXPECT_EQ(seen, (std::vector<Names>{{"m2"}, {"m2", "m1"}, {"m1"}}));
+}
+
+TEST_F(LeadershipTest, LeaderOutsideAFullCommitteeOfCandidatesIsTakenInAndTheNumberStaysOdd) {
+    begin({voter("m2"), voter("m3"), voter("m4")});
+    for (int i = 0; i < 20; ++i) beat({voter("m2"), voter("m3"), voter("m4")});
+    EXPECT_EQ(names(), (Names{"m2", "m3", "m1"}));
+}
+
+TEST_F(LeadershipTest, IsSparedWhereTheOtherVotersThatAnswerAreAMajority) {
+    begin({voter("m1")});
+    beat_alone({voter("m2")});
+    EXPECT_FALSE(leadership_.spares_me(now_)) << "whoever is no voter elects nobody";
+    begin({voter("m1"), voter("m2")});
+    beat_alone({voter("m2")});
+    EXPECT_FALSE(leadership_.spares_me(now_));
+    begin({voter("m1"), voter("m2"), voter("s1")});
+    beat_alone({voter("m2"), voter("s1")});
+    EXPECT_TRUE(leadership_.spares_me(now_));
+    EXPECT_FALSE(leadership_.spares_me(now_ + milliseconds{500})) << "nobody has answered for D";
+    beat_alone({voter("m2"), voter("s1", 99)});
+    EXPECT_FALSE(leadership_.spares_me(now_ + milliseconds{450})) << "another incarnation is another node";
+}
+
 TEST_F(LeadershipTest, OnlyCandidateIsTheOnlyVoterSoThatNoSlaveCanStopTheCluster) {
     begin({voter("m1")});
     for (int i = 0; i < 20; ++i) {
