@@ -267,7 +267,8 @@ void Election::renew(RawTime now) {
 
 /// Two founded a cluster each, could not hear each other, and now do: rounds of that term do not tell one time from the
 /// other's. One takes a later term, whose committee is newer than everything that either side knows. The other tells it
-/// to where it does not hear, and forgets its committee, which must not elect it beside that one.
+/// to where it does not hear. Alone, it forgets its committee, which must not elect it beside that one. A committee with
+/// other voters elects nobody without them, and they remember it: one that forgot it would vote for older ones.
 void Election::yield_or_outbid(const NodeId& other, const Committee& theirs, RawTime now) {
     const NodeId& self = elector_.options().id;
     const std::string reason = other.str() + " leads the same term";
@@ -275,8 +276,10 @@ void Election::yield_or_outbid(const NodeId& other, const Committee& theirs, Raw
     const bool other_alone = theirs.voters.size() <= 1;
     if (alone != other_alone ? alone : other < self) {
         elector_.observe(asked_ + 1);
-        elector_.replace({});
-        told_since_ = now;  // it knows of a cluster, and founds none soon
+        if (alone) {
+            elector_.replace({});
+            told_since_ = now;  // it knows of a cluster, and founds none soon
+        }
         return step_down(reason, now);
     }
     elector_.on_step_down(self, asked_);  // its voters are freed by the STEPDOWN that ends its leadership

@@ -197,7 +197,7 @@ TEST_F(Takeover, MasterAskedToStopLeavesInTheEndWhereItsSuccessorHangsAndLeadsAg
     cluster_->pause("m2");
     cluster_->stop("m1");
     run(seconds{2});
-    EXPECT_TRUE(cluster_->alive("m1"));
+    ASSERT_TRUE(cluster_->alive("m1"));
     EXPECT_FALSE(cluster_->candidate("m1").election().leads()) << "it must not take back what it gave";
     run(seconds{1});
     EXPECT_FALSE(cluster_->alive("m1"));
@@ -277,6 +277,39 @@ TEST_F(Takeover, TwoFoundersThatCouldNotHearEachOtherBecomeOneClusterWhenTheyDo)
         cluster_->kill(master);
         cluster_->run_for(seconds{5});
         EXPECT_TRUE(leads(master == "m1" ? "m2" : "m1")) << "seed " << seed;
+    }
+}
+
+TEST_F(Takeover, TwoFoundersWithVotersOfTheirOwnBecomeOneClusterAndNobodyForgetsACommittee) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        invariants_.reset();  // nobody can keep two founders apart
+        cluster_ = std::make_unique<SimCluster>(seed, SimOptions{});
+        // Nobody could start a standby's cluster but its founder.
+        const std::vector<std::string> sides[2] = {{"m1", "m3", "s1"}, {"m2", "m4", "s2", "s3", "s4", "s5"}};
+        for (const auto& side : sides) {
+            for (const std::string& id : side) {
+                NodeSpec spec{.id = id, .candidate = id[0] == 'm', .standby = id != side[0]};
+                spec.masters = spec.candidate ? std::vector<std::string>{"m1", "m2"} : std::vector<std::string>{side[0]};
+                std::erase(spec.masters, id);
+                cluster_->add(spec);
+            }
+        }
+        for (const std::string& a : sides[0]) {
+            for (const std::string& b : sides[1]) cluster_->cut(a, b);
+        }
+        cluster_->run_for(seconds{10});
+        ASSERT_TRUE(leads("m1") && leads("m2"));
+        ASSERT_EQ(voters("m1"), (Names{"m1", "m3", "s1"}));
+        ASSERT_EQ(voters("m2").size(), 5U);
+        cluster_->network().heal();
+        for (int i = 0; i < 4'000; ++i) {
+            cluster_->run_for(milliseconds{1});
+            ASSERT_FALSE(voters("m1").empty() || voters("m2").empty()) << "seed " << seed;
+        }
+        cluster_->run_for(seconds{8});
+        EXPECT_EQ(leads("m1") + leads("m2") + leads("m3") + leads("m4"), 1) << "seed " << seed;
+        EXPECT_EQ(voters("m1"), voters("m2"));
+        EXPECT_LT(cluster_->spread(), microseconds{20}) << "seed " << seed;
     }
 }
 

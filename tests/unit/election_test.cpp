@@ -437,6 +437,24 @@ TEST(Election, OfTwoFoundersThatHearEachOtherOneTakesALaterTermAndTheOtherFollow
     EXPECT_EQ(m2.election.leader(), node_id("m1"));
 }
 
+TEST(Election, AFounderThatYieldsForgetsACommitteeOfItselfAloneAndNoOther) {
+    const auto with = [](const char* id, const char* slave) {
+        return Committee{1, 3, {{node_id(id), 1}, {node_id(slave), 1}, {node_id("s0"), 1}}};
+    };
+    Node m2("m2");
+    const RawTime at = m2.run(kStart + seconds{5});
+    m2.election.on_warm();
+    m2.elector.adopt(with("m2", "s2"));
+    Heartbeat theirs = beat();
+    theirs.committee = with("m1", "s1");
+    m2.election.on_heartbeat(node_id("m1"), 1, theirs, at);
+    EXPECT_FALSE(m2.election.leads()) << "of two that others have joined the first name leads";
+    EXPECT_EQ(m2.elector.term(), 2U);
+    EXPECT_EQ(m2.elector.committee(), with("m2", "s2")) << "its voters remember it";
+    const VoteRequest older{.incarnation = 1, .committee_term = 1, .committee_version = 2};
+    EXPECT_EQ(m2.elector.judge(node_id("m3"), 3, older, at + seconds{1}), "the committee is newer here");
+}
+
 TEST(Election, StandbyIsNoLeaderToFollow) {
     Node m1("m1");
     m1.hear("m2", 9, kStart, beat(Role::standby));
