@@ -9,6 +9,8 @@ namespace berkeley {
 namespace {
 
 constexpr std::size_t kSpareListeners = 2;
+/// A listener that misses so many rounds in a row is one no longer. One round is lost easily, and each change is told.
+constexpr std::uint32_t kListenerMisses = 2;
 constexpr Duration kBelieveAgain = std::chrono::minutes{1};
 /// A node that is asked to stop stays so long at most for its successor's sake: an election, the removal of a dead voter
 /// and of this one, and the voters' disks. A service manager has not lost its patience by then.
@@ -280,13 +282,15 @@ void CandidateCore::choose_listeners(Actions& out) {
     const std::size_t target = std::min(kMaxCommittee, std::max(kFill, candidates | 1U));
     // Some more than there is room for, so that a voter that dies is replaced at once.
     const std::size_t room = target - std::min(target, candidates) + kSpareListeners;
-    const auto fit = [](const Member& member) { return !member.candidate && member.missed == 0; };
+    const auto fit = [&](const NodeId& id, const Member& member) {
+        return !member.candidate && member.missed < (listeners_.contains(id) ? kListenerMisses : 1);
+    };
     std::set<NodeId> chosen;
     const Committee& committee = election_.leadership().committee();
     const auto choose = [&](const auto& preferred) {
         for (const auto& [id, member] : members) {
             if (chosen.size() >= room) return;
-            if (fit(*member) && preferred(id, *member)) chosen.insert(id);
+            if (fit(id, *member) && preferred(id, *member)) chosen.insert(id);
         }
     };
     choose([&](const NodeId& id, const Member& member) { return contains(committee, id, member.incarnation); });

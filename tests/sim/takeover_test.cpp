@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <set>
 
 #include "sim/invariants.hpp"
 
@@ -278,6 +279,37 @@ TEST_F(Takeover, TwoFoundersThatCouldNotHearEachOtherBecomeOneClusterWhenTheyDo)
         cluster_->run_for(seconds{5});
         EXPECT_TRUE(leads(master == "m1" ? "m2" : "m1")) << "seed " << seed;
     }
+}
+
+TEST_F(Takeover, ListenerThatMissesARoundStaysOneAndOneThatMissesTwoDoesNot) {
+    build(2, 8);
+    std::set<std::string> mute;
+    std::vector<std::string> changes;
+    cluster_->tap = [&](const std::string& from, const std::string& to, Message& message) {
+        if (std::holds_alternative<Reply>(message.body)) return !mute.contains(from);
+        if (const auto* welcome = std::get_if<Welcome>(&message.body); welcome && from == "m1" && to[0] == 's') {
+            changes.push_back(to + (welcome->listen ? " listens" : " does not"));
+        }
+        return true;
+    };
+    const auto rounds = [&](Round n) {
+        const Round end = cluster_->candidate("m1").master().round() + n;
+        cluster_->run_until([&] { return cluster_->candidate("m1").master().round() == end; }, seconds{5});
+    };
+    rounds(1);
+    cluster_->run_for(milliseconds{200});  // between two rounds
+    mute = {"s0", "s1", "s2"};
+    rounds(1);
+    cluster_->run_for(milliseconds{200});
+    mute.clear();
+    rounds(2);
+    EXPECT_EQ(changes, std::vector<std::string>{});
+    cluster_->run_for(milliseconds{200});
+    mute = {"s0"};
+    rounds(2);
+    cluster_->run_for(milliseconds{200});
+    EXPECT_EQ(changes.at(0), "s0 does not");
+    run(seconds{5});
 }
 
 TEST_F(Takeover, TwoFoundersWithVotersOfTheirOwnBecomeOneClusterAndNobodyForgetsACommittee) {
