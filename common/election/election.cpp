@@ -172,6 +172,8 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     if (phase_ != Phase::none && newest >= asked_ + (phase_ == Phase::vote ? 1 : 0)) {
         listen("a newer term has begun", now);
     }
+    // A leader leads its own term: whose the new one is, a heartbeat or a poll will tell.
+    if (!leads() && newest > followed_) leader_ = NodeId{};
     // What others say of the term that this node knows already must not wake a leader that fell silent.
     const bool news = term == newest && term > followed_;
     if (news && !leads() && !leader.empty() && leader != elector_.options().id) follow(leader, now);

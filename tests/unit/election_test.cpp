@@ -201,6 +201,19 @@ TEST(Election, RefusalFromANewerTermEndsTheLeadership) {
     EXPECT_EQ(m1.election.term(), 9U);
 }
 
+TEST(Election, AStandbyThatHearsOfALaterTermFollowsNobodyUntilItHearsWhoseItIs) {
+    Node m2("m2", true);
+    m2.hear("m1", 7, kStart);
+    const RawTime deadline = m2.election.next_deadline();
+    m2.election.on_term(7, NodeId{}, kStart + milliseconds{1});
+    EXPECT_EQ(m2.election.leader(), node_id("m1")) << "no later term";
+    m2.election.on_term(8, NodeId{}, kStart + milliseconds{1});
+    EXPECT_EQ(m2.election.leader(), NodeId{});
+    EXPECT_EQ(m2.election.next_deadline(), deadline) << "a word of terms delays no election";
+    m2.hear("m3", 8, kStart + milliseconds{2});
+    EXPECT_EQ(m2.election.leader(), node_id("m3"));
+}
+
 TEST(Election, StaleWordOfASilentMasterDoesNotStopACampaign) {
     Node m2("m2", true);
     m2.hear("m1", 7, kStart);

@@ -1,0 +1,127 @@
+// A candidate as its shell sees it: what it does with the words of others, alone and in its first seconds.
+
+#include "master/candidate_core.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace berkeley {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr RawTime kStart = from_ns<RawTime>(9'000'000'000);
+constexpr Duration kHour = std::chrono::hours{1};
+
+class CandidateCoreTest : public ::testing::Test {
+protected:
+    /// With a `memory` it is a standby that belongs to a cluster.
+    void begin(ElectorMemory memory = {}) {
+        CandidateOptions options;
+        options.slave.cluster = node_id("c");
+        options.slave.id = node_id("m1");
+        options.slave.incarnation = 1;
+        options.slave.candidate = info("m1");
+        options.slave.want_heartbeats = true;
+        options.slave.masters = {info("m2").poll};
+        options.slave.memory = std::move(memory);
+        options.election.standby = !options.slave.memory.committee.voters.empty();
+        core_ = std::make_unique<CandidateCore>(options, std::vector<CandidateInfo>{}, Prng{1}, kStart, ClusterTime{kHour}, SavedRate{});
+        core_->start(kStart, out_);
+    }
+    static CandidateInfo info(const std::string& id) {
+        const auto url = [&](const char* port) { return *Url::from("tcp://" + id + ":" + port); };
+        return {node_id(id), 100, url("1"), url("2"), url("3")};
+    }
+    static Message from(const std::string& sender, Term term, Body body) {
+        return {{node_id("c"), node_id(sender), term}, std::move(body)};
+    }
+    static Hello hello(Generation generation, bool candidate = false) {
+        Hello h;
+        h.incarnation = 1;
+        h.generation = generation;
+        if (candidate) h.candidate = info("m2");
+        return h;
+    }
+    void greet(Route route, const std::string& id, Term term, Generation generation = 7) {
+        core_->on_route_message(route, from(id, term, hello(generation, id[0] == 'm')), now_, out_);
+    }
+    /// Lets its timers fire until then.
+    void run(Duration time) {
+        const RawTime end = now_ + time;
+        while (core_->next_deadline() <= end) {
+            now_ = std::max(now_, core_->next_deadline());
+            core_->on_timer(now_, out_);
+        }
+        now_ = end;
+    }
+    /// Answers what it has asked of that route since the last time.
+    void answer_polls(Route route, const std::string& id) {
+        for (const Action& action : Actions{std::exchange(out_, {})}) {
+            const auto* sent = std::get_if<SendToRoute>(&action);
+            const auto* poll = sent != nullptr && sent->route == route ? std::get_if<Poll>(&sent->message.body) : nullptr;
+            if (poll == nullptr) continue;
+            Reply reply;
+            reply.round = poll->round;
+            reply.probe = poll->probe;
+            reply.token = poll->token;
+            reply.generation = 7;
+            reply.t2 = reply.t3 = now_;
+            now_ += milliseconds{1};
+            core_->on_route_message(route, from(id, core_->slave().term(), reply), now_, out_);
+        }
+    }
+    template <class Wanted>
+    std::vector<Wanted> sent_to_link() const {
+        std::vector<Wanted> found;
+        for (const Action& action : out_) {
+            const auto* sent = std::get_if<SendToLink>(&action);
+            if (const auto* body = sent != nullptr ? std::get_if<Wanted>(&sent->message.body) : nullptr) found.push_back(*body);
+        }
+        return found;
+    }
+    std::size_t dropped(std::string_view reason) const {
+        return static_cast<std::size_t>(std::count_if(out_.begin(), out_.end(), [&](const Action& action) {
+            const auto* emitted = std::get_if<EmitEvent>(&action);
+            const auto* drop = emitted != nullptr ? std::get_if<DroppedEvent>(&emitted->event) : nullptr;
+            return drop != nullptr && drop->reason == reason;
+        }));
+    }
+    bool emitted_role(Role role, std::string_view reason) const {
+        return std::any_of(out_.begin(), out_.end(), [&](const Action& action) {
+            const auto* emitted = std::get_if<EmitEvent>(&action);
+            const auto* event = emitted != nullptr ? std::get_if<RoleEvent>(&emitted->event) : nullptr;
+            return event != nullptr && event->role == role && event->reason == reason;
+        });
+    }
+
+    std::unique_ptr<CandidateCore> core_;
+    RawTime now_ = kStart;
+    Actions out_;
+};
+
+ElectorMemory follower() {
+    return {.term = 1, .voted_for = {}, .committee = {1, 3, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}}}};
+}
+
+TEST_F(CandidateCoreTest, StandbyToldOfALaterTermBySlavesAnswersWhoeverPollsInIt) {
+    begin(follower());
+    Heartbeat beat;
+    beat.role = Role::master;
+    beat.committee = follower().committee;
+    core_->on_link_message(0, Via::heartbeat, from("m2", 1, beat), now_, out_);
+    ASSERT_EQ(core_->election().leader(), node_id("m2"));
+    greet(1, "s1", 2);  // it has voted for m3, and does not know yet whether that leads
+    ASSERT_EQ(core_->election().term(), 2U);
+    out_.clear();
+    core_->on_link_message(0, Via::dealer, from("m3", 2, Poll{1, 0, 99}), now_, out_);
+    EXPECT_EQ(sent_to_link<Reply>().size(), 1U);
+    EXPECT_EQ(dropped("not-leader"), 0U);
+    EXPECT_EQ(core_->election().leader(), node_id("m3"));
+}
+
+}  // namespace
+}  // namespace berkeley
