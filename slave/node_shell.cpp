@@ -72,15 +72,18 @@ int fail_start(const NodeOptions& options, std::string_view program, const std::
     return 1;
 }
 
-NodeShell::NodeShell(const NodeOptions& options)
+NodeShell::NodeShell(const NodeOptions& options, SuspendDetector suspend)
     : options_(options),
       clock_(static_cast<double>(options.clock_drift_ppb) * 1e-3),
-      log_({.node = options.id, .json = options.json, .level = options.log_level}) {}
+      log_({.node = options.id, .json = options.json, .level = options.log_level}),
+      suspend_(suspend) {
+    static_cast<void>(suspend_.update());
+}
 
 NodeShell::~NodeShell() = default;
 
-Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options) {
-    std::unique_ptr<NodeShell> shell{new NodeShell(options)};
+Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options, SuspendDetector suspend) {
+    std::unique_ptr<NodeShell> shell{new NodeShell(options, suspend)};
     auto state = StateFile::open(options.state_dir);
     if (!state) return failure(state.error());
     shell->state_ = std::move(*state);
@@ -273,9 +276,7 @@ void NodeShell::carry_out(Node& node, const Actions& actions) {
                     if (waker_ && std::holds_alternative<Reply>(a.message.body)) waker_->hold(kProbeAwake);
                 },
                 [&](const Publish& a) {
-                    if (a.not_after != RawTime::max() && now() >= a.not_after) {
-                        return log_.log(DroppedEvent{"lease-expired", 1}, stamp(node));
-                    }
+                    if (const auto why = stale(a); !why.empty()) return log_.log(DroppedEvent{why, 1}, stamp(node));
                     encode(a.message, encoded_);
                     transport_->publish(a.channel, topic_of(a.channel == Channel::heartbeat, a.message), encoded_);
                 },
@@ -348,9 +349,24 @@ Result<void> NodeShell::save(const Node& node) {
     return save_failed_ ? result : Result<void>{};
 }
 
+/// A correction is looked at once more when it leaves: its lease may have run out while the node's disk was slow, and a
+/// machine that slept would not know by its raw clock. What sleeps in libzmq's own thread, after this, only the
+/// receiver's fence can stop.
+std::string_view NodeShell::stale(const Publish& action) {
+    if (std::holds_alternative<Correction>(action.message.body) && slept()) return "suspended";
+    const bool expired = action.not_after != RawTime::max() && now() >= action.not_after;
+    return expired ? "lease-expired" : std::string_view{};
+}
+
+bool NodeShell::slept() {
+    slept_ = suspend_.update() != Duration{0} || slept_;
+    return slept_;
+}
+
 /// Before anything is done after a sleep: the raw clock stood still meanwhile, and a lease ran out.
 void NodeShell::notice_suspend(Node& node) {
-    if (suspend_.update() == Duration{0}) return;
+    if (!slept()) return;
+    slept_ = false;
     Actions actions;
     node.slave().disrupt("the machine was suspended", actions);
     carry_out(node, actions);

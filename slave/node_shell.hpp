@@ -47,7 +47,8 @@ int fail_start(const NodeOptions& options, std::string_view program, const std::
 class NodeShell {
 public:
     /// Opens state, sockets' context, page and log. The error is one line.
-    [[nodiscard]] static Result<std::unique_ptr<NodeShell>> create(const NodeOptions& options);
+    [[nodiscard]] static Result<std::unique_ptr<NodeShell>> create(const NodeOptions& options,
+                                                                   SuspendDetector suspend = SuspendDetector{});
     ~NodeShell();
 
     Transport& transport() { return *transport_; }
@@ -64,7 +65,7 @@ public:
     int run(Node& node, const NamedEndpoints& endpoints);
 
 private:
-    explicit NodeShell(const NodeOptions& options);
+    NodeShell(const NodeOptions& options, SuspendDetector suspend);
     void carry_out(Node& node, const Actions& actions);
     void receive(Node& node);
     bool trusted(const Inbound& in, const Message& message, const Node& node);
@@ -72,7 +73,9 @@ private:
     [[nodiscard]] Result<void> follow(const Node& node);
     Result<void> save(const Node& node);
     void promise_lost(Node& node, const std::string& why);
+    bool slept();
     void notice_suspend(Node& node);
+    std::string_view stale(const Publish& action);
     void housekeeping(Node& node, TrueTime now);
     EventStamp stamp(const Node& node) const;
 
@@ -86,6 +89,7 @@ private:
     std::unique_ptr<SystemClockCalls> system_calls_;
     std::unique_ptr<SystemClockFollower> follower_;
     SuspendDetector suspend_;
+    bool slept_ = false;  ///< the machine did, and the core does not know
     std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted
     Encoded encoded_;
     Message inbound_;

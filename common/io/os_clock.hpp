@@ -55,14 +55,17 @@ public:
 
     static Reading read();
 
+    explicit SuspendDetector(Reading (*source)() = &read) : source_(source) {}
+
     /// How long the machine certainly slept since the last update; 0 at the first, and for less than
     /// kSuspendMin.
     Duration update(const Reading& reading);
-    Duration update() { return update(read()); }
+    Duration update() { return update(source_()); }
 
     static constexpr Duration kSuspendMin = std::chrono::milliseconds{1};
 
 private:
+    Reading (*source_)();
     bool started_ = false;
     Duration asleep_max_{0};  ///< upper bound of BOOTTIME - MONOTONIC so far
 };
