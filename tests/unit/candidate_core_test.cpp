@@ -107,6 +107,78 @@ ElectorMemory follower() {
     return {.term = 1, .voted_for = {}, .committee = {1, 3, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}}}};
 }
 
+TEST_F(CandidateCoreTest, ThatKnowsNoTermTakesOneFromMoreThanAThirdOfItsMembersAndHearsThemAllFirst) {
+    begin();
+    greet(1, "s1", 9);
+    EXPECT_EQ(core_->election().term(), 0U) << "the first to come may lie";
+    for (Route route = 2; route <= 6; ++route) greet(route, "s" + std::to_string(route), 0);
+    run(milliseconds{1300});
+    greet(1, "s1", 9);
+    EXPECT_EQ(core_->election().term(), 0U) << "one of six";
+    greet(2, "s2", 9);
+    EXPECT_EQ(core_->election().term(), 0U) << "a third";
+    greet(3, "s3", 9);
+    EXPECT_EQ(core_->election().term(), 9U);
+}
+
+TEST_F(CandidateCoreTest, ThatKnowsNoTermBelievesNoneFromWhichNoElectionsAreLeft) {
+    begin();
+    run(milliseconds{1300});
+    greet(1, "s1", kTermToldFirstMax + 1);
+    EXPECT_EQ(core_->election().term(), 0U);
+    greet(1, "s1", kTermToldFirstMax);
+    EXPECT_EQ(core_->election().term(), kTermToldFirstMax);
+}
+
+TEST_F(CandidateCoreTest, HandingOverFreesItsOwnVoteForItsSuccessor) {
+    begin();
+    greet(1, "m2", 0);
+    run(milliseconds{2400});
+    ASSERT_TRUE(core_->election().leads());
+    answer_polls(1, "m2");
+    core_->on_link_message(0, Via::dealer, from("m2", 0, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_, out_);
+    EXPECT_TRUE(sent_to_link<Grant>().empty()) << "as long as it leads it hears itself";
+    core_->resign(now_, out_);
+    EXPECT_TRUE(core_->needed(now_)) << "the only voter";
+    core_->on_link_message(0, Via::dealer, from("m2", 2, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_, out_);
+    ASSERT_EQ(sent_to_link<Grant>().size(), 1U);
+    EXPECT_EQ(core_->slave().elector().memory().voted_for, node_id("m2"));
+}
+
+TEST_F(CandidateCoreTest, MasterWhoseMachineSleptStepsDownBeforeItSendsAnything) {
+    begin();
+    greet(1, "s1", 0);
+    run(milliseconds{2400});
+    ASSERT_TRUE(core_->election().leads());
+    core_->slave().disrupt("the machine was suspended", out_);
+    out_.clear();
+    run(milliseconds{100});
+    EXPECT_FALSE(core_->election().leads());
+    EXPECT_FALSE(core_->master().running());
+    EXPECT_TRUE(emitted_role(Role::listen, "the machine was suspended"));
+    for (const Action& action : out_) {
+        const auto* published = std::get_if<Publish>(&action);
+        EXPECT_TRUE(published == nullptr || std::holds_alternative<StepDown>(published->message.body));
+    }
+    run(seconds{1});
+    EXPECT_TRUE(core_->election().leads()) << "once: the only voter leads again";
+}
+
+TEST_F(CandidateCoreTest, MemberThatBecomesAnotherClockManyTimesASecondIsTakenInTwiceASecondAtMost) {
+    begin();
+    run(milliseconds{2400});
+    ASSERT_TRUE(core_->election().leads());
+    for (Generation generation = 1; generation <= 20; ++generation) {
+        core_->on_unreachable(1, out_);  // not even so
+        greet(1, "s1", 1, generation);
+        greet(2, "s2", 1, generation);
+        run(milliseconds{50});
+    }
+    // s2's route lives, and each of its new clocks comes over it.
+    EXPECT_GE(dropped("rejoins-too-often"), 15U);
+    EXPECT_EQ(core_->master().roster().members().at(node_id("s2"))->generation, 11U);
+}
+
 TEST_F(CandidateCoreTest, StandbyToldOfALaterTermBySlavesAnswersWhoeverPollsInIt) {
     begin(follower());
     Heartbeat beat;

@@ -104,5 +104,24 @@ TEST_F(NodeShellTest, CorrectionsThatAreOnTheirWayWhenTheMachineSleepsDoNotLeave
     EXPECT_EXIT(run(options(), sleeps, asks), kEnded, "dropped 1 message: suspended[^\n]*\n[^\n]*doubts");
 }
 
+TEST_F(NodeShellTest, NodeWithANameOfThisRunOnlyGivesNoVote) {
+    const auto asks = [](const SlaveCore& core, RawTime, Actions& out) {
+        say(core.elector().disabled() ? "no vote" : "a vote", out);
+    };
+    EXPECT_EXIT(run(options(), asks), kEnded, "a vote");
+    NodeOptions made_up = options();
+    made_up.id_is_of_process = true;
+    EXPECT_EXIT(run(made_up, asks), kEnded, "no vote");
+}
+
+TEST_F(NodeShellTest, StateOfAnotherNamesRunBelongsToNobody) {
+    EXPECT_EXIT(run(options(), nothing), kEnded, "");
+    NodeOptions other = options();
+    other.id = node_id("s2");
+    EXPECT_EXIT(run(other, nothing), ::testing::ExitedWithCode(kRefused), "");
+    other.id_is_of_process = true;
+    EXPECT_EXIT(run(other, nothing), kEnded, "");
+}
+
 }  // namespace
 }  // namespace berkeley
