@@ -314,6 +314,7 @@ void CandidateCore::beat(RawTime now, Actions& out) {
     heartbeat.lease_left = election_.lease_left(now);
     heartbeat.committee = election_.told_committee();
     heartbeat.candidates = all_candidates();
+    heartbeat.timeout = slave_.elector().options().timeout;
     out.add(Publish{Channel::heartbeat, slave_.make(std::move(heartbeat))});
 }
 

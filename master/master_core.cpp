@@ -346,6 +346,9 @@ void MasterCore::recall(Member& member) const {
     if (!self_.discipline().trusted() || (status != ClockStatus::synchronized && status != ClockStatus::holdover)) {
         if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
             member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown), std::max(4 * kFreqRestored, unknown));
+        } else if (self_.discipline().trusted()) {
+            // Any oscillator is nearer to cluster time than to one of ours that runs far off.
+            member.estimator.set_prior_frequency(freq * 1e9);
         }
         return;
     }
@@ -401,7 +404,8 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     if (!founding) options.rate_limit_ppb = rate_credit_.earn(self_.discipline().options().max_drift_ppb, now);
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
-    if (state_ == RoundState::cold_start) founded_at_ = now;
+    // A clock that knew nothing brings its oscillator's rate along: it is mended as fast as a new cluster's.
+    if (state_ == RoundState::cold_start || verdict.adopted_bound > Duration{0}) founded_at_ = now;
     if (!founding && self_.discipline().trusted()) rate_credit_.spend(verdict.own_freq_correction_ppb);
     if (founding) {
         for (MemberVerdict& m : verdict.members) m.drift_ppb = std::min(m.drift_ppb + verdict.rate_ahead_ppb, kDriftMaxPpb);

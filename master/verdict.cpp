@@ -210,7 +210,8 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         const Duration limit = drifted(own.options().max_drift_ppb / kMovingShare, options.interval);
         verdict.average = std::clamp(verdict.average, -limit, limit);
     } else if (steady) {
-        verdict.adopted_bound = average.high - average.low;
+        // The truth is where the intervals meet. The mean of two clocks may lie outside of that.
+        verdict.adopted_bound = std::max({average.high - average.low, average.value - average.low, average.high - average.value});
     }
     verdict.correct = true;
     verdict.own_correction = verdict.average;

@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kHousekeeping = seconds{1};
+/// The rate is saved soon, since a node may be killed, and then ever more rarely.
+constexpr Duration kSaveFirst = std::chrono::seconds{30};
 constexpr Duration kSaveEvery = std::chrono::hours{1};
 /// Goodbyes have this long to leave; the whole end stays well below a second.
 constexpr Duration kLinger = milliseconds{200};
@@ -166,10 +168,12 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
     // A disk that keeps nothing is told of now, not at the first election.
     if (const auto saved = save(node); !saved) promise_lost(node, saved.error());
     housekeeping_at_ = true_now();
-    save_at_ = housekeeping_at_ + kSaveEvery;
+    save_at_ = housekeeping_at_ + kSaveFirst;
+    save_again_ = kSaveFirst;
     int signal = 0;
     bool again = false;
     while (signal == 0 || (!again && node.needed(now()))) {
+        notice_suspend(node);
         if (const RawTime at = now(); node.next_deadline() <= at) {
             actions.clear();
             node.on_timer(at, actions);
@@ -370,6 +374,10 @@ void NodeShell::notice_suspend(Node& node) {
     Actions actions;
     node.slave().disrupt("the machine was suspended", actions);
     carry_out(node, actions);
+    // A leader steps down before it hears what came meanwhile: an answer would end a round that began before the sleep.
+    actions.clear();
+    node.on_timer(now(), actions);
+    carry_out(node, actions);
 }
 
 void NodeShell::housekeeping(Node& node, TrueTime now) {
@@ -381,7 +389,8 @@ void NodeShell::housekeeping(Node& node, TrueTime now) {
         if (const auto result = follow(node); !result) log_.note(Severity::error, result.error());
     }
     if (now >= save_at_) {
-        save_at_ = now + kSaveEvery;
+        save_again_ = std::min(2 * save_again_, kSaveEvery);
+        save_at_ = now + save_again_;
         static_cast<void>(save(node));
     }
     log_.tick(stamp(node));

@@ -97,6 +97,7 @@ private:
     bool followed_synchronized_ = false;
     TrueTime housekeeping_at_{};
     TrueTime save_at_{};
+    Duration save_again_{};
     bool save_failed_ = false;
 };
 

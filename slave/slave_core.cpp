@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/duration_text.hpp"
+
 namespace berkeley {
 
 namespace {
@@ -242,12 +244,26 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
     // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is to promise,
     // and its disk would hold up the first round.
     if (beat.role == Role::warmup && !elector_.is_voter()) return hear(out);
+    // A lease that outlasts the silence that follows is no promise to be made.
+    const bool promises = beat.timeout <= elector_.options().timeout;
     if (elector_.take_changed()) {
-        if (saved) out.add(SendToLink{link, make(before)});
+        if (saved && promises) out.add(SendToLink{link, make(before)});
         out.add(SaveState{});
     }
+    compare_timeouts(header.sender, beat.timeout, out);
+    if (!promises) return;
     out.add(SendToLink{link, make(elector_.ack(beat.sequence))});
     hear(out);
+}
+
+void SlaveCore::compare_timeouts(const NodeId& leader, Duration theirs, Actions& out) {
+    const Duration ours = elector_.options().timeout;
+    if (std::exchange(told_timeout_, theirs) == theirs || theirs == ours) return;
+    out.add(EmitEvent{NoteEvent{Severity::warning, leader.str() + " has --heartbeat-timeout " + duration_literal(theirs) +
+                                                       ", this node " + duration_literal(ours) +
+                                                       ": they must be the same" +
+                                                       (theirs > ours ? ", and it does not vote for " + leader.str() + " until then"
+                                                                      : std::string{})}});
 }
 
 void SlaveCore::on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,

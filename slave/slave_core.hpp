@@ -100,6 +100,7 @@ private:
                        Actions& out);
     void on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now, Actions& out);
     void on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now, Actions& out);
+    void compare_timeouts(const NodeId& leader, Duration theirs, Actions& out);
     void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now, Actions& out);
     /// Told of changes of whom this node follows, and of the term.
     void follow_told(Term term, const NodeId& leader, Actions& out);
@@ -129,6 +130,7 @@ private:
     std::array<Round, 2> answered_{};
     RawTime polled_at_{};
     Duration interval_ = std::chrono::seconds{1};
+    Duration told_timeout_{};  ///< of the leader heard last
     ClockStatus told_status_ = ClockStatus::unsynchronized;
 };
 

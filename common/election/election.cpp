@@ -22,12 +22,13 @@ Election::Election(const ElectionOptions& options, Elector& elector, Prng prng, 
 }
 
 bool Election::on_timer(RawTime now) {
+    const bool doubt = elector_.take_doubt();  // who does not lead has been promised nothing
     if (leads()) {
         if (elector_.term() > asked_) {
             step_down("a newer term has begun", now);
             return false;
         }
-        if (elector_.take_doubt()) {
+        if (doubt) {
             step_down("the machine was suspended", now);
             return false;
         }

@@ -88,7 +88,7 @@ public:
     bool has_lease(RawTime now) const { return now < lease_until(); }
     /// RawTime::min() where there is none.
     RawTime lease_until() const {
-        return leads() && elector_.term() == asked_ ? leadership_.lease_until() : RawTime::min();
+        return leads() && elector_.term() == asked_ && !elector_.doubts() ? leadership_.lease_until() : RawTime::min();
     }
     /// What is left of it; 0 where there is none.
     Duration lease_left(RawTime now) const;

@@ -73,6 +73,7 @@ public:
     bool is_voter() const { return contains(memory_.committee, options_.id, options_.incarnation); }
     /// The machine slept: what was promised to this node for a time may have run out.
     void doubt() { doubt_ = true; }
+    bool doubts() const { return doubt_; }
     [[nodiscard]] bool take_doubt() { return std::exchange(doubt_, false); }
     bool disabled() const { return disabled_; }
     const ElectorOptions& options() const { return options_; }

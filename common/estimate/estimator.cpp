@@ -73,7 +73,7 @@ void OffsetEstimator::reset() {
 
 void OffsetEstimator::forget_clock() {
     started_ = false;
-    set_prior_frequency(0, options_.freq_prior_stddev_ppb, kPriorSigmas * options_.freq_prior_stddev_ppb);
+    set_prior_frequency(0);
     wander_ = kWanderStart;
     forget_innovations();
     rejected_.reset();
@@ -84,6 +84,10 @@ void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb, do
     freq_ = prior_freq_ = std::clamp(freq_ppb, -kFreqMax, kFreqMax);
     var_freq_ = stddev_ppb * stddev_ppb;
     prior_bound_ = std::min(bound_ppb, kFreqMax);
+}
+
+void OffsetEstimator::set_prior_frequency(double freq_ppb) {
+    set_prior_frequency(freq_ppb, options_.freq_prior_stddev_ppb, kPriorSigmas * options_.freq_prior_stddev_ppb);
 }
 
 void OffsetEstimator::set_prior_offset(RawTime at, Duration offset, double stddev_ns) {

@@ -48,6 +48,8 @@ public:
     /// `freq_ppb`: a frequency known from before (the slave reports it), with its deviation, and how far it is off at
     /// most.
     void set_prior_frequency(double freq_ppb, double stddev_ppb, double bound_ppb);
+    /// The same, known as well as that of any oscillator.
+    void set_prior_frequency(double freq_ppb);
 
     /// An offset known from before the first measurement, with its uncertainty. Requires: none was taken yet.
     void set_prior_offset(RawTime at, Duration offset, double stddev_ns);

@@ -161,6 +161,7 @@ struct Heartbeat {
     Duration lease_left{0};
     Committee committee;
     std::vector<CandidateInfo> candidates;
+    Duration timeout{0};  ///< the sender's D: its lease rests on voters that keep silent for so long
     friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 

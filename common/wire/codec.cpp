@@ -519,7 +519,7 @@ struct Wire<Correction> {
 
 template <>
 struct Wire<Heartbeat> {
-    static constexpr std::uint32_t elements = 7;
+    static constexpr std::uint32_t elements = 8;
     static void put_body(Writer& w, const Heartbeat& b) {
         w.number(b.sequence);
         w.choice(b.role);
@@ -528,6 +528,7 @@ struct Wire<Heartbeat> {
         w.duration(b.lease_left);
         put(w, b.committee);
         put(w, b.candidates);
+        w.duration(b.timeout);
     }
     static void get_body(Reader& r, Heartbeat& b) {
         b.sequence = r.number<std::uint64_t>();
@@ -537,6 +538,7 @@ struct Wire<Heartbeat> {
         b.lease_left = r.length();
         b.committee = get_committee(r);
         b.candidates = get_candidates(r);
+        b.timeout = r.length();
     }
 };
 

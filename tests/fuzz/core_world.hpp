@@ -103,7 +103,7 @@ public:
                                     {peer_info(2)}, true}));
         Committee committee{term, 1, {{peer_name(2), peer_incarnation(2)}, {peer_name(1), kOwnIncarnation}}};
         to_link(who, link, Via::heartbeat,
-                from_leader(Heartbeat{++sequence_, Role::master, 0, round_, Duration{400'000'000}, committee, {peer_info(2)}}));
+                from_leader(Heartbeat{++sequence_, Role::master, 0, round_, Duration{400'000'000}, committee, {peer_info(2)}, Duration{500'000'000}}));
         to_link(who, link, Via::dealer, from_leader(Poll{++round_, 0, round_ * 7 + 1}));
         const RawTime measured_at = now_;
         now_ += std::chrono::milliseconds{1};

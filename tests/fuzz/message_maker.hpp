@@ -153,7 +153,7 @@ private:
                                   duration(false), drift()};
             case 6:
                 return Heartbeat{number({known_.sequence, 1}), choice(Role::master), in_.byte(), round(),
-                                 duration(false), committee(), candidates(sender)};
+                                 duration(false), committee(), candidates(sender), duration(false)};
             case 7:
                 return Ack{number({known_.sequence, known_.sequence - 1}), incarnation(sender), term(),
                            number({known_.committees[0].version, 1})};

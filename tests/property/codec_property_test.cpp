@@ -107,7 +107,7 @@ Body body(std::size_t kind) {
                               length()};
         case 6:
             return Heartbeat{u64(), choice(Role::master), i32(), u64(), length(), committee(),
-                             list(kMaxCandidates, candidate)};
+                             list(kMaxCandidates, candidate), length()};
         case 7: return Ack{u64(), u64(), u64(), u64()};
         case 8: return VoteRequest{flag(), u64(), i32(), u64(), u64(), flag()};
         case 9: return Grant{flag(), u64()};

@@ -211,7 +211,8 @@ void Invariants::check_leases() {
     std::optional<NodeIndex> holder;
     for (NodeIndex index = 0; index < cluster_.size(); ++index) {
         const CandidateCore* candidate = cluster_.candidate(index);
-        if (candidate == nullptr || !cluster_.alive(index) || !candidate->election().has_lease(cluster_.raw(index))) continue;
+        if (candidate == nullptr || !cluster_.alive(index) || cluster_.sleeping(index)) continue;
+        if (!candidate->election().has_lease(cluster_.raw(index))) continue;
         if (holder) report(7, cluster_.spec(index).id + " and " + cluster_.spec(*holder).id + " hold a lease");
         holder = index;
     }

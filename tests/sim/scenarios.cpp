@@ -228,6 +228,17 @@ void add_faults(std::vector<Scenario>& all) {
                                  }
                              });
                          }));
+    all.push_back(faulty("candidates-suspend", "candidates' machines sleep for up to 6 s, also the master's in a burst",
+                         [](SimCluster& c, Prng& prng, const Scenario&) {
+                             for (int i = 0; i < 6; ++i) {
+                                 const std::string id = prng.below(3) == 0 ? "m2" : "m1";
+                                 const Duration nap{static_cast<std::int64_t>(1 + prng.below(prng.below(2) ? 100'000'000 : 6'000'000'000))};
+                                 c.at(c.now() + seconds{8 * i} + Duration{static_cast<std::int64_t>(prng.below(4'000'000'000))},
+                                      [&c, id, nap] {
+                                          if (c.alive(id) && !c.sleeping(c.index(id))) c.suspend(id, nap);
+                                      });
+                             }
+                         }));
     all.push_back(faulty("slaves-cut-off", "links to the master go, both ways or one",
                          [](SimCluster& c, Prng& prng, const Scenario& s) {
                              on_random_slaves(c, prng, s, 6, 8, [](SimCluster& cl, const std::string& id, std::uint64_t draw) {

@@ -115,13 +115,22 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
         node.slave->start(raw_now, actions);
     }
     carry_out(node, actions);
+    save_rate_after(node, std::chrono::seconds{30});
     rearm(node);
+}
+
+/// As the shell does; who is killed before comes back with an older one.
+void SimCluster::save_rate_after(Node& node, Duration wait) {
+    at(now_ + wait, [this, &node, life = node.life, wait] {
+        if (!node.alive || node.life != life) return;
+        node.saved_rate = core(node).discipline().rate_to_save();
+        save_rate_after(node, std::min<Duration>(2 * wait, std::chrono::hours{1}));
+    });
 }
 
 void SimCluster::kill(const std::string& id) {
     Node& killed = node(id);
     if (!killed.alive) return;
-    killed.saved_rate = core(killed).discipline().rate_to_save();
     killed.alive = false;
     killed.slave.reset();
     killed.candidate.reset();
@@ -161,6 +170,7 @@ void SimCluster::leave_unless_needed(Node& node) {
         node.slave->stop(actions);
     }
     carry_out(node, actions);
+    node.saved_rate = core(node).discipline().rate_to_save();
     kill(node.spec.id);
 }
 
@@ -200,7 +210,13 @@ void SimCluster::suspend(const std::string& id, Duration duration) {
         slave_core.disrupt("the machine was suspended", actions);
         carry_out(woken, actions);
         woken.sleeping = false;
-        resume(id);
+        woken.paused = false;
+        // As the shell does it: what the core owes to its timers, then what waits in the sockets, then the timers.
+        actions.clear();
+        woken.candidate ? woken.candidate->on_timer(raw(woken.index), actions) : woken.slave->on_timer(raw(woken.index), actions);
+        carry_out(woken, actions);
+        for (Delivery& delivery : std::exchange(woken.waiting, {})) deliver(std::move(delivery));
+        rearm(woken);
     });
 }
 
@@ -344,6 +360,7 @@ void SimCluster::send_to_link(Node& node, const SendToLink& a) {
 void SimCluster::save(Node& node) {
     node.memory = core(node).elector().memory();
     node.known = core(node).known_candidates();
+    node.saved_rate = core(node).discipline().rate_to_save();
 }
 
 void SimCluster::save_slowly(Node& node, Actions then) {

@@ -193,6 +193,7 @@ private:
     void begin(Node& node, std::optional<Duration> offset);
     void carry_out(Node& node, const Actions& actions);
     void save(Node& node);
+    void save_rate_after(Node& node, Duration wait);
     void save_slowly(Node& node, Actions then);
     void send_to_route(Node& node, const SendToRoute& action);
     void send_to_link(Node& node, const SendToLink& action);

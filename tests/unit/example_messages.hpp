@@ -95,7 +95,8 @@ inline std::vector<Example> example_messages() {
                   .committee = {.term = 3,
                                 .version = 9,
                                 .voters = {{node_id("m1"), 71}, {node_id("m2"), 72}, {node_id("s1"), 73}}},
-                  .candidates = {first_candidate()}});
+                  .candidates = {first_candidate()},
+                  .timeout = std::chrono::milliseconds{500}});
     add("ACK", "s1", Ack{.sequence = 420, .incarnation = 73, .committee_term = 3, .committee_version = 9});
     const VoteRequest ask{.pre_vote = true,
                           .incarnation = 72,

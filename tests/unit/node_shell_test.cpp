@@ -30,7 +30,11 @@ public:
     void start(RawTime, Actions&) override {}
     void on_link_message(Link, Via, const Message&, RawTime, Actions&) override {}
     void on_timer(RawTime now, Actions& out) override {
-        if (std::exchange(fired_, true)) return;
+        if (std::exchange(fired_, true)) {
+            const bool doubts = core_.elector().doubts();
+            out.add(EmitEvent{NoteEvent{Severity::info, doubts ? "fired again, in doubt" : "fired again"}});
+            return;
+        }
         first_(core_, now, out);
         std::raise(SIGTERM);
     }
@@ -101,7 +105,13 @@ TEST_F(NodeShellTest, CorrectionsThatAreOnTheirWayWhenTheMachineSleepsDoNotLeave
     const auto asks = [](SlaveCore& core, RawTime, Actions& out) {
         say(core.elector().take_doubt() ? "doubts" : "trusts", out);
     };
-    EXPECT_EXIT(run(options(), sleeps, asks), kEnded, "dropped 1 message: suspended[^\n]*\n[^\n]*doubts");
+    EXPECT_EXIT(run(options(), sleeps, asks), kEnded, "dropped 1 message: suspended\n[^\n]*fired again, in doubt\n[^\n]*doubts");
+}
+
+TEST_F(NodeShellTest, AfterASleepTheTimersComeFirstThoughNoneIsDueSoThatALeaderStepsDownBeforeItHearsAnything) {
+    const auto sleeps = [](const SlaveCore&, RawTime, Actions&) { asleep = std::chrono::hours{1}; };
+    EXPECT_EXIT(run(options(), sleeps), kEnded, "fired again, in doubt");
+    EXPECT_EXIT(run(options(), nothing), kEnded, "ready\n[^\n]*exit 0") << "awake";
 }
 
 TEST_F(NodeShellTest, NodeWithANameOfThisRunOnlyGivesNoVote) {

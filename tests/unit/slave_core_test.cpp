@@ -190,6 +190,33 @@ TEST_F(SlaveCoreTest, OfTwoMastersOfOneTermFollowsTheFirst) {
     EXPECT_EQ(first_event<DroppedEvent>(out)->reason, "not-leader");
 }
 
+TEST_F(SlaveCoreTest, AcknowledgesNoHeartbeatWhoseLeaseWouldOutlastItsOwnSilence) {
+    struct Case {
+        Duration timeout;
+        bool acknowledged;
+        bool warned;
+    };
+    // In turn: each warning comes once, and anew when the other side has changed.
+    const Case cases[] = {
+        {milliseconds{500}, true, false}, {milliseconds{501}, false, true}, {milliseconds{501}, false, false},
+        {milliseconds{100}, true, true},  {milliseconds{100}, true, false}, {milliseconds{500}, true, false},
+    };
+    std::uint64_t sequence = 0;
+    for (const Case& c : cases) {
+        Heartbeat beat;
+        beat.sequence = ++sequence;
+        beat.role = Role::master;
+        beat.committee = {3, 1, {{node_id("m1"), 1}}};
+        beat.timeout = c.timeout;
+        Actions out;
+        core_.on_message(0, Via::heartbeat, from("m1", 3, beat), kStart, out);
+        const auto* sent = first<SendToLink>(out);
+        EXPECT_EQ(sent != nullptr && std::holds_alternative<Ack>(sent->message.body), c.acknowledged) << sequence;
+        const auto* note = first_event<NoteEvent>(out);
+        EXPECT_EQ(note != nullptr && note->severity == Severity::warning, c.warned) << sequence;
+    }
+}
+
 TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
     EXPECT_EQ(core_.known_candidates().size(), 2U);
     Actions out;
