@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/duration_text.hpp"
 #include "wire/codec.hpp"
@@ -13,54 +14,115 @@ namespace {
 
 /// A lost request is asked again so often within the timeout.
 constexpr int kAttempts = 4;
+/// Until the connection stands a send is refused; then it is tried again soon.
+constexpr Duration kConnecting = std::chrono::milliseconds{5};
+constexpr Duration kTend = std::chrono::seconds{1};
 
 RawTime read_clock(const void* clock) { return static_cast<const OsClock*>(clock)->now(); }
 
 }  // namespace
 
-Result<void> Asker::connect() {
+Result<std::unique_ptr<Asker>> Asker::create(const Targets& targets) {
+    std::unique_ptr<Asker> asker{new Asker(targets)};
     TransportOptions options;
-    options.clock = {read_clock, &clock_};
-    options.credentials = target_.credentials;
+    options.clock = {read_clock, &asker->clock_};
+    options.credentials = targets.credentials;
     auto transport = Transport::create(options);
     if (!transport) return failure(transport.error());
-    transport_ = std::move(*transport);
-    return transport_->connect_link(0, target_.poll);
-}
-
-Result<Message> Asker::ask(const Body& question, const std::function<bool(const Message&)>& fits) {
-    const NodeId self =
-        target_.credentials ? target_.credentials->id : node_id("ctl-" + std::to_string(getpid()));
-    Encoded encoded;
-    encode({{target_.cluster, self, 0}, question}, encoded);
-    Message answer;
-    const RawTime end = clock_.now() + target_.timeout;
-    for (RawTime now = clock_.now(); now < end; now = clock_.now()) {
-        // Until the connection stands a send is refused; then it is tried again soon.
-        const bool sent = transport_->send(Link{0}, encoded).ok();
-        const Duration wait = sent ? target_.timeout / kAttempts : std::chrono::milliseconds{5};
-        if (await(fits, std::min(end, now + wait), answer)) return answer;
+    asker->transport_ = std::move(*transport);
+    for (const std::string& poll : targets.polls) {
+        if (const auto connected = asker->connect({.poll = poll}); !connected) return failure(connected.error());
     }
-    // Why the handshake failed, where it did.
-    for (const std::string& line : transport_->take_notes()) return failure("no answer from " + target_.poll + ": " + line);
-    return failure("no answer from " + target_.poll + " within " + duration_text(target_.timeout) +
-                   (foreign_ ? ": it answers for another cluster, see --cluster"
-                             : ": is a master or standby of cluster '" + target_.cluster.str() + "' there?"));
+    return asker;
 }
 
-bool Asker::await(const std::function<bool(const Message&)>& fits, RawTime end, Message& answer) {
-    while (clock_.now() < end) {
-        transport_->poll(end);
-        Inbound in;
-        while (transport_->receive(in)) {
-            const auto error = decode(in.payload, target_.cluster, answer);
-            foreign_ = foreign_ || error == DecodeError::foreign_cluster;
-            // A server whose key is pinned with a name has that name only.
-            const bool named = in.peer && !in.peer->id.empty();
-            if (!error && (!named || answer.header.sender == in.peer->id) && fits(answer)) return true;
+Result<void> Asker::connect(LinkState state) {
+    const auto link = static_cast<Link>(links_.size());
+    if (const auto connected = transport_->connect_link(link, state.poll); !connected) return connected;
+    links_.push_back(std::move(state));
+    return {};
+}
+
+bool Asker::add(const std::string& poll) {
+    const auto known = [&](const LinkState& state) { return state.poll == poll; };
+    if (links_.size() >= kMaxCandidates || std::any_of(links_.begin(), links_.end(), known)) return false;
+    return connect({.poll = poll}).has_value();
+}
+
+void Asker::ask(Link link, const Body& question, Fits fits) {
+    LinkState& state = links_[link];
+    // libzmq gives up a connection for good after a protocol error.
+    if (state.failed) static_cast<void>(transport_->connect_link(link, state.poll));
+    const NodeId self =
+        targets_.credentials ? targets_.credentials->id : node_id("ctl-" + std::to_string(getpid()));
+    encode({{targets_.cluster, self, 0}, question}, state.question);
+    state.fits = std::move(fits);
+    state.ask_at = now();
+    state.end = state.ask_at + targets_.timeout;
+    state.asked = true;
+    state.failed = state.foreign = false;
+}
+
+std::optional<Asker::Ended> Asker::next(RawTime until) {
+    for (;;) {
+        if (auto ended = receive()) return ended;
+        const RawTime at = now();
+        RawTime deadline = until;
+        for (Link link = 0; link < links_.size(); ++link) {
+            LinkState& state = links_[link];
+            if (!state.asked) continue;
+            if (at >= state.end) {
+                state.asked = false;
+                state.failed = true;
+                return Ended{link, failure(why_silent(link))};
+            }
+            if (at >= state.ask_at) {
+                const bool sent = transport_->send(link, state.question).ok();
+                state.ask_at = at + (sent ? targets_.timeout / kAttempts : kConnecting);
+            }
+            deadline = std::min({deadline, state.ask_at, state.end});
+        }
+        if (at >= until) return std::nullopt;
+        if (at >= tend_at_) {
+            transport_->tend();
+            tend_at_ = at + kTend;
+        }
+        transport_->poll(std::min(deadline, tend_at_));
+    }
+}
+
+std::optional<Asker::Ended> Asker::receive() {
+    Inbound in;
+    Message answer;
+    while (transport_->receive(in)) {
+        if (in.link >= links_.size()) continue;
+        LinkState& state = links_[in.link];
+        const auto error = decode(in.payload, targets_.cluster, answer);
+        state.foreign = state.foreign || error == DecodeError::foreign_cluster;
+        // A server whose key is pinned with a name has that name only.
+        const bool named = in.peer && !in.peer->id.empty();
+        if (error || !state.asked || (named && answer.header.sender != in.peer->id) || !state.fits(answer)) continue;
+        state.asked = false;
+        return Ended{in.link, std::move(answer)};
+    }
+    return std::nullopt;
+}
+
+std::string Asker::why_silent(Link link) {
+    // Why a handshake failed, where one did: the notes name the URL.
+    for (std::string& note : transport_->take_notes()) {
+        for (LinkState& state : links_) {
+            const bool about = (note + ' ').find(state.poll + ' ') != std::string::npos ||
+                               note.find(state.poll + ": ") != std::string::npos;
+            if (about) state.note = note;
         }
     }
-    return false;
+    LinkState& state = links_[link];
+    const std::string silent = "no answer from " + state.poll;
+    if (!state.note.empty()) return silent + ": " + std::exchange(state.note, {});
+    return silent + " within " + duration_text(targets_.timeout) +
+           (state.foreign ? ": it answers for another cluster, see --cluster"
+                          : ": is a master or standby of cluster '" + targets_.cluster.str() + "' there?");
 }
 
 }  // namespace berkeley::ctl

@@ -1,10 +1,13 @@
-// Asker: one question to one candidate, asked again until it is answered or the patience ends. Not thread-safe.
+// Asker: asks several candidates at once, each one question at a time, again until it is answered or the patience
+// ends. One loop and one transport; a candidate that is dead holds up nobody else. Not thread-safe.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "io/os_clock.hpp"
@@ -13,8 +16,8 @@
 
 namespace berkeley::ctl {
 
-struct Target {
-    std::string poll = "tcp://127.0.0.1:5250";
+struct Targets {
+    std::vector<std::string> polls{"tcp://127.0.0.1:5250"};  ///< at most kMaxCandidates
     ClusterName cluster;
     Duration timeout = std::chrono::seconds{2};
     std::optional<Credentials> credentials;  ///< nothing: in the clear
@@ -22,19 +25,49 @@ struct Target {
 
 class Asker {
 public:
-    explicit Asker(const Target& target) : target_(target) {}
+    using Fits = std::function<bool(const Message&)>;
+    struct Ended {
+        Link link = 0;
+        Result<Message> answer;  ///< the error is one line: no answer, or not of this cluster
+    };
 
-    [[nodiscard]] Result<void> connect();
-    /// The first answer that `fits`. The error is one line: nobody answered, or not of this cluster.
-    [[nodiscard]] Result<Message> ask(const Body& question, const std::function<bool(const Message&)>& fits);
+    [[nodiscard]] static Result<std::unique_ptr<Asker>> create(const Targets& targets);
+
+    /// The links are numbered as the polls are.
+    std::size_t size() const { return links_.size(); }
+    const std::string& poll(Link link) const { return links_[link].poll; }
+    /// One more to ask. False: it is known already, or there are too many.
+    bool add(const std::string& poll);
+
+    /// Begins; the answer is the first message that `fits`. Requires: no other question to it is under way.
+    void ask(Link link, const Body& question, Fits fits);
+    /// The next question that ends; nothing where none does until then.
+    [[nodiscard]] std::optional<Ended> next(RawTime until);
+    RawTime now() const { return clock_.now(); }
 
 private:
-    bool await(const std::function<bool(const Message&)>& fits, RawTime end, Message& answer);
+    struct LinkState {
+        std::string poll;
+        bool asked = false;
+        Encoded question;
+        Fits fits;
+        RawTime ask_at{};
+        RawTime end{};
+        bool failed = false;   ///< the last question had no answer
+        bool foreign = false;  ///< another cluster answers there
+        std::string note;      ///< why the handshake failed
+    };
 
-    Target target_;
+    explicit Asker(const Targets& targets) : targets_(targets) {}
+    Result<void> connect(LinkState state);
+    std::optional<Ended> receive();
+    std::string why_silent(Link link);
+
+    Targets targets_;
     OsClock clock_;
     std::unique_ptr<Transport> transport_;
-    bool foreign_ = false;
+    std::vector<LinkState> links_;
+    RawTime tend_at_{};
 };
 
 }  // namespace berkeley::ctl

@@ -39,17 +39,16 @@ struct TargetText {
     std::string timeout = "2s";
     SecurityOptions security;
 
-    void add_to(CLI::App& command, bool several) {
-        auto* option = command.add_option("--poll", polls, several ? "Poll endpoints, one or several" : "Its poll endpoint")
-                           ->type_name("URL")
-                           ->capture_default_str();
-        if (!several) option->expected(1);
+    void add_to(CLI::App& command) {
+        command.add_option("--poll", polls, "Poll endpoints of masters and standbys, one or several")
+            ->type_name("URL")
+            ->capture_default_str();
         command.add_option("--cluster", cluster, "Name of the cluster")->type_name("NAME")->capture_default_str();
         command.add_option("--timeout", timeout, "Give up after this long")->type_name("DURATION")->capture_default_str();
         security.add_to(command, false);
     }
 
-    Result<std::vector<Target>> parse() const {
+    Result<Targets> parse() const {
         if (!is_valid_name(cluster)) {
             return failure("--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
         }
@@ -59,10 +58,14 @@ struct TargetText {
         }
         auto credentials = load_credentials(security, SecurityUse::connect, std::nullopt, node_id("ctl"));
         if (!credentials) return failure(credentials.error().option + ": " + credentials.error().why);
-        std::vector<Target> targets;
+        if (polls.size() > kMaxCandidates) {
+            return failure("--poll: " + std::to_string(kMaxCandidates) + " endpoints at most are allowed");
+        }
+        Targets targets{{}, *ClusterName::from(cluster), *patience, *credentials};
         for (const std::string& poll : polls) {
             if (auto url = parse_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
-            targets.push_back({poll, *ClusterName::from(cluster), *patience, *credentials});
+            const bool again = std::find(targets.polls.begin(), targets.polls.end(), poll) != targets.polls.end();
+            if (!again) targets.polls.push_back(poll);
         }
         return targets;
     }
@@ -71,9 +74,13 @@ struct TargetText {
 int run_status(const TargetText& text, bool json) {
     const auto targets = text.parse();
     if (!targets) return usage_error(targets.error());
-    const auto report = ask_status(targets->front());
-    if (!report) return fail(report.error());
-    return print(json ? as_json(*report) + "\n" : as_table(*report));
+    const auto asker = Asker::create(*targets);
+    if (!asker) return fail(asker.error());
+    const Statuses statuses = ask_all(**asker, false);
+    for (const std::string& line : statuses.silent) fail(line);
+    if (statuses.reports.empty()) return 1;
+    const StatusReport& report = statuses.reports[statuses.best()];
+    return print(json ? as_json(report) + "\n" : as_table(report));
 }
 
 int run_watch(const TargetText& text, const std::string& duration, bool json) {
@@ -89,7 +96,7 @@ int run_step_down(const TargetText& text, const std::optional<std::string>& to) 
     const auto targets = text.parse();
     if (!targets) return usage_error(targets.error());
     if (to && !is_valid_name(*to)) return usage_error("--to: the id of a standby is allowed, such as m2");
-    const auto done = step_down(targets->front(), to ? *NodeId::from(*to) : NodeId{});
+    const auto done = step_down(*targets, to ? *NodeId::from(*to) : NodeId{});
     return done ? print(*done + "\n") : fail(done.error());
 }
 
@@ -160,16 +167,16 @@ int run(int argc, char** argv) {
     bool json = false;
     TargetText target;
     CLI::App* status = app.add_subcommand("status", "Role, term, voters and members of a master or standby");
-    target.add_to(*status, false);
+    target.add_to(*status);
     status->add_flag("--json", json, "One JSON object instead of a table");
     CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
     std::string watch_for = "0";
-    target.add_to(*watching, true);
+    target.add_to(*watching);
     watching->add_option("--for", watch_for, "End after this long")->type_name("DURATION")->capture_default_str();
     watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
     CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
     std::optional<std::string> to;
-    target.add_to(*stepping, false);
+    target.add_to(*stepping);
     stepping->add_option("--to", to, "The standby that is to lead; else the best")->type_name("ID");
     CLI::App* forcing = app.add_subcommand(
         "force-bootstrap", "DANGEROUS: make a stopped berkeley-master the only voter, where the others are lost for good");

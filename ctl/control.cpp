@@ -1,5 +1,6 @@
 #include "ctl/control.hpp"
 
+#include "ctl/status.hpp"
 #include "io/state_file.hpp"
 
 namespace berkeley::ctl {
@@ -11,13 +12,22 @@ constexpr Term kTermsSkipped = 1000;
 
 }  // namespace
 
-Result<std::string> step_down(const Target& target, const NodeId& to) {
-    Asker asker(target);
-    if (const auto connected = asker.connect(); !connected) return failure(connected.error());
-    const auto answer = asker.ask(StepDown{to}, [](const Message& message) {
+Result<std::string> step_down(const Targets& targets, const NodeId& to) {
+    auto asker = Asker::create(targets);
+    if (!asker) return failure(asker.error());
+    const Statuses statuses = ask_all(**asker, true);
+    if (statuses.reports.empty()) return failure(statuses.silent.front());
+    // Where nobody leads, one that does not says who does.
+    const Link link = statuses.links[statuses.best()];
+    (*asker)->ask(link, StepDown{to}, [](const Message& message) {
         return std::holds_alternative<StatusAnswer>(message.body) || std::holds_alternative<Refuse>(message.body);
     });
-    if (!answer) return failure(answer.error());
+    std::optional<Asker::Ended> ended;
+    do {
+        ended = (*asker)->next(RawTime::max());
+    } while (ended && ended->link != link);
+    if (!ended || !ended->answer) return failure(ended ? ended->answer.error() : "no answer");
+    const auto& answer = ended->answer;
     const std::string who = answer->header.sender.str();
     if (const auto* refuse = std::get_if<Refuse>(&answer->body)) return failure(who + " refuses: " + refuse->reason.str());
     return who + " has stepped down and asked " + (to.empty() ? "its best standby" : to.str()) +

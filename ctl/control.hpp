@@ -8,8 +8,8 @@
 
 namespace berkeley::ctl {
 
-/// Asks the master to hand over to `to` (empty: its best standby). A line for people.
-[[nodiscard]] Result<std::string> step_down(const Target& target, const NodeId& to);
+/// Asks whichever of them leads to hand over to `to` (empty: its best standby). A line for people.
+[[nodiscard]] Result<std::string> step_down(const Targets& targets, const NodeId& to);
 
 /// Makes the stopped node of that state directory the only voter of its cluster. A line for people.
 [[nodiscard]] Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, const NodeId& id);

@@ -13,15 +13,6 @@ namespace berkeley::ctl {
 
 namespace {
 
-Result<StatusReport> ask_page(Asker& asker, std::uint32_t first) {
-    auto answer = asker.ask(StatusRequest{first}, [&](const Message& message) {
-        const auto* page = std::get_if<StatusAnswer>(&message.body);
-        return page != nullptr && page->first_member == first;
-    });
-    if (!answer) return failure(answer.error());
-    return StatusReport{answer->header, std::get<StatusAnswer>(std::move(answer->body))};
-}
-
 std::string committee_text(const StatusAnswer& a) {
     std::string text;
     for (const Voter& voter : a.committee.voters) text += " " + voter.id.str();
@@ -35,19 +26,69 @@ nlohmann::ordered_json bound_json(Duration bound) {
 
 }  // namespace
 
-Result<StatusReport> ask_status(const Target& target) {
-    Asker asker(target);
-    if (auto connected = asker.connect(); !connected) return failure(connected.error());
-    auto report = ask_page(asker, 0);
-    if (!report) return report;
-    while (report->answer.members.size() < report->answer.members_total) {
-        auto page = ask_page(asker, static_cast<std::uint32_t>(report->answer.members.size()));
-        if (!page) return page;
-        if (page->answer.members.empty()) break;  // members left while we asked
-        auto& all = report->answer.members;
-        all.insert(all.end(), page->answer.members.begin(), page->answer.members.end());
+void StatusAsker::ask_page(Link link, std::uint32_t first) {
+    asker_.ask(link, StatusRequest{first}, [first](const Message& message) {
+        const auto* page = std::get_if<StatusAnswer>(&message.body);
+        return page != nullptr && page->first_member == first;
+    });
+}
+
+void StatusAsker::ask(Link link) {
+    parts_[link].reset();
+    ask_page(link, 0);
+}
+
+std::optional<StatusAsker::Ended> StatusAsker::next(RawTime until) {
+    while (auto ended = asker_.next(until)) {
+        const Link link = ended->link;
+        if (!ended->answer) return Ended{link, failure(ended->answer.error())};
+        auto& part = parts_[link];
+        auto page = std::get<StatusAnswer>(std::move(ended->answer->body));
+        const bool empty = page.members.empty();  // where members left while we asked
+        if (!part) {
+            part = StatusReport{ended->answer->header, std::move(page)};
+        } else {
+            auto& all = part->answer.members;
+            all.insert(all.end(), page.members.begin(), page.members.end());
+        }
+        const std::size_t have = part->answer.members.size();
+        if (empty || have >= part->answer.members_total) return Ended{link, std::move(*part)};
+        ask_page(link, static_cast<std::uint32_t>(have));
     }
-    return report;
+    return std::nullopt;
+}
+
+bool leads(const StatusReport& report) {
+    return report.answer.role == Role::master || report.answer.role == Role::warmup;
+}
+
+std::size_t Statuses::best() const {
+    const auto found = std::find_if(reports.begin(), reports.end(), leads);
+    return found == reports.end() ? 0 : static_cast<std::size_t>(found - reports.begin());
+}
+
+Statuses ask_all(Asker& asker, bool until_led) {
+    StatusAsker statuses(asker);
+    std::vector<std::optional<Result<StatusReport>>> ended(asker.size());
+    for (Link link = 0; link < ended.size(); ++link) statuses.ask(link);
+    for (std::size_t open = ended.size(); open > 0; --open) {
+        auto one = statuses.next(RawTime::max());
+        if (!one) break;
+        const bool led = one->report && leads(*one->report);
+        ended[one->link] = std::move(one->report);
+        if (led && until_led) break;
+    }
+    Statuses all;
+    for (Link link = 0; link < ended.size(); ++link) {
+        if (!ended[link]) continue;
+        if (!*ended[link]) {
+            all.silent.push_back(ended[link]->error());
+            continue;
+        }
+        all.reports.push_back(std::move(**ended[link]));
+        all.links.push_back(link);
+    }
+    return all;
 }
 
 std::string as_table(const StatusReport& report) {
@@ -60,7 +101,7 @@ std::string as_table(const StatusReport& report) {
                         to_string(a.status), bound_text(a.bound), a.disruptions);
     text += fmt::format("round: {}, {}\n", a.round, to_string(a.state));
     text += "voters:" + committee_text(a);
-    if (a.role == Role::master || a.role == Role::warmup) {
+    if (leads(report)) {
         text += a.lease_left > Duration{0} ? fmt::format(", lease for another {}", duration_text(a.lease_left))
                                            : ", no lease: corrects nobody";
     }
@@ -70,7 +111,7 @@ std::string as_table(const StatusReport& report) {
     }
     text += fmt::format("\n\n{} member{}\n", a.members.size(), a.members.size() == 1 ? "" : "s");
     if (a.members.empty()) return text;
-    if (a.role != Role::master && a.role != Role::warmup) {
+    if (!leads(report)) {
         text += "only the master measures its members; these have greeted this candidate:";
         for (const MemberStatus& m : a.members) text += " " + m.id.str();
         return text + "\n";

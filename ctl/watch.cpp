@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <cstdio>
-#include <map>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <thread>
+#include <utility>
 
 #include "base/duration_text.hpp"
 #include "io/event_log.hpp"
@@ -17,8 +15,6 @@
 namespace berkeley::ctl {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 std::string voters(const Committee& committee) {
     std::string text;
@@ -51,35 +47,45 @@ void print(const std::string& node, const std::string& what, const StatusReport*
 }  // namespace
 
 Result<void> watch(const WatchQuery& query) {
-    std::vector<Target> targets = query.targets;
-    std::map<std::string, std::string> told;  // by poll URL
-    const auto end = Clock::now() + query.duration;
+    auto created = Asker::create(query.targets);
+    if (!created) return failure(created.error());
+    Asker& asker = **created;
+    StatusAsker statuses(asker);
+    const bool endless = query.duration == Duration{0};
+    const RawTime end = endless ? RawTime::max() : asker.now() + query.duration;
+    std::array<RawTime, kMaxCandidates> asked{};  // when last
+    std::array<RawTime, kMaxCandidates> due{};    // when next; never while a question is under way
+    std::array<std::string, kMaxCandidates> told;
     bool answered = false;
-    while (query.duration == Duration{0} || Clock::now() < end) {
-        const auto began = Clock::now();
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            const Target target = targets[i];
-            const auto report = ask_status(target);
-            const std::string state = report ? state_of(*report) : report.error();
-            if (std::exchange(told[target.poll], state) != state) {
-                print(report ? report->header.sender.str() : target.poll, state, report ? &*report : nullptr, query.json);
+    for (RawTime now = asker.now(); now < end; now = asker.now()) {
+        RawTime next = end;
+        for (Link link = 0; link < asker.size(); ++link) {
+            if (due[link] <= now) {
+                statuses.ask(link);
+                asked[link] = now;
+                due[link] = RawTime::max();
             }
-            if (!report) continue;
-            answered = true;
-            // One that leads names the others: watch them too, so that a takeover is seen from all sides.
-            for (const CandidateInfo& info : report->answer.candidates) {
-                const auto known = [&](const Target& t) { return t.poll == info.poll.view(); };
-                if (targets.size() < kMaxCandidates && std::none_of(targets.begin(), targets.end(), known)) {
-                    targets.push_back({info.poll.str(), target.cluster, target.timeout, target.credentials});
-                }
-            }
+            next = std::min(next, due[link]);
         }
-        if (!answered && query.duration == Duration{0}) return failure(told.begin()->second);
-        const auto next = began + query.every;
-        std::this_thread::sleep_until(query.duration == Duration{0} ? next : std::min(next, end));
+        const auto ended = statuses.next(next);
+        if (!ended) continue;
+        const Link link = ended->link;
+        const auto& report = ended->report;
+        due[link] = asked[link] + query.every;
+        const std::string state = report ? state_of(*report) : report.error();
+        if (std::exchange(told[link], state) != state) {
+            print(report ? report->header.sender.str() : asker.poll(link), state, report ? &*report : nullptr, query.json);
+        }
+        answered = answered || report.has_value();
+        // One that leads names the others: watch them too, so that a takeover is seen from all sides.
+        if (report) {
+            for (const CandidateInfo& info : report->answer.candidates) asker.add(info.poll.str());
+        }
+        const auto unasked = std::count(told.begin(), told.begin() + asker.size(), std::string{});
+        if (endless && !answered && unasked == 0) break;
     }
-    if (!answered) return failure(told.empty() ? "nobody was asked" : told.begin()->second);
-    return {};
+    if (answered) return {};
+    return failure(told[0].empty() ? "nobody has answered within " + duration_text(query.duration) : told[0]);
 }
 
 }  // namespace berkeley::ctl

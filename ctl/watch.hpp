@@ -7,7 +7,7 @@
 namespace berkeley::ctl {
 
 struct WatchQuery {
-    std::vector<Target> targets;  ///< asked in turn; those that they name are asked too
+    Targets targets;  ///< those that they name are asked too
     Duration every = std::chrono::milliseconds{500};
     Duration duration{0};         ///< 0: until it is interrupted
     bool json = false;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "integration/process.hpp"
 
 namespace berkeley::test {
@@ -78,6 +80,46 @@ TEST_F(Control, WatchPrintsALineForEveryChange) {
     ASSERT_TRUE(cluster_.wait_for([&] { return seen("m1", "master") && seen("m2", "standby"); }));
     cluster_.forget(*m1_);
     EXPECT_TRUE(cluster_.wait_for([&] { return seen("m2", "master"); }));
+}
+
+TEST_F(Control, WatchIsNotHeldUpByACandidateThatIsDead) {
+    begin();
+    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster_.url("nobody"), "--poll", cluster_.url("m1"),
+                                        "--timeout", "30s", "--for", "60s"},
+                  (cluster_.folder() / "watch.log").string());
+    // Both answer long before the patience with the dead one ends, again and again.
+    const auto seen = [&](const char* node, const char* role) {
+        watch.pump();
+        return std::any_of(watch.events().begin(), watch.events().end(),
+                           [&](const Json& e) { return e.value("node", "") == node && e.value("role", "") == role; });
+    };
+    ASSERT_TRUE(cluster_.wait_for([&] { return seen("m1", "master") && seen("m2", "standby"); }));
+    cluster_.forget(*m1_);
+    EXPECT_TRUE(cluster_.wait_for([&] { return seen("m2", "master"); }));
+    for (const Json& line : watch.events()) EXPECT_FALSE(line.contains("error")) << line;
+}
+
+TEST_F(Control, StatusAndStepDownFindWhoLeadsAmongSeveral) {
+    begin();
+    const auto ask = [&](const std::string& command, std::vector<std::string> ids, std::vector<std::string> more = {}) {
+        more.insert(more.begin(), command);
+        for (const std::string& id : ids) more.insert(more.end(), {"--poll", cluster_.url(id)});
+        return run(BERKELEYCTL_PROGRAM, more);
+    };
+    const Finished led = ask("status", {"m2", "m1"});
+    EXPECT_EQ(led.code, 0) << led.err;
+    EXPECT_TRUE(led.out.starts_with("m1 is master")) << led.out;
+    EXPECT_EQ(led.err, "");
+    EXPECT_TRUE(ask("stepdown", {"m2", "m1"}).out.starts_with("m1 has stepped down"));
+    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m2_, "master", 2); }));
+    cluster_.forget(*m1_);
+    const Finished rest = ask("status", {"m1", "m2"}, {"--timeout", "500ms"});
+    EXPECT_EQ(rest.code, 0);
+    EXPECT_TRUE(rest.out.starts_with("m2 is ")) << rest.out;
+    EXPECT_EQ(std::count(rest.err.begin(), rest.err.end(), '\n'), 1) << rest.err;
+    EXPECT_NE(rest.err.find("no answer from " + cluster_.url("m1") + " within 500 ms"), std::string::npos) << rest.err;
+    EXPECT_EQ(ask("status", {"m1", "nobody"}, {"--timeout", "200ms"}).code, 1);
+    EXPECT_EQ(ask("stepdown", {"m1", "nobody"}, {"--timeout", "200ms"}).code, 1);
 }
 
 TEST_F(Control, EventsTellTheVotersAndWhyAVoteWasRefused) {
