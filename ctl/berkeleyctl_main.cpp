@@ -63,7 +63,7 @@ struct TargetText {
         }
         Targets targets{{}, *ClusterName::from(cluster), *patience, *credentials};
         for (const std::string& poll : polls) {
-            if (auto url = parse_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
+            if (auto url = parse_program_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
             const bool again = std::find(targets.polls.begin(), targets.polls.end(), poll) != targets.polls.end();
             if (!again) targets.polls.push_back(poll);
         }

@@ -16,8 +16,8 @@ bool starts_with(std::string_view text, std::string_view prefix) {
 
 tl::unexpected<std::string> bad(std::string_view url, EndpointUse use, std::string_view why) {
     const std::string allowed =
-        use == EndpointUse::bind ? "tcp://HOST:PORT (port 0 takes any free one), ipc://PATH or inproc://NAME"
-                                 : "tcp://HOST:PORT (port 1 to 65535), ipc://PATH or inproc://NAME";
+        use == EndpointUse::bind ? "tcp://HOST:PORT (port 0 takes any free one) or ipc://PATH"
+                                 : "tcp://HOST:PORT (port 1 to 65535) or ipc://PATH";
     return failure("'" + std::string(url.substr(0, 100)) + "' " + std::string(why) + ": write " + allowed);
 }
 
@@ -111,6 +111,12 @@ Result<Endpoint> parse_endpoint(std::string_view url, EndpointUse use) {
     if (endpoint.path.empty() || (use == EndpointUse::connect && endpoint.path == "*")) {
         return bad(url, use, "has no path or name");
     }
+    return endpoint;
+}
+
+Result<Endpoint> parse_program_endpoint(std::string_view url, EndpointUse use) {
+    auto endpoint = parse_endpoint(url, use);
+    if (endpoint && endpoint->scheme == Scheme::inproc) return bad(url, use, "leads to no other process");
     return endpoint;
 }
 

@@ -1,5 +1,6 @@
 // Endpoint: what a URL of ours may look like, and what can be told from it without asking the network.
-// tcp://HOST:PORT, ipc://PATH (ipc://@NAME in the abstract name space), inproc://NAME. Plain values.
+// tcp://HOST:PORT, ipc://PATH (ipc://@NAME in the abstract name space), and within a process, for tests and benchmarks,
+// inproc://NAME. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,9 @@ enum class EndpointUse : std::uint8_t { bind, connect };
 
 /// The error line says what is allowed for this use.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view url, EndpointUse use);
+
+/// The same for the options of a program, to which inproc is of no use.
+[[nodiscard]] Result<Endpoint> parse_program_endpoint(std::string_view url, EndpointUse use);
 
 /// What others are told for an endpoint that was bound: its host replaced by `host` where one is given, or
 /// by `fallback_host` where it is a wildcard.

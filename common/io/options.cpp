@@ -166,7 +166,7 @@ void add_bind(CLI::App& app, const std::string& name, std::string& target, const
     app.add_option_function<std::string>(
            name,
            [&target, name](const std::string& text) {
-               const auto endpoint = parse_endpoint(text, EndpointUse::bind);
+               const auto endpoint = parse_program_endpoint(text, EndpointUse::bind);
                if (!endpoint) reject(name, endpoint.error());
                target = endpoint->url();
            },
@@ -185,7 +185,7 @@ void add_connects(CLI::App& app, const std::string& name, std::vector<Url>& targ
                }
                target.clear();
                for (const std::string& text : texts) {
-                   const auto endpoint = parse_endpoint(text, EndpointUse::connect);
+                   const auto endpoint = parse_program_endpoint(text, EndpointUse::connect);
                    if (!endpoint) reject(name, endpoint.error());
                    const auto url = Url::from(endpoint->url());
                    if (!url) reject(name, "is longer than 255 characters");
@@ -482,7 +482,7 @@ Parsed<Options> parse(const Program<Options>& program, int argc, const char* con
 
 constexpr const char* kMasterFooter = R"(
 Times are written with a unit: 250ms, 1s, 2.5s, -10m, 1h.
-URLs are tcp://HOST:PORT (port 0 takes any free one), ipc://PATH or inproc://NAME.
+URLs are tcp://HOST:PORT (port 0 takes any free one) or ipc://PATH.
 
 Examples:
   A cluster on this machine; run berkeley-slave a few times beside it:

@@ -177,6 +177,7 @@ TEST(ControlUsage, MistakesAreNamedInOneLine) {
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
         {{"watch", "--for", "soon"}, "--for: a duration is allowed"},
         {{"status", "--timeout", "1h"}, "--timeout: a duration up to 1m is allowed"},
+        {{"status", "--poll", "inproc://x"}, "--poll: 'inproc://x' leads to no other process"},
         {{"force-bootstrap", "--id", "m1"}, "--state-dir is required"},
     };
     for (const auto& [arguments, expected] : cases) {

@@ -179,6 +179,8 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
         {{"--poll", "tcp://127.0.0.1"}, "--poll", "tcp://HOST:PORT"},
         {{"--poll", "tcp://127.0.0.1:65536"}, "--poll", "valid port"},
         {{"--poll", "udp://127.0.0.1:1"}, "--poll", "tcp://HOST:PORT"},
+        {{"--poll", "inproc://x"}, "--poll", "no other process: write tcp://HOST:PORT (port 0 takes any free one) or ipc://PATH\n"},
+        {{"--peer", "inproc://x"}, "--peer", "no other process"},
         {{"--publish", "ipc://"}, "--publish", "ipc://PATH"},
         {{"--publish", "tcp://127.0.0.1:5250"}, "--publish", "must differ"},
         {{"--poll", "tcp://0.0.0.0:5250"}, "--poll", "--insecure"},
