@@ -20,6 +20,7 @@ namespace berkeley {
 namespace {
 
 constexpr std::size_t kKeyBytes = 32;
+constexpr const char* kIsPublic = ": is the public file of a key: the secret one (.secret) is needed here";
 
 /// A credential that systemd hands to a unit belongs to root, and its user may read it by an access list, which
 /// shows as readable by the group.
@@ -187,11 +188,12 @@ Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where) 
         if (!found) return failure(found.error());
         secret = std::move(found->secret_key);
         expected = found->public_key;
+        if (secret.empty() && !expected.empty()) return failure(where + kIsPublic);
         if (const auto id = check_id(found->id, where); !id) return failure(id.error());
         own.id = optional_id(found->id);
     }
     if (!is_key_text(secret)) {
-        return failure(where + ": secret-key: 40 characters of Z85 are allowed; is this the public file?");
+        return failure(where + ": secret-key: 40 characters of Z85 are allowed");
     }
     own.pair.secret_key = SecretKey(secret);
     ::explicit_bzero(secret.data(), secret.size());
@@ -206,6 +208,19 @@ Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where) 
     return own;
 }
 
+namespace {
+
+/// To be wiped by the caller where it is not.
+bool is_public_file(std::string_view text) {
+    auto found = parse_toml(text, {});
+    if (!found) return false;
+    const bool is = !found->public_key.empty() && found->secret_key.empty();
+    ::explicit_bzero(found->secret_key.data(), found->secret_key.size());
+    return is;
+}
+
+}  // namespace
+
 Result<KeyCard> load_key_card(const std::filesystem::path& path) {
     const auto text = read_small(path, FileRule::any);
     return text ? parse_key_card(*text, path.string()) : failure(text.error());
@@ -218,7 +233,13 @@ Result<KeyCard> load_authorised_card(const std::filesystem::path& path) {
 
 Result<OwnKeys> load_own_keys(const std::filesystem::path& path) {
     auto text = read_small(path, FileRule::secret);
-    if (!text) return failure(text.error());
+    if (!text) {
+        // Its mode is right for what it is.
+        auto any = read_small(path, FileRule::any);
+        const bool is_public = any && is_public_file(*any);
+        if (any) ::explicit_bzero(any->data(), any->size());
+        return failure(is_public ? path.string() + kIsPublic : text.error());
+    }
     auto own = parse_own_keys(*text, path.string());
     ::explicit_bzero(text->data(), text->size());
     return own;

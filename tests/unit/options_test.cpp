@@ -291,6 +291,20 @@ TEST_F(KeyOptions, TheNameIsThatOfTheKeyAndOtherMachinesMayReachIt) {
     ASSERT_TRUE(m->node.credentials.has_value());
 }
 
+TEST_F(KeyOptions, ThePublicFileIsCalledSoWhateverItsMode) {
+    for (const auto mode : {std::filesystem::perms{0644}, std::filesystem::perms{0600}}) {
+        std::filesystem::permissions(card_, mode);
+        const auto m = master({"--secret-key-file", card_.c_str(), "--authorized-keys", directory_text_.c_str()});
+        ASSERT_FALSE(m.has_value());
+        EXPECT_NE(m.error().error.find("m1.key: is the public file of a key"), std::string::npos) << m.error().error;
+        EXPECT_EQ(m.error().error.find("chmod"), std::string::npos) << m.error().error;
+    }
+    std::filesystem::permissions(secret_, std::filesystem::perms{0644});
+    const auto m = master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str()});
+    ASSERT_FALSE(m.has_value());
+    EXPECT_NE(m.error().error.find("chmod 600"), std::string::npos) << m.error().error;
+}
+
 TEST_F(KeyOptions, AProgramWithASecretKeyHasItsMemoryToItself) {
     ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1), 0);
     EXPECT_TRUE(master({"--poll", "tcp://127.0.0.1:1"}).has_value());
