@@ -36,6 +36,12 @@ void CandidateCore::start(RawTime now, Actions& out) {
     started_at_ = now;
     slave_.start(now, out);
     for (const CandidateInfo& info : known_) slave_.add_candidate(info, now, out);
+    // One that remembers voters stands for election among them, and these may find it.
+    const bool alone = options_.slave.masters.empty() && known_.empty() && slave_.elector().committee().voters.empty();
+    if (options_.election.standby && alone) {
+        out.add(EmitEvent{NoteEvent{Severity::warning, "a standby without --peer, and none is remembered: it hears of a "
+                                                       "cluster only where a node of that one connects to it"}});
+    }
     settle(now, out);
 }
 

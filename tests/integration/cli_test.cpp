@@ -64,6 +64,16 @@ TEST(Cli, AStateDirectoryBelongsToItsId) {
                         "s2", why);
 }
 
+TEST(Cli, AStandbyThatCanHearNobodySaysSo) {
+    Cluster cluster;
+    Process& m2 = cluster.master("m2", {"--standby"});
+    Process& m3 = cluster.standby("m3", "m1");
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role") != nullptr && find(m3, "role") != nullptr; }));
+    const std::string warning = "a standby without --peer, and none is remembered";
+    EXPECT_NE(m2.log().find(warning), std::string::npos) << m2.log();
+    EXPECT_EQ(m3.log().find(warning), std::string::npos) << m3.log();
+}
+
 TEST(Cli, WatchHasTheSameKeysInEachLine) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
