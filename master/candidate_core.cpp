@@ -258,6 +258,10 @@ void CandidateCore::tell(Actions& out) {
     if (new_role) {
         told_role_ = election_.role();
         out.add(EmitEvent{RoleEvent{told_role_, election_.reason()}});
+        if (told_role_ == Role::warmup && election_.founded()) {
+            out.add(EmitEvent{NoteEvent{Severity::info, "founding a new cluster '" + options_.slave.cluster.str() +
+                                                            "'; to join one, use --standby --peer URL"}});
+        }
     }
     const bool new_candidates = slave_.candidates_version() != told_candidates_;
     if (new_candidates) {
@@ -266,8 +270,20 @@ void CandidateCore::tell(Actions& out) {
         out.add(SaveState{});
     }
     if (!new_candidates && !new_role) return;
+    tell_equal_priority(out);
     // The members learn whom to follow to, and in which interval the master now leading polls.
     for (const auto& [id, member] : master_.roster().members()) welcome(member->route, id, member->generation, out);
+}
+
+void CandidateCore::tell_equal_priority(Actions& out) {
+    if (told_priority_ || !election_.leads()) return;
+    for (const CandidateInfo& info : slave_.known_candidates()) {
+        if (info.priority != options_.election.priority) continue;
+        told_priority_ = true;
+        return out.add(EmitEvent{NoteEvent{
+            Severity::warning, info.id.str() + " has the same --priority as this node, " + std::to_string(info.priority) +
+                                   ": a takeover may need a second vote; give each candidate its own"}});
+    }
 }
 
 void CandidateCore::send_ballots(Actions& out) {

@@ -56,6 +56,7 @@ private:
     void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why, Actions& out) const;
     void settle(RawTime now, Actions& out);
     void tell(Actions& out);
+    void tell_equal_priority(Actions& out);
     void tell_step_down(const NodeId& successor, Actions& out) const;
     void beat(RawTime now, Actions& out);
     void choose_listeners(Actions& out);
@@ -83,6 +84,7 @@ private:
     Committee told_committee_;
     std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version
+    bool told_priority_ = false;         ///< that another has this node's own
 };
 
 }  // namespace berkeley

@@ -83,6 +83,8 @@ public:
     /// The newest known; of a leader, the one it leads.
     Term term() const { return leads() ? asked_ : elector_.term(); }
     const NodeId& leader() const { return leader_; }
+    /// It leads a cluster that it made in this life and that nobody else has joined.
+    bool founded() const { return founded_; }
     bool leads() const { return role_ == Role::warmup || role_ == Role::master; }
     /// May correct clocks now.
     bool has_lease(RawTime now) const { return now < lease_until(); }

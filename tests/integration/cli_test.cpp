@@ -74,6 +74,26 @@ TEST(Cli, AStandbyThatCanHearNobodySaysSo) {
     EXPECT_EQ(m3.log().find(warning), std::string::npos) << m3.log();
 }
 
+TEST(Cli, AFounderSaysSoOnceAndNamesAnEqualPriorityOnce) {
+    Cluster cluster;
+    Process& m1 = cluster.master("m1", {"--priority", "7", "--cluster", "lab"});
+    Process& m2 = cluster.standby("m2", "m1", {"--priority", "7", "--cluster", "lab"});
+    Process& m3 = cluster.standby("m3", "m1", {"--priority", "7", "--cluster", "lab"});
+    const auto count = [](const Process& process, const std::string& text) {
+        const std::string log = process.log();
+        int found = 0;
+        for (auto at = log.find(text); at != std::string::npos; at = log.find(text, at + 1)) ++found;
+        return found;
+    };
+    const auto all_vote = [](const Json& e) { return e["voters"].size() == 3; };
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "committee", all_vote) != nullptr; }));
+    EXPECT_EQ(count(m1, "founding a new cluster 'lab'; to join one, use --standby --peer URL"), 1) << m1.log();
+    EXPECT_EQ(count(m1, "has the same --priority as this node, 7"), 1) << m1.log();
+    for (const Process* standby : {&m2, &m3}) {
+        EXPECT_EQ(count(*standby, "founding") + count(*standby, "same --priority"), 0) << standby->log();
+    }
+}
+
 TEST(Cli, WatchHasTheSameKeysInEachLine) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
