@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/duration_text.hpp"
 
@@ -146,8 +147,10 @@ void SlaveCore::greet(Link link, RawTime now, Actions& out) {
 
 void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out) {
     if (link >= links_.size() || !links_[link].used) return drop("unknown-link", out);
-    if (message.header.sender == options_.id) return drop("own-name", out);
     const bool dealer = via == Via::dealer;
+    if (message.header.sender == options_.id) {
+        return dealer ? on_own_name(link, message, received_at, out) : drop("own-name", out);
+    }
     if (dealer) {
         links_[link].heard_at = links_[link].answered_at = received_at;
         links_[link].silence_told = false;
@@ -176,6 +179,21 @@ void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime r
     } else {
         drop("unexpected-type", out);
     }
+}
+
+/// A candidate with this node's own name is there, or this node itself under another address: it refuses what it is sent.
+void SlaveCore::on_own_name(Link link, const Message& message, RawTime now, Actions& out) {
+    const auto* refuse = std::get_if<Refuse>(&message.body);
+    if (refuse == nullptr || refuse->kind != RefuseKind::name_in_use || refuse->generation != generation_) {
+        return drop("own-name", out);
+    }
+    LinkState& state = links_[link];
+    state.heard_at = now;
+    state.hello_backoff = kRefusedWait;
+    state.hello_at = now + kRefusedWait;
+    if (std::exchange(state.own_name_told, true)) return;
+    out.add(EmitEvent{NoteEvent{Severity::error, "the id '" + options_.id.str() + "' is in use at " + state.poll.str() +
+                                                     ", by another node or by this one itself: each needs its own"}});
 }
 
 void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now,

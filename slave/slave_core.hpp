@@ -85,6 +85,7 @@ private:
         std::optional<CandidateInfo> info;  ///< since WELCOME or gossip
         bool welcomed = false;
         bool silence_told = false;
+        bool own_name_told = false;
         RawTime heard_at{};      ///< over the DEALER, or when it was made anew
         RawTime answered_at{};   ///< over the DEALER
         RawTime published_at{};  ///< over the SUB, or when that was made anew
@@ -93,6 +94,7 @@ private:
     };
 
     void connect(LinkState info, RawTime now, Actions& out);
+    void on_own_name(Link link, const Message& message, RawTime now, Actions& out);
     void greet(Link link, RawTime now, Actions& out);
     void on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now, Actions& out);
     void on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at, Actions& out);

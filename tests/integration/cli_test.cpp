@@ -94,6 +94,27 @@ TEST(Cli, AFounderSaysSoOnceAndNamesAnEqualPriorityOnce) {
     }
 }
 
+TEST(Cli, AnIdThatAPeerHasIsToldOnceAndNotAsSilence) {
+    Cluster cluster;
+    Process& m1 = cluster.master("m1");
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
+    const auto url = [&](const char* what) { return "ipc://" + (cluster.folder() / (std::string("twin.") + what)).string(); };
+    Process twin(BERKELEY_MASTER_PROGRAM,
+                 {"--id", "m1", "--json", "--standby", "--peer", cluster.url("m1"), "--poll", url("poll"), "--publish",
+                  url("publish"), "--heartbeat", url("heartbeat"), "--clock-page", "none", "--state-dir",
+                  (cluster.folder() / "twin").string()},
+                 (cluster.folder() / "twin.log").string());
+    const std::string line = "the id 'm1' is in use at " + cluster.url("m1");
+    ASSERT_TRUE(cluster.wait_for([&] { return twin.log().find(line) != std::string::npos; }));
+    // Longer than a link may be silent.
+    const auto rounds = [&] { return std::count_if(m1.events().begin(), m1.events().end(), [](const Json& e) { return is(e, "round"); }); };
+    ASSERT_TRUE(cluster.wait_for([&] { return rounds() > 25; }));
+    const std::string log = twin.log();
+    EXPECT_EQ(log.find(line), log.rfind(line)) << log;
+    EXPECT_EQ(log.find("own-name"), std::string::npos) << log;
+    EXPECT_EQ(log.find("no answer"), std::string::npos) << log;
+}
+
 TEST(Cli, WatchHasTheSameKeysInEachLine) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
