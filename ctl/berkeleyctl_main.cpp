@@ -17,6 +17,11 @@
 namespace berkeley::ctl {
 namespace {
 
+constexpr DurationRange kTimeout{std::chrono::milliseconds{1}, std::chrono::minutes{1}};
+constexpr DurationRange kClockWatch{Duration{0}, std::chrono::hours{24}};
+/// 0: for ever.
+constexpr DurationRange kWatchFor{Duration{0}, std::chrono::hours{365 * 24}};
+
 int usage_error(const std::string& line) {
     std::fprintf(stderr, "berkeleyctl: %s\n", line.c_str());
     return 2;
@@ -32,6 +37,11 @@ int print(const std::string& text) {
     return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+/// As the daemons show theirs.
+void add_duration(CLI::App& command, const std::string& name, std::string& text, DurationRange range, const std::string& help) {
+    command.add_option(name, text, help + " (" + range_text(range) + ")")->type_name("TIME")->capture_default_str();
+}
+
 /// The options by which a candidate is found, the same for all commands that ask one.
 struct TargetText {
     std::vector<std::string> polls{"tcp://127.0.0.1:5250"};
@@ -44,7 +54,7 @@ struct TargetText {
             ->type_name("URL")
             ->capture_default_str();
         command.add_option("--cluster", cluster, "Name of the cluster")->type_name("NAME")->capture_default_str();
-        command.add_option("--timeout", timeout, "Give up after this long")->type_name("DURATION")->capture_default_str();
+        add_duration(command, "--timeout", timeout, kTimeout, "Give up after this long");
         security.add_to(command, false);
     }
 
@@ -52,10 +62,8 @@ struct TargetText {
         if (!is_valid_name(cluster)) {
             return failure("--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
         }
-        const auto patience = parse_duration(timeout);
-        if (!patience || *patience <= Duration{0} || *patience > std::chrono::minutes{1}) {
-            return failure("--timeout: a duration up to 1m is allowed, such as 500ms or 2s");
-        }
+        const auto patience = parse_duration(timeout, kTimeout);
+        if (!patience) return failure("--timeout: " + patience.error());
         auto credentials = load_credentials(security, SecurityUse::connect, std::nullopt, node_id("ctl"));
         if (!credentials) return failure(credentials.error().option + ": " + credentials.error().why);
         if (polls.size() > kMaxCandidates) {
@@ -86,8 +94,8 @@ int run_status(const TargetText& text, bool json) {
 int run_watch(const TargetText& text, const std::string& duration, bool json) {
     const auto targets = text.parse();
     if (!targets) return usage_error(targets.error());
-    const auto parsed = parse_duration(duration);
-    if (!parsed || *parsed < Duration{0}) return usage_error("--for: a duration is allowed, such as 30s; 0 is for ever");
+    const auto parsed = parse_duration(duration, kWatchFor);
+    if (!parsed) return usage_error("--for: " + parsed.error());
     const auto done = watch({.targets = *targets, .duration = *parsed, .json = json});
     return done ? 0 : fail(done.error());
 }
@@ -134,19 +142,14 @@ int run_revoke(const std::string& directory, const std::vector<std::string>& who
 }
 
 int run_clock(ClockQuery query, const std::string& watch, bool json) {
-    const auto parsed = parse_duration(watch);
-    if (!parsed || *parsed < Duration{0} || *parsed > std::chrono::hours{24}) {
-        return usage_error("--watch: a duration up to 24h is allowed, such as 5s");
-    }
+    const auto parsed = parse_duration(watch, kClockWatch);
+    if (!parsed) return usage_error("--watch: " + parsed.error());
     query.watch = *parsed;
-    const auto comparison = compare_clocks(query);
-    if (!comparison) {
-        std::fprintf(stderr, "berkeleyctl: %s\n", comparison.error().c_str());
-        return 1;
-    }
-    const std::string text = json ? as_json(*comparison) + "\n" : as_table(*comparison);
-    std::fputs(text.c_str(), stdout);
-    return std::fflush(stdout) == 0 ? 0 : 1;
+    const ClockComparison comparison = compare_clocks(query);
+    for (const std::string& line : comparison.errors) fail(line);
+    const int code = comparison.errors.empty() ? 0 : 1;
+    if (comparison.pages.empty()) return code;
+    return std::max(code, print(json ? as_json(comparison) + "\n" : as_table(comparison)));
 }
 
 int run(int argc, char** argv) {
@@ -172,7 +175,7 @@ int run(int argc, char** argv) {
     CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
     std::string watch_for = "0";
     target.add_to(*watching);
-    watching->add_option("--for", watch_for, "End after this long")->type_name("DURATION")->capture_default_str();
+    add_duration(*watching, "--for", watch_for, kWatchFor, "End after this long; 0 is never");
     watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
     CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
     std::optional<std::string> to;
@@ -190,7 +193,7 @@ int run(int argc, char** argv) {
     ClockQuery query;
     std::string watch = "0";
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
-    clock->add_option("--watch", watch, "Go on for this long and print the widest spread seen")->capture_default_str();
+    add_duration(*clock, "--watch", watch, kClockWatch, "Go on for this long and print the widest spread seen");
     clock->add_flag("--json", json, "One JSON object instead of a table");
     clock->footer("`disruption` in --json counts every time at which the page's clock may have jumped since its file was\n"
                   "made: its first synchronization and each restart of the node too. `disruptions` of berkeleyctl status\n"

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <tl/expected.hpp>
 
 #include "base/duration_text.hpp"
 #include "berkeley/clock.h"
@@ -33,69 +34,92 @@ std::string_view status_text(int status) {
     }
 }
 
-Result<std::vector<Clock>> open_all(const std::vector<std::string>& paths) {
-    std::vector<Clock> clocks;
+struct OpenPage {
+    std::string path;
+    Clock clock;
+};
+
+std::string error_line(const std::string& path, int error) { return path + ": " + berkeley_clock_strerror(error); }
+
+/// Those that can be opened; a line for each other.
+std::vector<OpenPage> open_all(const std::vector<std::string>& paths, std::vector<std::string>& errors) {
+    std::vector<OpenPage> pages;
     for (const std::string& path : paths) {
         berkeley_clock* clock = nullptr;
         const int error = berkeley_clock_open(path.c_str(), &clock);
-        if (error != BERKELEY_CLOCK_OK) return failure(path + ": " + berkeley_clock_strerror(error));
-        clocks.emplace_back(clock);
+        if (error == BERKELEY_CLOCK_OK) {
+            pages.push_back({path, Clock(clock)});
+        } else {
+            errors.push_back(error_line(path, error));
+        }
     }
-    return clocks;
+    return pages;
 }
 
+struct Unreadable {
+    std::size_t page;
+    int error;
+};
+
 /// Each page's time less the true time at which it was read, so that the order of reading does not count.
-Result<ClockComparison> sweep(const std::vector<std::string>& paths, const std::vector<Clock>& clocks) {
+tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pages) {
     ClockComparison best;
     Duration narrowest = Duration::max();
-    std::string last_error;
+    Unreadable last{0, BERKELEY_CLOCK_OK};
     for (int attempt = 0; attempt < kSweeps; ++attempt) {
         ClockComparison seen;
         Duration doubt{0};
         std::vector<std::int64_t> ahead;
-        for (std::size_t i = 0; i < clocks.size(); ++i) {
+        for (std::size_t i = 0; i < pages.size(); ++i) {
             berkeley_clock_interval interval{};
             const TrueTime before = true_now();
-            const int error = berkeley_clock_now(clocks[i].get(), &interval);
+            const int error = berkeley_clock_now(pages[i].clock.get(), &interval);
             const TrueTime after = true_now();
             if (error != BERKELEY_CLOCK_OK) {
-                last_error = paths[i] + ": " + berkeley_clock_strerror(error);
+                last = {i, error};
                 // A writer that was preempted is soon done: the next attempt may find the page whole.
                 if (error == BERKELEY_CLOCK_ERR_BUSY) break;
-                return failure(last_error);
+                return tl::unexpected(last);
             }
             doubt = std::max(doubt, after - before);
             ahead.push_back(interval.now_ns - to_ns(before + (after - before) / 2));
             const std::int64_t half = interval.latest_ns / 2 - interval.earliest_ns / 2;
-            seen.pages.push_back({paths[i], interval.now_ns, half, interval.term, interval.disruption, interval.status});
+            seen.pages.push_back({pages[i].path, interval.now_ns, half, interval.term, interval.disruption, interval.status});
         }
-        if (seen.pages.size() < clocks.size() || doubt >= narrowest) continue;
+        if (seen.pages.size() < pages.size() || doubt >= narrowest) continue;
         narrowest = doubt;
         const auto [low, high] = std::minmax_element(ahead.begin(), ahead.end());
         seen.spread_ns = *high - *low;
         best = std::move(seen);
     }
-    if (best.pages.empty()) return failure(last_error);
+    if (best.pages.empty()) return tl::unexpected(last);
     return best;
 }
 
 }  // namespace
 
-Result<ClockComparison> compare_clocks(const ClockQuery& query) {
-    const auto clocks = open_all(query.pages);
-    if (!clocks) return failure(clocks.error());
+ClockComparison compare_clocks(const ClockQuery& query) {
+    std::vector<std::string> errors;
+    std::vector<OpenPage> pages = open_all(query.pages, errors);
     const TrueTime end = true_now() + query.watch;
     std::int64_t widest = 0;
-    for (;;) {
-        auto comparison = sweep(query.pages, *clocks);
-        if (!comparison) return comparison;
+    while (!pages.empty()) {
+        auto comparison = sweep(pages);
+        if (!comparison) {
+            const auto bad = pages.begin() + static_cast<std::ptrdiff_t>(comparison.error().page);
+            errors.push_back(error_line(bad->path, comparison.error().error));
+            pages.erase(bad);
+            continue;
+        }
         widest = std::max(widest, comparison->spread_ns);
         if (true_now() >= end) {
             comparison->spread_ns = widest;
-            return comparison;
+            comparison->errors = std::move(errors);
+            return std::move(*comparison);
         }
         std::this_thread::sleep_for(query.every);
     }
+    return {.errors = std::move(errors)};
 }
 
 std::string as_table(const ClockComparison& comparison) {

@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "base/result.hpp"
 #include "base/time.hpp"
 
 namespace berkeley::ctl {
@@ -22,7 +21,8 @@ struct PageReading {
 };
 
 struct ClockComparison {
-    std::vector<PageReading> pages;
+    std::vector<PageReading> pages;   ///< those that could be read
+    std::vector<std::string> errors;  ///< a line for each that could not
     std::int64_t spread_ns = 0;  ///< widest difference of two clocks at one instant
 };
 
@@ -33,8 +33,8 @@ struct ClockQuery {
 };
 
 /// The clocks at one instant, to the resolution of reading them one after the other. With `watch`: `pages` as of
-/// the end, and the widest spread seen. The error names the page that cannot be read.
-[[nodiscard]] Result<ClockComparison> compare_clocks(const ClockQuery& query);
+/// the end, and the widest spread seen.
+[[nodiscard]] ClockComparison compare_clocks(const ClockQuery& query);
 
 std::string as_table(const ClockComparison& comparison);
 std::string as_json(const ClockComparison& comparison);

@@ -28,6 +28,7 @@ struct Known {
 /// What is in the directory; a file that cannot be read authorises nobody, and is left alone.
 Result<std::vector<Known>> list(const fs::path& directory) {
     std::error_code error;
+    if (!fs::exists(directory, error)) return failure("the folder " + directory.string() + " does not exist");
     fs::directory_iterator files(directory, error);
     if (error) return failure(directory.string() + ": " + error.message());
     std::vector<Known> known;

@@ -103,6 +103,16 @@ Result<Duration> parse_duration(std::string_view text) {
     return Duration{static_cast<std::int64_t>(negative ? -ns : ns)};
 }
 
+Result<Duration> parse_duration(std::string_view text, DurationRange range) {
+    const auto value = parse_duration(text);
+    if (!value || (*value >= range.least && *value <= range.most)) return value;
+    return failure(std::string(text.substr(0, 40)) + " is not allowed: from " + range_text(range));
+}
+
+std::string range_text(DurationRange range) {
+    return duration_literal(range.least) + " to " + duration_literal(range.most);
+}
+
 std::string duration_text(Duration value) { return (value < Duration{0} ? "-" : "") + display(value); }
 
 std::string signed_duration_text(Duration value) {

@@ -14,6 +14,16 @@ namespace berkeley {
 /// allowed.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
+struct DurationRange {
+    Duration least;
+    Duration most;
+};
+
+/// The same, within a range; the error says which. The ends are written as duration_literal writes them.
+[[nodiscard]] Result<Duration> parse_duration(std::string_view text, DurationRange range);
+/// "50ms to 1h"
+std::string range_text(DurationRange range);
+
 /// For people, two digits or so: "84 us", "-10 min", "2.5 s".
 std::string duration_text(Duration value);
 

@@ -52,25 +52,16 @@ std::string_view without_plus(std::string_view text) {
     return plus ? text.substr(1) : text;
 }
 
-struct DurationRange {
-    Duration least;
-    Duration most;
-};
-
 void add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
                   const std::string& help) {
     app.add_option_function<std::string>(
            name,
            [&target, name, range](const std::string& text) {
-               const auto value = parse_duration(text);
+               const auto value = parse_duration(text, range);
                if (!value) reject(name, value.error());
-               if (*value < range.least || *value > range.most) {
-                   reject(name, fmt::format("{} is not allowed: from {} to {}", text,
-                                            duration_literal(range.least), duration_literal(range.most)));
-               }
                target = *value;
            },
-           fmt::format("{} ({} to {})", help, duration_literal(range.least), duration_literal(range.most)))
+           fmt::format("{} ({})", help, range_text(range)))
         ->type_name("TIME")
         ->default_str(duration_literal(target));
 }

@@ -77,8 +77,9 @@ TEST(Cli, AStandbyThatCanHearNobodySaysSo) {
 TEST(Cli, AFounderSaysSoOnceAndNamesAnEqualPriorityOnce) {
     Cluster cluster;
     Process& m1 = cluster.master("m1", {"--priority", "7", "--cluster", "lab"});
-    Process& m2 = cluster.standby("m2", "m1", {"--priority", "7", "--cluster", "lab"});
-    Process& m3 = cluster.standby("m3", "m1", {"--priority", "7", "--cluster", "lab"});
+    const std::vector<std::string> rest{"--priority", "7", "--cluster", "lab", "--standby", "--peer", cluster.url("m1")};
+    Process& m2 = cluster.master("m2", rest);
+    Process& m3 = cluster.master("m3", rest);
     const auto count = [](const Process& process, const std::string& text) {
         const std::string log = process.log();
         int found = 0;
@@ -97,7 +98,8 @@ TEST(Cli, AFounderSaysSoOnceAndNamesAnEqualPriorityOnce) {
 TEST(Cli, AnIdThatAPeerHasIsToldOnceAndNotAsSilence) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
-    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
+    cluster.slave("s1");
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "round") != nullptr; }));
     const auto url = [&](const char* what) { return "ipc://" + (cluster.folder() / (std::string("twin.") + what)).string(); };
     Process twin(BERKELEY_MASTER_PROGRAM,
                  {"--id", "m1", "--json", "--standby", "--peer", cluster.url("m1"), "--poll", url("poll"), "--publish",
@@ -107,8 +109,7 @@ TEST(Cli, AnIdThatAPeerHasIsToldOnceAndNotAsSilence) {
     const std::string line = "the id 'm1' is in use at " + cluster.url("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return twin.log().find(line) != std::string::npos; }));
     // Longer than a link may be silent.
-    const auto rounds = [&] { return std::count_if(m1.events().begin(), m1.events().end(), [](const Json& e) { return is(e, "round"); }); };
-    ASSERT_TRUE(cluster.wait_for([&] { return rounds() > 25; }));
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "round", [](const Json& e) { return e["round"] > 30; }) != nullptr; }));
     const std::string log = twin.log();
     EXPECT_EQ(log.find(line), log.rfind(line)) << log;
     EXPECT_EQ(log.find("own-name"), std::string::npos) << log;
@@ -156,6 +157,30 @@ TEST(Cli, ABoundIsNullUntilItIsKnown) {
     const Json after = status();
     EXPECT_GT(after["bound_ns"], 0) << after;
     EXPECT_EQ(keys_of(after), keys_of(before));
+}
+
+TEST(Cli, AClockPageThatCannotBeReadHidesNoOther) {
+    Cluster cluster;
+    Process& m1 = cluster.master("m1");
+    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
+    const std::string missing = cluster.page("nobody");
+    const Finished both = run(BERKELEYCTL_PROGRAM, {"clock", "--json", cluster.page("m1"), missing});
+    EXPECT_EQ(both.code, 1);
+    EXPECT_EQ(std::count(both.err.begin(), both.err.end(), '\n'), 1) << both.err;
+    EXPECT_TRUE(both.err.starts_with("berkeleyctl: " + missing + ": ")) << both.err;
+    const Json shown = Json::parse(both.out, nullptr, false);
+    ASSERT_TRUE(shown.is_object() && shown["pages"].size() == 1) << both.out;
+    EXPECT_EQ(shown["pages"][0]["path"], cluster.page("m1"));
+    EXPECT_EQ(run(BERKELEYCTL_PROGRAM, {"clock", missing}).out, "");
+    EXPECT_EQ(run(BERKELEYCTL_PROGRAM, {"clock", cluster.page("m1")}).code, 0);
+}
+
+TEST(Cli, RevokeSaysThatAFolderDoesNotExist) {
+    const Cluster cluster;  // for its folder
+    const std::string folder = (cluster.folder() / "none").string();
+    const Finished finished = run(BERKELEYCTL_PROGRAM, {"revoke", "--dir", folder, "s1"});
+    EXPECT_EQ(finished.code, 1);
+    EXPECT_EQ(finished.err, "berkeleyctl: the folder " + folder + " does not exist\n");
 }
 
 TEST(Cli, APlusBeforeADriftChangesNothing) {

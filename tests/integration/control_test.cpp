@@ -175,8 +175,10 @@ TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
         {{"steppdown"}, "'steppdown' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed"},
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
-        {{"watch", "--for", "soon"}, "--for: a duration is allowed"},
-        {{"status", "--timeout", "1h"}, "--timeout: a duration up to 1m is allowed"},
+        {{"watch", "--for", "soon"}, "--for: 'soon' is not a duration: write a number and a unit"},
+        {{"watch", "--for", "5"}, "--for: '5' has no unit: write a number and a unit"},
+        {{"status", "--timeout", "1h"}, "--timeout: 1h is not allowed: from 1ms to 1m"},
+        {{"clock", "x", "--watch", "-1s"}, "--watch: -1s is not allowed: from 0s to 1d"},
         {{"status", "--poll", "inproc://x"}, "--poll: 'inproc://x' leads to no other process"},
         {{"force-bootstrap", "--id", "m1"}, "--state-dir is required"},
     };
