@@ -167,20 +167,34 @@ int run(int argc, char** argv) {
                "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
                "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
                "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
+    // Without a footer of its own a command would show this one.
+    const auto examples = [](CLI::App* command, const std::string& lines) { command->footer("Examples:\n" + lines); };
     bool json = false;
     TargetText target;
     CLI::App* status = app.add_subcommand("status", "Role, term, voters and members of a master or standby");
     target.add_to(*status);
     status->add_flag("--json", json, "One JSON object instead of a table");
+    examples(status,
+             "  berkeleyctl status                                  the master on this machine\n"
+             "  berkeleyctl status --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250\n"
+             "                                                      whichever of the two leads\n"
+             "  berkeleyctl status --json | jq .members             for scripts\n"
+             "  berkeleyctl status --secret-key-file admin.secret --server-key m1.key    with keys");
     CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
     std::string watch_for = "0";
     target.add_to(*watching);
     add_duration(*watching, "--for", watch_for, kWatchFor, "End after this long; 0 is never");
     watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
+    examples(watching,
+             "  berkeleyctl watch                                   who leads, live; those that it names are watched too\n"
+             "  berkeleyctl watch --for 10s --json | jq .role");
     CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
     std::optional<std::string> to;
     target.add_to(*stepping);
     stepping->add_option("--to", to, "The standby that is to lead; else the best")->type_name("ID");
+    examples(stepping,
+             "  berkeleyctl stepdown                                to the best standby\n"
+             "  berkeleyctl stepdown --to m2 --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250");
     CLI::App* forcing = app.add_subcommand(
         "force-bootstrap", "DANGEROUS: make a stopped berkeley-master the only voter, where the others are lost for good");
     std::string state_dir;
@@ -189,13 +203,17 @@ int run(int argc, char** argv) {
     forcing->add_option("--state-dir", state_dir, "Its state directory")->type_name("DIR")->required();
     forcing->add_option("--id", id, "Its name")->type_name("ID")->required();
     forcing->add_flag("--yes", yes, "The other voters are really lost");
+    examples(forcing, "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
     CLI::App* clock = app.add_subcommand("clock", "Cluster time, bound and spread of clock pages on this machine");
     ClockQuery query;
     std::string watch = "0";
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
     add_duration(*clock, "--watch", watch, kClockWatch, "Go on for this long and print the widest spread seen");
     clock->add_flag("--json", json, "One JSON object instead of a table");
-    clock->footer("`disruption` in --json counts every time at which the page's clock may have jumped since its file was\n"
+    clock->footer("Examples:\n"
+                  "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
+                  "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
+                  "`disruption` in --json counts every time at which the page's clock may have jumped since its file was\n"
                   "made: its first synchronization and each restart of the node too. `disruptions` of berkeleyctl status\n"
                   "counts only what befell a clock that was synchronized. An unknown bound is null.");
     CLI::App* generating = app.add_subcommand("keygen", "Make a key pair: ID.secret and ID.key");
@@ -205,6 +223,9 @@ int run(int argc, char** argv) {
     generating->add_option("--id", key_id, "The node that it is for, or the person")->type_name("ID")->required();
     generating->add_option("--role", role, "slave, candidate, observer (status only) or operator (also stepdown)")->type_name("ROLE")->capture_default_str();
     generating->add_option("--out", out_directory, "Directory for both files")->type_name("DIR")->capture_default_str();
+    examples(generating,
+             "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
+             "  berkeleyctl keygen --id m1 --role candidate --out keys");
     CLI::App* authorizing = app.add_subcommand("authorize", "Put public keys into a directory of authorised keys, which nodes watch");
     Authorization wanted;
     std::string directory;
@@ -212,10 +233,14 @@ int run(int argc, char** argv) {
     authorizing->add_option("--id", wanted.id, "The node, where the file does not say")->type_name("ID");
     authorizing->add_option("--role", wanted.role, "Its role, other than the file says")->type_name("ROLE");
     authorizing->add_option("files", wanted.files, "Public files, such as keys/s1.key")->type_name("FILE")->required();
+    examples(authorizing,
+             "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/*.key\n"
+             "  berkeleyctl authorize --dir /etc/berkeley/authorized --role operator admin.key");
     CLI::App* revoking = app.add_subcommand("revoke", "Take keys out of it: running nodes cut them off within two seconds");
     std::vector<std::string> whom;
     revoking->add_option("--dir", directory, "What nodes have as --authorized-keys")->type_name("DIR")->required();
     revoking->add_option("whom", whom, "Nodes (all their keys), single keys, or public files")->type_name("ID|KEY|FILE")->required();
+    examples(revoking, "  berkeleyctl revoke --dir /etc/berkeley/authorized s1");
     const std::string_view command = argc > 1 ? argv[1] : "";
     const std::initializer_list<const CLI::App*> commands{status, watching, clock, stepping, forcing, generating, authorizing, revoking};
     const auto named = [&](const CLI::App* known) { return command == known->get_name(); };

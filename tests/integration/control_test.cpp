@@ -171,6 +171,17 @@ TEST_F(Control, ForceBootstrapMakesAClusterOfTheLastMaster) {
     }));
 }
 
+TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
+    const std::vector<std::string> commands{"status", "watch", "clock", "stepdown", "force-bootstrap", "keygen", "authorize", "revoke"};
+    for (const std::string& command : commands) {
+        const std::string help = run(BERKELEYCTL_PROGRAM, {command, "--help"}).out;
+        for (const std::string& other : commands) {
+            const bool there = help.find("\n  berkeleyctl " + other + " ") != std::string::npos;
+            EXPECT_EQ(there, other == command) << command << ": " << help;
+        }
+    }
+}
+
 TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
         {{"steppdown"}, "'steppdown' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed"},
