@@ -70,7 +70,7 @@ int run(int argc, char** argv) {
         "  berkeley-bench scale                          rounds of 32, 256 and 1024 slaves, a minute\n"
         "  berkeley-bench simulate --seeds 100           faults in virtual time; exit code 1 where one shows\n"
         "Build with optimisation (cmake --preset release), and leave the machine alone meanwhile.\n"
-        "Exit codes: 0 measured, 1 could not measure, 2 bad usage.");
+        "Exit codes: 0 measured, 1 could not measure, or violations in simulate or scale, 2 bad usage.");
 
     bool json = false;
     LatencyOptions latency_options;
@@ -149,7 +149,12 @@ int run(int argc, char** argv) {
     if (takeover->parsed()) return print(run_takeover(takeover_options), json);
     if (scale->parsed()) {
         if (const auto there = check_scale(scale_options); !there) return usage_error(there.error());
-        return print(run_scale(scale_options), json);
+        const auto report = run_scale(scale_options);
+        const int code = print(report, json);
+        if (code != 0 || report->violations == 0) return code;
+        std::fprintf(stderr, "berkeley-bench: %llu rounds were lost, the first of %s\n",
+                     static_cast<unsigned long long>(report->violations), report->cause.c_str());
+        return 1;
     }
     if (simulate->parsed()) {
         if (const auto there = check_simulate(simulate_options); !there) return usage_error(there.error());

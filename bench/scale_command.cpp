@@ -26,7 +26,7 @@ CLI::App* add_scale(CLI::App& app, ScaleOptions& options, bool& json) {
         "not what is measured. All N are probed at once in both lanes (by the product up to 1024, the widest --window);\n"
         "a real master takes 32 at a time, several probes each, and spreads them over half of its interval on purpose.\n"
         "The lanes take turns, so trust the ratios (at p50) before the figures. Violations are rounds in which a probe\n"
-        "or a correction was lost. The default takes about a minute.\n"
+        "or a correction was lost; with any the exit code is 1. The default takes about a minute.\n"
         "Examples:\n"
         "  berkeley-bench scale --slaves 32,256 --rounds 20\n"
         "  berkeley-bench scale --json | jq .ratios");

@@ -37,6 +37,11 @@ const Row* find(const Report& report, std::string_view name) {
     return nullptr;
 }
 
+/// A percentile that is no other sample than the maximum would only seem to say something.
+std::string tail(double value, std::uint64_t n, std::uint64_t needed) {
+    return n < needed ? "-" : fmt::format("{:.2f}", value);
+}
+
 /// JSON for scripts: a thousandth of the unit is finer than any of our clocks.
 double rounded(double value) { return std::round(value * 1000) / 1000; }
 
@@ -85,8 +90,9 @@ std::string as_table(const Report& report) {
     text += fmt::format("\n{:<{}} {:>5} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}{}\n", report.bench, width,
                         "unit", "n", "min", "p50", "p99", "p99.9", "max", has_rms ? "        rms" : "");
     for (const Row& row : report.rows) {
-        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f} {:>10.2f}{}\n",
-                            row.name, width, row.unit, row.n, row.min, row.p50, row.p99, row.p99_9, row.max,
+        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10} {:>10} {:>10.2f}{}\n",
+                            row.name, width, row.unit, row.n, row.min, row.p50, tail(row.p99, row.n, 100),
+                            tail(row.p99_9, row.n, 1000), row.max,
                             row.rms ? fmt::format(" {:>10.2f}", *row.rms) : std::string{});
     }
     if (!report.ratios.empty()) text += '\n';

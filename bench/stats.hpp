@@ -80,6 +80,7 @@ struct Report {
     std::vector<Row> rows;
     std::vector<std::pair<std::string, double>> ratios;
     std::uint64_t violations = 0;  ///< what must not happen and did: lost answers, broken promises
+    std::string cause{};           ///< of the first of them, where a benchmark tells it
 };
 
 enum class Quantile : std::uint8_t { p50, p99 };

@@ -103,6 +103,22 @@ TEST(Bench, ScaleKeepsItsContract) {
     EXPECT_EQ(json["violations"], 0);
 }
 
+TEST(Bench, ATableHasNoPercentileThatItsSamplesCannotTell) {
+    const Finished finished = run(BERKELEY_BENCH_PROGRAM, {"scale", "--slaves", "8", "--rounds", "3"}, seconds{60});
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    std::istringstream lines(finished.out);
+    int rows = 0;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::vector<std::string> row;
+        for (std::string word; words >> word;) row.push_back(word);
+        if (row.size() != 8 || row[1] != "us") continue;
+        ++rows;
+        EXPECT_TRUE(row[5] == "-" && row[6] == "-" && row[4] != "-" && row[7] != "-") << line;
+    }
+    EXPECT_EQ(rows, 4) << finished.out;
+}
+
 TEST(Bench, SimulateKeepsItsContractAndASeedRepeatsBitForBit) {
     Json first = bench({"simulate", "--seed", "7"});
     Json second = bench({"simulate", "--seed", "7"});
