@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "documented_fields.hpp"
 #include "integration/process.hpp"
 
 namespace berkeley::test {
@@ -157,6 +158,9 @@ TEST(Cli, ABoundIsNullUntilItIsKnown) {
     const Json after = status();
     EXPECT_GT(after["bound_ns"], 0) << after;
     EXPECT_EQ(keys_of(after), keys_of(before));
+    const auto documented = testing::documented_fields();
+    EXPECT_EQ(keys_of(after), documented.at("berkeleyctl status --json"));
+    EXPECT_EQ(keys_of(after["members"][0]), documented.at("berkeleyctl status --json: members"));
 }
 
 TEST(Cli, AClockPageThatCannotBeReadHidesNoOther) {
