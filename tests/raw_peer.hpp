@@ -6,6 +6,7 @@
 
 #include <zmq.hpp>
 
+#include "io/tcp_bytes.hpp"
 #include "io/zap_handler.hpp"
 #include "io/zmq_socket.hpp"
 
@@ -20,7 +21,7 @@ public:
         socket_.set(zmq::sockopt::rcvhwm, receive_limit);
         if (type == zmq::socket_type::sub) socket_.set(zmq::sockopt::subscribe, "");
         secure_client(socket_, own, server);
-        open_monitor(context_, socket_, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED, monitor_);
+        open_monitor(context_, socket_, kEvents, monitor_);
         socket_.connect(url);
     }
     bool send(std::string_view data, bool more = false) {
@@ -36,17 +37,24 @@ public:
     /// How often so far: handshakes that succeeded, and ends of what was a connection at least of TCP.
     int connected() { return count(connected_); }
     int disconnected() { return count(disconnected_); }
+    /// What its newest connection has carried; nothing where there was none yet.
+    TcpBytes bytes() { return tcp_bytes(count(fd_)).value_or(TcpBytes{}); }
 
 private:
+    static constexpr int kEvents = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+
     int count(const int& which) {
         for (MonitorEvent event; next_event(monitor_, event);) {
-            ++(event.type == ZMQ_EVENT_DISCONNECTED ? disconnected_ : connected_);
+            if (event.type == ZMQ_EVENT_CONNECTED) fd_ = static_cast<int>(event.value);
+            if (event.type == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) ++connected_;
+            if (event.type == ZMQ_EVENT_DISCONNECTED) ++disconnected_;
         }
         return which;
     }
     zmq::context_t context_;
     zmq::socket_t socket_;
     Socket monitor_;
+    int fd_ = -1;
     int connected_ = 0;
     int disconnected_ = 0;
 };

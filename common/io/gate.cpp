@@ -273,6 +273,7 @@ bool Gate::refresh(bool force, RawTime now) {
     std::erase_if(peers_, [&](const auto& entry) { return now - entry.second.seen_at > kForgetPeer; });
     notes_.forget(now);
     accounts_.forget(now);
+    for (HandshakeLimit& handshakes : handshakes_) handshakes.shed(now, drops_);
     connections_.for_each([&](Connection& connection) {
         const bool silent = !connection.spoke && now - connection.accepted_at > limits_.silence;
         if (!silent || connection.cut || limits_.silence == Duration{0}) return;

@@ -36,15 +36,28 @@ void HandshakeLimit::on_accepted(int fd, RawTime now, DropCounters& drops) {
         cut(fd);
         return;
     }
-    const Duration interval = std::chrono::milliseconds{kHandshakeMs};
-    while (!pending_.empty() && now - pending_.front().accepted_at > interval) pending_.pop_front();
     pending_.push_back({fd, now});
-    if (pending_.size() <= kMaxPendingHandshakes) return;
-    if (!is_done(pending_.front().fd)) {
-        drops.count(Drop::crowded_handshake);
-        cut(pending_.front().fd);
+    shed(now, drops);
+}
+
+void HandshakeLimit::shed(RawTime now, DropCounters& drops) {
+    const Duration interval = std::chrono::milliseconds{kHandshakeMs};
+    while (!pending_.empty()) {
+        const Entry& oldest = pending_.front();
+        const Duration age = now - oldest.accepted_at;
+        const bool crowded = pending_.size() > kManyHandshakes && age >= kHandshakeGrace;
+        const bool ended = age > interval;  // by libzmq, done or not
+        if (!ended && !crowded && pending_.size() <= most()) return;
+        if (!ended && !is_done(oldest.fd)) {
+            drops.count(Drop::crowded_handshake);
+            cut(oldest.fd);
+        }
+        pending_.pop_front();
     }
-    pending_.pop_front();
+}
+
+std::size_t HandshakeLimit::most() {
+    return std::clamp(static_cast<std::size_t>(file_limit()) / 8, kManyHandshakes, kMaxPendingHandshakes);
 }
 
 void HandshakeLimit::on_disconnected(int fd) {

@@ -1,7 +1,9 @@
 // A transport with keys, its directory of authorised ones, and peers of all kinds that speak to it in one thread.
 #pragma once
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,8 +14,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "io/endpoint.hpp"
 #include "io/gate.hpp"
 #include "io/transport.hpp"
 #include "io/zap_handler.hpp"
@@ -39,6 +43,25 @@ inline Encoded encoded(std::string_view text) {
 }
 
 inline std::string text(const Inbound& in) { return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()}; }
+
+/// Waits for it while no transport works.
+inline bool happens(const std::function<bool()>& holds) {
+    const RawTime end = kClock.now() + kPatience;
+    while (kClock.now() < end) {
+        if (holds()) return true;
+        std::this_thread::yield();
+    }
+    return false;
+}
+
+/// For what is no client of libzmq's.
+inline sockaddr_in loopback(const Url& url) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(parse_endpoint(url.view(), EndpointUse::connect)->port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
 
 class SecureTransportTest : public ::testing::Test {
 protected:

@@ -1,15 +1,10 @@
 // Who gets through the transport with keys, and who does not. Every test has an honest peer beside the hostile one.
 
 #include <sys/socket.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <arpa/inet.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <set>
 
-#include "io/endpoint.hpp"
 #include "io/file_descriptor.hpp"
 #include "io/handshake_limit.hpp"
 #include "unit/secure_transport.hpp"
@@ -218,14 +213,10 @@ TEST_F(SecureTransportTest, TooManySubscriptionsEndTheConnection) {
 /// Connections by TCP that say the same bytes each and no more; many more than may be under way at once.
 class Crowd {
 public:
-    Crowd(const Url& url, std::string words) : words_(std::move(words)) {
-        address_.sin_family = AF_INET;
-        address_.sin_port = htons(parse_endpoint(url.view(), EndpointUse::connect)->port);
-        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    }
+    Crowd(const Url& url, std::string words) : words_(std::move(words)), address_(loopback(url)) {}
     /// The kernel lets only so many wait to be accepted, so a few more each time.
     void grow() {
-        for (int i = 0; i < 16 && sockets_.size() < 8 * kMaxPendingHandshakes; ++i) {
+        for (int i = 0; i < 16 && sockets_.size() < 8 * kManyHandshakes; ++i) {
             sockets_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
             const int fd = sockets_.back().get();
             const int on = 1;
@@ -234,10 +225,18 @@ public:
             ::send(fd, words_.data(), words_.size(), MSG_NOSIGNAL);
         }
     }
+    std::size_t size() const { return sockets_.size(); }
+    /// All have been accepted: libzmq greets them then.
+    bool greeted() const {
+        char byte = 0;
+        return std::all_of(sockets_.begin(), sockets_.end(), [&](const FileDescriptor& socket) {
+            return ::recv(socket.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+        });
+    }
 
 private:
     std::string words_;
-    sockaddr_in address_{};
+    sockaddr_in address_;
     std::vector<FileDescriptor> sockets_;
 };
 
@@ -259,6 +258,7 @@ TEST_F(SecureTransportTest, ConnectionsThatGetNowherePushOutEachOtherAndNobodyEl
         Crowd crowd(poll_, words);
         EXPECT_TRUE(until(*slave, [&] {
             crowd.grow();
+            master_->tend();
             return drops_["crowded-handshake"] >= 10;
         })) << words.size() << " bytes: " << drops_["crowded-handshake"];
         EXPECT_TRUE(speaks(*slave, "during"));
@@ -271,7 +271,7 @@ TEST_F(SecureTransportTest, ConnectionsThatAreAdmittedAreNotPushedOut) {
     zmq::context_t context;
     context.set(zmq::ctxopt::max_sockets, 4096);
     std::vector<zmq::socket_t> peers;
-    while (peers.size() < kMaxPendingHandshakes + 50) {
+    while (peers.size() < kManyHandshakes + 50) {
         for (int i = 0; i < 32; ++i) {
             zmq::socket_t& peer = peers.emplace_back(context, zmq::socket_type::dealer);
             peer.set(zmq::sockopt::linger, 0);
@@ -281,7 +281,27 @@ TEST_F(SecureTransportTest, ConnectionsThatAreAdmittedAreNotPushedOut) {
         }
         ASSERT_TRUE(until([&] { return heard_.size() >= peers.size(); })) << heard_.size();
     }
+    // Nor when all of them are old enough.
+    const RawTime end = kClock.now() + kHandshakeGrace;
+    until([&] {
+        master_->tend();
+        return kClock.now() > end;
+    });
     EXPECT_EQ(drops_["crowded-handshake"], 0U);
+}
+
+/// While the loop of a node stands still nobody is admitted, and then it hears of all that came meanwhile at once.
+TEST_F(SecureTransportTest, AHandshakeThatWaitedForTheNodeItselfIsNotPushedOut) {
+    RawPeer honest = raw(zmq::socket_type::dealer, s1_, poll_);
+    const std::size_t greeting_and_welcome = 64 + 170;
+    ASSERT_TRUE(happens([&] { return honest.bytes().received >= greeting_and_welcome; }));
+    Crowd crowd(poll_, {});
+    ASSERT_TRUE(happens([&] {
+        if (crowd.greeted()) crowd.grow();
+        return crowd.size() > kManyHandshakes + 50 && crowd.greeted();
+    }));
+    EXPECT_TRUE(until([&] { return honest.connected() > 0; }));
+    EXPECT_EQ(honest.disconnected(), 0);
 }
 
 TEST(RoutingIds, BeginWhereNobodyCanForeseeIt) {
