@@ -44,19 +44,32 @@ Result<void> LinkSockets::connect(zmq::context_t& context, Gate& gate, std::stri
 
 Result<void> LinkSockets::subscribe(zmq::context_t& context, Gate& gate, std::string_view publish_url,
                                     std::string_view heartbeat_url, const NodeId& own_id) {
+    wanted_ = {Url::from(publish_url).value_or(Url{}), Url::from(heartbeat_url).value_or(Url{}), own_id, {}, {}};
+    return open_subscriptions(context, gate);
+}
+
+Result<void> LinkSockets::open_subscriptions(zmq::context_t& context, Gate& gate) {
     publish_.close();
     heartbeat_.close();
+    wanted_.key = key_;
+    wanted_.peer = peer_;
     if (gate.secured() && !gate.credentials().ring.pinned(key_)) return {};
-    const auto open = [&](std::string_view url, std::initializer_list<std::string_view> topics, Socket& target) {
-        return open_connected(context, zmq::socket_type::sub, url, [&](zmq::socket_t& socket) -> Result<void> {
+    const auto open = [&](const Url& url, std::initializer_list<std::string_view> topics, Socket& target) {
+        return open_connected(context, zmq::socket_type::sub, url.view(), [&](zmq::socket_t& socket) -> Result<void> {
             for (const std::string_view topic : topics) socket.set(zmq::sockopt::subscribe, topic);
             if (gate.secured()) secure_client(socket, gate.credentials().own, key_);
             return {};
         }, target);
     };
-    auto subscribed = open(publish_url, {correction_topic(own_id), kRoundTopic}, publish_);
-    if (!subscribed || heartbeat_url.empty()) return subscribed;
-    return open(heartbeat_url, {kHeartbeatTopic}, heartbeat_);
+    auto subscribed = open(wanted_.publish, {correction_topic(wanted_.own_id), kRoundTopic}, publish_);
+    if (!subscribed || wanted_.heartbeat.empty()) return subscribed;
+    return open(wanted_.heartbeat, {kHeartbeatTopic}, heartbeat_);
+}
+
+bool LinkSockets::correct_subscriptions(zmq::context_t& context, Gate& gate, RawTime now) {
+    if (wanted_.publish.empty() || (publish_ && wanted_.key == key_)) return false;
+    if (const auto opened = open_subscriptions(context, gate); !opened) gate.note(opened.error(), now);
+    return true;
 }
 
 void LinkSockets::close(int linger_ms) {
@@ -65,6 +78,7 @@ void LinkSockets::close(int linger_ms) {
     publish_.close();
     heartbeat_.close();
     url_ = Url{};
+    wanted_ = {};
     resting_ = false;
 }
 
@@ -103,7 +117,7 @@ bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, G
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
             tried_ = 0;
             resting_ = false;
-            return false;
+            return gate.secured() && correct_subscriptions(context, gate, now);
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
             if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
                 gate.note(url_.str() + (gate.secured() ? " runs without keys, and this node with keys: it is not trusted"
@@ -123,18 +137,22 @@ bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, G
 
 bool LinkSockets::tend(zmq::context_t& context, Gate& gate, bool keys_changed, RawTime now) {
     if (!gate.secured() || url_.empty()) return false;
-    const auto& pins = gate.credentials().ring.pins();
-    const bool revoked = keys_changed && !gate.credentials().ring.pinned(key_);
+    const Keyring& ring = gate.credentials().ring;
+    const auto& pins = ring.pins();
+    const bool revoked = keys_changed && !ring.pinned(key_);
+    const bool deaf = revoked || (keys_changed && publish_ && !ring.pinned(wanted_.key));
+    if (deaf) {
+        publish_.close();
+        heartbeat_.close();
+    }
     if (revoked) {
         dealer_.close();
         monitor_.close();
-        publish_.close();
-        heartbeat_.close();
         peer_.reset();
         key_ = PublicKey{};
     }
-    if (pins.empty()) return revoked;
-    if (!revoked && !(resting_ && pins.size() > 1) && !(keys_changed && !dealer_)) return false;
+    if (pins.empty()) return deaf;
+    if (!revoked && !(resting_ && pins.size() > 1) && !(keys_changed && !dealer_)) return deaf;
     pin_ = (pin_ + 1) % pins.size();
     tried_ = 0;
     return reopen(context, gate, now);

@@ -303,7 +303,8 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
         entry.peer = gate->admit(route, entry.payload, entry.received_at);
         entry.cancelled = !entry.peer.has_value();
     } else {
-        entry.peer = links[slot.link].peer();
+        const LinkSockets& link = links[slot.link];
+        entry.peer = has_prefix ? link.publisher() : link.peer();
     }
     if (entry.payload.more()) {
         count(Drop::extra_frames);

@@ -72,6 +72,71 @@ TEST_F(SecureTransportTest, TheRightOneOfSeveralPinnedKeysIsFound) {
     EXPECT_TRUE(speaks(*slave, "hello"));
 }
 
+/// A link subscribes as soon as it knows where, when the DEALER may not have found the right key yet.
+TEST_F(SecureTransportTest, SubscriptionsThatWereMadeWithAnotherPinnedKeyAreMadeAgainWithTheRightOne) {
+    const auto slave = client("s1", s1_, {{stranger_.public_key, std::nullopt}, {m1_.public_key, node_id("m1")}});
+    ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
+    ASSERT_TRUE(slave->subscribe_link(0, publish_.view(), heartbeat_.view(), node_id("s1")).has_value());
+    std::set<Source> heard;
+    EXPECT_TRUE(until(*slave, [&] {
+        master_->publish(Channel::publish, kRoundTopic, encoded("round"));
+        master_->publish(Channel::heartbeat, kHeartbeatTopic, encoded("beat"));
+        for (Inbound in; slave->receive(in);) {
+            EXPECT_EQ(in.peer->id, node_id("m1"));
+            heard.insert(in.source);
+        }
+        return heard == std::set{Source::publish, Source::heartbeat};
+    }));
+}
+
+/// The poll endpoint has another key than the two that are pinned, so the DEALER tries both in vain, while a subscription
+/// with the first stands.
+class RefusedDealer : public SecureTransportTest {
+protected:
+    RefusedDealer() {
+        ::chmod(pins_.path().c_str(), 0755);
+        pin("m1", m1_.public_key);
+        pin("m2", generate_keys()->public_key);
+        TransportOptions options{kClock};
+        options.credentials = Credentials{node_id("eve"), stranger_, Keyring::open({}, {}, stranger_.public_key).value()};
+        refuser_ = Transport::create(options).value();
+        options.credentials = Credentials{node_id("s1"), s1_, Keyring::open(pins_.path(), {}, s1_.public_key).value()};
+        slave_ = Transport::create(options).value();
+        EXPECT_TRUE(slave_->connect_link(0, refuser_->bind_poll("tcp://127.0.0.1:0")->view()).has_value());
+        EXPECT_TRUE(slave_->subscribe_link(0, publish_.view(), {}, node_id("s1")).has_value());
+        EXPECT_TRUE(until(*slave_, [&] {
+            refuser_->wait(1ms);
+            return peer_notes_.find("none of the 2 pinned ones") != std::string::npos;
+        })) << "so the second was tried";
+    }
+    void pin(const std::string& id, const PublicKey& key) const {
+        std::ofstream(pins_.path() / (id + ".key")) << key_card_text({key, node_id(id), AccessRole::candidate});
+    }
+    bool hears() {
+        master_->publish(Channel::publish, kRoundTopic, encoded("round"));
+        return slave_->receive(in_);
+    }
+    TemporaryDirectory pins_;
+    std::unique_ptr<Transport> refuser_;
+    std::unique_ptr<Transport> slave_;
+    Inbound in_;
+};
+
+TEST_F(RefusedDealer, DoesNotChangeTheNameThatWhatASubscriptionBringsBears) {
+    ASSERT_TRUE(until(*slave_, [&] { return hears(); }));
+    EXPECT_EQ(in_.peer->id, node_id("m1"));
+}
+
+TEST_F(RefusedDealer, DoesNotKeepASubscriptionAliveWhosePinIsTakenAway) {
+    ASSERT_TRUE(until(*slave_, [&] { return hears(); }));
+    std::filesystem::remove(pins_.path() / "m1.key");
+    slave_->tend();
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_FALSE(hears());
+        work(*slave_);
+    }
+}
+
 TEST_F(SecureTransportTest, AClientInTheClearIsTurnedAwayAndToldWhy) {
     const auto peer = plain();
     ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
