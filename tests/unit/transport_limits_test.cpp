@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "endless_message.hpp"
+#include "io/file_descriptor.hpp"
 #include "unit/secure_transport.hpp"
 
 namespace berkeley {
@@ -251,6 +252,20 @@ TEST_F(TransportLimits, SubscriptionsAndTheirEndsAreCountedInTheBucketOfTheKey) 
     EXPECT_EQ(drops_["excess-subscriptions"], 0U);
 }
 
+/// Waits until libzmq's thread behind this endpoint has read what its kernel has got. That thread greets who connects. A
+/// connection made from now on is in no earlier turn of its loop than what has arrived, so a second one, made after the
+/// first was greeted, is in a later turn.
+bool reads_what_has_arrived(const Url& url) {
+    for (int i = 0; i < 2; ++i) {
+        const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const sockaddr_in address = loopback(url);
+        if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+        char byte = 0;
+        if (!happens([&] { return ::recv(socket.get(), &byte, 1, MSG_DONTWAIT) == 1; })) return false;
+    }
+    return true;
+}
+
 /// libzmq has a list of the peers whose subscriptions wait to be granted, and takes one from it for anything else, too.
 TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrantedToNobody) {
     authorize("s2", s2_, AccessRole::slave);
@@ -260,16 +275,14 @@ TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrante
     RawPeer honest = raw(zmq::socket_type::xsub, s2_, publish_);
     for (RawPeer* peer : {&eve, &honest, &eve_again}) ASSERT_TRUE(in(*peer));
     // All three wait in this order, while the master does not look.
-    const auto rest = [] {
-        timespec time{0, 50'000'000};
-        ::nanosleep(&time, nullptr);
+    const auto send = [&](RawPeer& peer, const std::string& words) {
+        const std::uint64_t before = peer.bytes().acknowledged;
+        peer.send(words);
+        return happens([&] { return peer.bytes().acknowledged > before; }) && reads_what_has_arrived(publish_);
     };
-    eve.send("no subscription");
-    rest();
-    honest.send(std::string("\1") + std::string(kRoundTopic));
-    rest();
-    eve_again.send("\1nonsense");
-    rest();
+    ASSERT_TRUE(send(eve, "no subscription"));
+    ASSERT_TRUE(send(honest, std::string("\1") + std::string(kRoundTopic)));
+    ASSERT_TRUE(send(eve_again, "\1nonsense"));
     std::string topic;
     EXPECT_TRUE(until([&] {
         master_->publish(Channel::publish, kRoundTopic, encoded("round"));
