@@ -272,7 +272,7 @@ bool Transport::Impl::finish_surplus(Socket& socket) {
 /// One message into the entry. False: there is none that can be used now.
 bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
     Socket& socket = *slot.socket;
-    const RawTime before = clock.now();
+    const RawTime asked = clock.now();
     const bool has_prefix = slot.source != Source::dealer;  // the routing id, or the topic
     zmq::message_t prefix;
     if (has_prefix && receive_frame(socket.socket, prefix) < 0) {
@@ -288,10 +288,7 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
         if (errno != EAGAIN) count(Drop::receive_failed);
         return false;
     }
-    // Taking a message out of a socket that slept costs some microseconds, never the same, and as a rule it was there
-    // before. Where that takes longer, it may as well have come meanwhile.
-    const RawTime after = clock.now();
-    entry.received_at = after - before <= kReceiveDoubt ? before : after;
+    entry.received_at = receive_stamp(asked, clock.now());
     entry.source = slot.source;
     entry.link = slot.link;
     entry.route = 0;

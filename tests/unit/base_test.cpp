@@ -38,6 +38,14 @@ TEST(Time, SaneTimesLeaveRoomForDifferences) {
     EXPECT_FALSE(is_sane(ClusterTime::max()));
 }
 
+TEST(Time, AReceiveStampIsTheEarlierTimeUnlessTheTwoAreFurtherApartThanItMayBeInDoubt) {
+    const RawTime asked = from_ns<RawTime>(1'000'000);
+    EXPECT_EQ(receive_stamp(asked, asked), asked);
+    EXPECT_EQ(receive_stamp(asked, asked + kReceiveDoubt), asked);
+    const RawTime later = asked + kReceiveDoubt + Duration{1};
+    EXPECT_EQ(receive_stamp(asked, later), later);
+}
+
 TEST(Int128, FloorDivisionRoundsDown) {
     EXPECT_EQ(static_cast<int>(floor_div(7, 2)), 3);
     EXPECT_EQ(static_cast<int>(floor_div(-7, 2)), -4);

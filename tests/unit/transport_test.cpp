@@ -111,6 +111,45 @@ TEST_P(TransportTest, AMessageGoesBothWaysAndIsStamped) {
     EXPECT_GT(in.received_at, sent.stamp);
 }
 
+/// A clock by which nothing takes time but reading it, and during one of its readings a message is sent.
+struct SendingClock {
+    Duration step;
+    int send_during;
+    Transport* sender = nullptr;
+    int readings = 0;
+
+    static RawTime read(const void* context) {
+        auto* clock = const_cast<SendingClock*>(static_cast<const SendingClock*>(context));
+        Encoded message = encoded("hello");
+        if (++clock->readings == clock->send_during) {
+            EXPECT_TRUE(clock->sender->send(Link{0}, message).ok());
+        }
+        return RawTime{clock->readings * clock->step};
+    }
+};
+
+/// Which reading the stamp of a message is that was sent during this one.
+int reading_of_stamp(int send_during, Duration step) {
+    SendingClock clock{step, send_during};
+    const auto receiver = Transport::create({{&SendingClock::read, &clock}, false, nullptr}).value();
+    const auto sender = make(receiver.get());
+    clock.sender = sender.get();
+    EXPECT_TRUE(receiver->bind_poll("inproc://stamp").has_value());
+    EXPECT_TRUE(sender->connect_link(0, "inproc://stamp").has_value());
+    Inbound in;
+    receiver->poll(RawTime{1ms});
+    EXPECT_TRUE(receiver->receive(in));
+    return static_cast<int>((in.received_at - RawTime{}) / step);
+}
+
+/// What is sent during a reading bears that very stamp only if libzmq is asked after it.
+TEST(ReceiveStamp, IsReadBeforeLibzmqIsAskedAndAgainAfterwardsWhereThatTookLong) {
+    int reading = 1;
+    while (reading < 10 && reading_of_stamp(reading, kReceiveDoubt) != reading) ++reading;
+    EXPECT_EQ(reading_of_stamp(reading, kReceiveDoubt), reading) << "no reading comes right before the call";
+    EXPECT_EQ(reading_of_stamp(reading, kReceiveDoubt + 1ns), reading + 1);
+}
+
 TEST_P(TransportTest, ASubscriberGetsItsOwnTopicsFromBothChannels) {
     const auto master = make();
     const auto slave = make(master.get());
