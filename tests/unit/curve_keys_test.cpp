@@ -96,7 +96,7 @@ TEST_F(KeyFileTest, WhatIsNoKeyFileIsRefusedInOneLineWithoutTheSecret) {
         std::string complaint;
     } table[] = {
         {"", "secret-key"},
-        {good, "secret-key"},
+        {good, "is the public file of a key"},
         {secret + "x", "TOML"},
         {"secret-key = \"" + secret.substr(1) + "\"", "40 characters"},
         {"secret-key = \"" + std::string(40, '~') + "\"", "40 characters"},
