@@ -1,5 +1,5 @@
-// docs/EVENTS.md names every field of every event, and none that there is not. (Those of berkeleyctl status are compared by
-// an integration test.)
+// docs/EVENTS.md names every field of every event, and none that there is not. (Those of berkeleyctl status are
+// compared by an integration test.)
 
 #include <gtest/gtest.h>
 
@@ -32,7 +32,9 @@ TEST(EventsDocument, NamesTheFieldsOfEachEvent) {
         testing::Fields fields = documented[name];
         fields.insert(common.begin(), common.end());
         EXPECT_EQ(testing::fields_of(json), fields) << name;
-        if (name == "round") EXPECT_EQ(testing::fields_of(json["peers"]["s1"]), documented["round.peers"]);
+        if (name == "round") {
+            EXPECT_EQ(testing::fields_of(json["peers"]["s1"]), documented["round.peers"]);
+        }
         documented.erase(name);
     }
     for (const char* other : {"every event", "round.peers", "berkeleyctl status --json", "berkeleyctl status --json: members"}) {
