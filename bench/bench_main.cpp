@@ -152,7 +152,7 @@ int run(int argc, char** argv) {
         const auto report = run_scale(scale_options);
         const int code = print(report, json);
         if (code != 0 || report->violations == 0) return code;
-        std::fprintf(stderr, "berkeley-bench: %llu rounds were lost, the first of %s\n",
+        std::fprintf(stderr, "berkeley-bench: %llu rounds were lost; the first: %s\n",
                      static_cast<unsigned long long>(report->violations), report->cause.c_str());
         return 1;
     }

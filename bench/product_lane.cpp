@@ -4,6 +4,7 @@
 
 #include "bench/scale_hosts.hpp"
 #include "bench/scale_lanes.hpp"
+#include "io/event_log.hpp"
 #include "io/os_clock.hpp"
 #include "io/transport.hpp"
 #include "master/master_core.hpp"
@@ -61,7 +62,8 @@ public:
     Result<ScaleTimes> measure() override {
         const auto round = next_round(clock_.now() + 2 * master_.options().interval + seconds{5});
         if (!round) return failure("no round was ended");
-        if (!whole(*round)) return failure(std::to_string(round->members - round->replied) + " probes were lost");
+        if (round->replied != size_) return failure(std::to_string(size_ - round->replied) + " probes were lost");
+        if (!whole(*round)) return failure("a round was " + std::string(to_string(round->state)));
         const auto last = corrected(round->round);
         if (!last) return failure(last.error());
         return ScaleTimes{round->duration, *last - published_at_};

@@ -59,7 +59,7 @@ Result<void> measure_size(std::size_t size, const ScaleOptions& options, Report&
             const auto times = lane.lane->measure();
             whole = whole && times;
             if (!times) {
-                if (report.violations++ == 0) report.cause = std::to_string(size) + " slaves: " + times.error();
+                if (report.violations++ == 0) report.cause = "with " + std::to_string(size) + " slaves, " + times.error();
                 if (++failed_in_a_row >= kFailedInARowMax) return failure(std::to_string(size) + " slaves: " + times.error());
             } else if (i >= kWarmUpRounds) {
                 lane.round.add(us(times->round));
