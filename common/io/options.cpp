@@ -503,8 +503,8 @@ Program<MasterOptions> master_program() {
     const auto describe = [](CLI::App& app, MasterOptions& options) {
         app.option_defaults()->group("Master");
         app.add_flag("--standby", options.standby,
-                     "Found no new cluster; wait to take over in an existing one. (A node whose state says that it is "
-                     "the only voter of its cluster leads that again.)");
+                     "Found no new cluster: wait to take over in an existing one, or lead on the one whose only voter "
+                     "this node was");
         add_bind(app, "--poll", options.poll, "Where slaves connect to");
         add_bind(app, "--publish", options.publish, "Where corrections are broadcast");
         add_bind(app, "--heartbeat", options.heartbeat, "Where heartbeats are broadcast");
