@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 
+#include "io/bound_sockets.hpp"
 #include "io/file_descriptor.hpp"
 #include "io/gate.hpp"
 #include "io/link_sockets.hpp"
@@ -31,21 +32,12 @@ constexpr std::size_t kLinkShare = 4;
 static_assert(kMaxReceivePerPoll == kRouterShare + 3 * kLinkShare * kMaxCandidates);
 /// Subscriptions, handshakes and events of connections that are taken in at a time.
 constexpr std::size_t kServiceShare = 32;
-/// Events of connections that are taken in before a message may be judged. Were there more, it could be taken for one
-/// of a connection before or after its own; that one would be cut for its silence and come back.
-constexpr std::size_t kMaxEventsAhead = 4096;
 
 /// Frames of surplus that one socket may have thrown away in one poll(): an endless multipart message costs
 /// its sender's turn, not ours.
 constexpr std::size_t kMaxSkippedFrames = 64;
 
 constexpr int kMaxSockets = 4096;
-
-/// Of what subscribers send; the CURVE handshake takes half of it.
-constexpr std::int64_t kMaxSubscriptionBytes = 1024;
-
-constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 /// What is done with what a socket brings.
 enum class Duty : std::uint8_t { messages, subscriptions, handshakes, bound_events, link_events };
@@ -74,13 +66,6 @@ struct Pending {
     Source source = Source::router;
     Link link = 0;
     bool cancelled = false;
-};
-
-/// A socket that others connect to, and the events of their connections.
-struct Bound {
-    Socket socket;
-    Socket monitor;
-    bool disturbed = false;  ///< see Impl::take_upstream()
 };
 
 int to_linger(Duration linger) {
@@ -112,7 +97,7 @@ struct Transport::Impl {
     FileDescriptor timer;
     std::shared_ptr<zmq::context_t> context;
     std::optional<Gate> gate;
-    std::array<Bound, kBoundSockets> bound;
+    BoundSockets bound;
     std::array<LinkSockets, kMaxCandidates> links;
 
     /// What is slept on. Not poll(2), which looks at every descriptor before and after it sleeps: a master has three
@@ -129,14 +114,13 @@ struct Transport::Impl {
     std::size_t pending_end = 0;
     zmq::message_t current;  ///< keeps the payload of the last receive() alive
 
-    Bound& at(BoundSocket which) { return bound[static_cast<std::size_t>(which)]; }
-    Socket& router() { return at(BoundSocket::poll).socket; }
+    Socket& router() { return bound.socket(BoundSocket::poll); }
     Socket& publisher(Channel channel) {
-        return at(channel == Channel::publish ? BoundSocket::publish : BoundSocket::heartbeat).socket;
+        return bound.socket(channel == Channel::publish ? BoundSocket::publish : BoundSocket::heartbeat);
     }
     void count(Drop drop) { gate->drops().count(drop); }
 
-    Result<Url> bind(BoundSocket which, zmq::socket_type type, std::string_view url);
+    Result<Url> bind(BoundSocket which, std::string_view url);
     void cancel_pending(Link link, bool dealer, bool subscriptions);
     void rebuild_poll_set();
     bool watch(int descriptor, std::size_t item);
@@ -148,35 +132,15 @@ struct Transport::Impl {
     void drain(Slot& slot);
     void serve(Slot& slot);
     bool serve_one(Slot& slot);
-    bool take_upstream(const Slot& slot);
-    void take_events(BoundSocket which);
-    void take_all_events();
     bool receive_message(const Slot& slot, Pending& entry);
     bool finish_surplus(Socket& socket);
     Sent send_payload(Socket& socket, Encoded& message);
     SendOutcome failed_send(int error);
 };
 
-Result<Url> Transport::Impl::bind(BoundSocket which, zmq::socket_type type, std::string_view url) {
-    Bound& target = at(which);
+Result<Url> Transport::Impl::bind(BoundSocket which, std::string_view url) {
     poll_set_stale = true;
-    target.socket.close();
-    target.disturbed = false;
-    gate->on_bound(which);
-    return open_bound(*context, type, url, [&](zmq::socket_t& socket) -> Result<void> {
-        if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
-        // Every subscription is judged before it counts.
-        if (type == zmq::socket_type::xpub) {
-            socket.set(zmq::sockopt::xpub_manual, true);
-            // libzmq keeps a node of a trie for each byte of a topic, and ours are short.
-            socket.set(zmq::sockopt::maxmsgsize, kMaxSubscriptionBytes);
-        }
-        if (gate->secured()) {
-            if (const auto safe = secure_server(socket, gate->credentials().own); !safe) return safe;
-        }
-        open_monitor(*context, socket, kBoundEvents, target.monitor);
-        return {};
-    }, target.socket);
+    return bound.bind(*context, *gate, which, url);
 }
 
 void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions) {
@@ -214,11 +178,11 @@ void Transport::Impl::rebuild_poll_set() {
         add(links[i].publish(), Duty::messages, Source::publish, static_cast<Link>(i));
     }
     for (const BoundSocket which : {BoundSocket::publish, BoundSocket::heartbeat}) {
-        add(at(which).socket, Duty::subscriptions, Source::publish, 0, which);
+        add(bound.socket(which), Duty::subscriptions, Source::publish, 0, which);
     }
     if (gate->zap() != nullptr) add(gate->zap()->socket(), Duty::handshakes, Source::router, 0);
     for (const BoundSocket which : {BoundSocket::poll, BoundSocket::publish, BoundSocket::heartbeat}) {
-        add(at(which).monitor, Duty::bound_events, Source::router, 0, which);
+        add(bound.monitor(which), Duty::bound_events, Source::router, 0, which);
     }
     for (std::size_t i = 0; i < links.size(); ++i) {
         add(links[i].monitor(), Duty::link_events, Source::dealer, static_cast<Link>(i));
@@ -295,7 +259,7 @@ bool Transport::Impl::receive_message(const Slot& slot, Pending& entry) {
     entry.cancelled = false;
     if (slot.source == Source::router) {
         const auto route = route_of(prefix);
-        if (route && !gate->knows(*route)) take_events(BoundSocket::poll);
+        if (route && !gate->knows(*route)) bound.take_events(BoundSocket::poll, *gate, clock);
         entry.route = route.value_or(0);
         entry.peer = gate->admit(route, entry.payload, entry.received_at);
         entry.cancelled = !entry.peer.has_value();
@@ -345,11 +309,11 @@ bool Transport::Impl::serve_one(Slot& slot) {
     switch (slot.duty) {
         case Duty::handshakes:
             if (!gate->next_handshake()) return false;
-            take_all_events();
+            bound.take_all_events(*gate, clock);
             gate->answer_handshake(clock.now());
             return true;
         case Duty::subscriptions:
-            return take_upstream(slot);
+            return bound.take_upstream(slot.bound, *gate, clock);
         case Duty::bound_events:
             if (!next_event(*slot.socket, event)) return false;
             gate->on_connection(slot.bound, event, clock.now());
@@ -362,52 +326,6 @@ bool Transport::Impl::serve_one(Slot& slot) {
             break;
     }
     return false;
-}
-
-/// What came over an XPUB: one byte, 1 or 0, and the topic. libzmq applies what is set now to the peer whose message was
-/// taken last, by a list of its own that has subscriptions in it and nothing else: anything else that a peer sends has it
-/// apply those behind to the wrong peers, until all is taken in. They come back when their connections are cut.
-bool Transport::Impl::take_upstream(const Slot& slot) {
-    Bound& from = at(slot.bound);
-    zmq::message_t frame;
-    if (receive_frame(from.socket.socket, frame) < 0) {
-        from.disturbed = false;
-        return false;
-    }
-    const auto* bytes = static_cast<const char*>(frame.data());
-    const bool single = !frame.more() && !from.socket.skipping;
-    from.socket.skipping = frame.more();
-    Gate::Upstream kind = Gate::Upstream::subscription;
-    if (!single || frame.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) {
-        kind = Gate::Upstream::foreign;
-    } else if (from.disturbed) {
-        kind = Gate::Upstream::disturbed;
-    }
-    from.disturbed = from.disturbed || kind == Gate::Upstream::foreign;
-    take_events(slot.bound);
-    if (!gate->on_upstream(slot.bound, kind, frame, clock.now())) return true;
-    zmq_setsockopt(from.socket.socket.handle(), bytes[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, bytes + 1,
-                   frame.size() - 1);
-    return true;
-}
-
-/// What has happened to the connections of a socket until now.
-void Transport::Impl::take_events(BoundSocket which) {
-    Socket& monitor = at(which).monitor;
-    if (!monitor) return;
-    MonitorEvent event;
-    for (std::size_t i = 0; i < kMaxEventsAhead; ++i) {
-        if (!next_event(monitor, event)) {
-            monitor.mood = Mood::settled;
-            return;
-        }
-        gate->on_connection(which, event, clock.now());
-    }
-    monitor.mood = Mood::backlog;
-}
-
-void Transport::Impl::take_all_events() {
-    for (const BoundSocket which : {BoundSocket::poll, BoundSocket::publish, BoundSocket::heartbeat}) take_events(which);
 }
 
 /// One turn of poll(): sleeps at most once, and brings in what is there.
@@ -524,12 +442,11 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
 }
 
 Result<Url> Transport::bind_poll(std::string_view url) {
-    return impl_->bind(BoundSocket::poll, zmq::socket_type::router, url);
+    return impl_->bind(BoundSocket::poll, url);
 }
 
 Result<Url> Transport::bind_publish(Channel channel, std::string_view url) {
-    const BoundSocket which = channel == Channel::publish ? BoundSocket::publish : BoundSocket::heartbeat;
-    return impl_->bind(which, zmq::socket_type::xpub, url);
+    return impl_->bind(channel == Channel::publish ? BoundSocket::publish : BoundSocket::heartbeat, url);
 }
 
 Result<void> Transport::connect_link(Link link, std::string_view url) {
@@ -560,7 +477,7 @@ void Transport::name_peer(Link link, const NodeId& id) {
 }
 
 void Transport::tend(bool reread_keys) {
-    impl_->take_all_events();
+    impl_->bound.take_all_events(*impl_->gate, impl_->clock);
     const RawTime now = impl_->clock.now();
     const bool changed = impl_->gate->refresh(reread_keys, now);
     for (std::size_t i = 0; i < kMaxCandidates; ++i) {
@@ -642,10 +559,7 @@ std::vector<std::string> Transport::take_notes() { return impl_->gate->take_note
 
 void Transport::close(Duration linger) {
     for (std::size_t i = 0; i < kMaxCandidates; ++i) drop_link(static_cast<Link>(i), linger);
-    for (Bound& bound : impl_->bound) {
-        bound.socket.close(to_linger(linger));
-        bound.monitor.close();
-    }
+    impl_->bound.close(to_linger(linger));
     impl_->gate.reset();
     impl_->pending_next = impl_->pending_end = 0;
     impl_->slots.clear();

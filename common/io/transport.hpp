@@ -1,5 +1,5 @@
-// Transport: the sockets of a node. ZeroMQ is used here, and in what this is made of (zmq_socket, link_sockets,
-// gate, zap_handler, curve_keys), nowhere else.
+// Transport: the sockets of a node. ZeroMQ is used here, and in what this is made of (zmq_socket, bound_sockets,
+// link_sockets, gate, zap_handler, curve_keys), nowhere else.
 //
 //   ROUTER   poll endpoint of a candidate: slaves are behind it, each named by a Route
 //   PUB x2   corrections and rounds (publish), heartbeats (heartbeat); XPUB, so that subscriptions are seen
@@ -29,18 +29,12 @@
 #include "base/time.hpp"
 #include "io/key_accounts.hpp"
 #include "io/keyring.hpp"
+#include "io/raw_source.hpp"
 #include "protocol/actions.hpp"
 #include "protocol/events.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley {
-
-/// Where raw time comes from: a plain function and its context, so that stamping costs one indirect call.
-struct RawSource {
-    RawTime (*read)(const void* context) = nullptr;
-    const void* context = nullptr;
-    RawTime now() const { return read(context); }
-};
 
 enum class Source : std::uint8_t { router, dealer, publish, heartbeat };
 
