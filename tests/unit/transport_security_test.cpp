@@ -305,6 +305,14 @@ private:
     std::vector<FileDescriptor> sockets_;
 };
 
+/// More than may be under way for long, all accepted while no transport works.
+bool come_at_once(Crowd& crowd) {
+    return happens([&] {
+        if (crowd.greeted()) crowd.grow();
+        return crowd.size() > kManyHandshakes + 50 && crowd.greeted();
+    });
+}
+
 /// What is no handshake, but as long as one: the greeting of a client with keys, and the beginning of a command that is
 /// longer still. libzmq waits for its end.
 std::string endless_handshake() {
@@ -361,12 +369,18 @@ TEST_F(SecureTransportTest, AHandshakeThatWaitedForTheNodeItselfIsNotPushedOut) 
     const std::size_t greeting_and_welcome = 64 + 170;
     ASSERT_TRUE(happens([&] { return honest.bytes().received >= greeting_and_welcome; }));
     Crowd crowd(poll_, {});
-    ASSERT_TRUE(happens([&] {
-        if (crowd.greeted()) crowd.grow();
-        return crowd.size() > kManyHandshakes + 50 && crowd.greeted();
-    }));
+    ASSERT_TRUE(come_at_once(crowd));
     EXPECT_TRUE(until([&] { return honest.connected() > 0; }));
     EXPECT_EQ(honest.disconnected(), 0);
+}
+
+TEST_F(SecureTransportTest, ConnectionsThatGetNowhereArePushedOutAlsoWhenNobodyComesAfterThem) {
+    Crowd crowd(poll_, {});
+    ASSERT_TRUE(come_at_once(crowd));
+    EXPECT_TRUE(until([&] {
+        master_->tend();
+        return drops_["crowded-handshake"] >= crowd.size() - kManyHandshakes;
+    })) << drops_["crowded-handshake"];
 }
 
 TEST(RoutingIds, BeginWhereNobodyCanForeseeIt) {
