@@ -101,19 +101,16 @@ TEST(Pages, AFrequencyOnceLearntIsThereAgainAfterARestartWithoutAMaster) {
     Process& m1 = cluster.master("m1");
     Process* s1 = &cluster.slave("s1", {"--clock-drift", "40"});
     ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
-    double synchronized = 0;
-    ASSERT_TRUE(cluster.wait_for([&] {
-        synchronized = rate_ppm(cluster, "s1");
-        return std::abs(synchronized - rate_ppm(cluster, "m1")) < 1;
-    }));
-    ASSERT_LT(std::abs(synchronized), 30) << "and so not its own oscillator's";
+    ASSERT_TRUE(cluster.wait_for([&] { return std::abs(rate_ppm(cluster, "s1") - rate_ppm(cluster, "m1")) < 1; }));
     s1->signal(SIGTERM);
     EXPECT_EQ(s1->wait_exit(seconds{5}), 0);
+    const double learnt = rate_ppm(cluster, "s1");  // the page outlives its writer, and its rate moves no more
+    ASSERT_GT(std::abs(learnt - 40), 3) << "and so not its own oscillator's";
     m1.signal(SIGKILL);
     cluster.forget(*s1);
     s1 = &cluster.slave("s1", {"--clock-drift", "40"});
     ASSERT_TRUE(cluster.wait_for([&] { return find(*s1, "ready") != nullptr; }));
-    EXPECT_NEAR(rate_ppm(cluster, "s1"), synchronized, 6) << "which may still have moved before the end";
+    EXPECT_NEAR(rate_ppm(cluster, "s1"), learnt, 1);
     Process& s2 = cluster.slave("s2", {"--clock-drift", "40"});
     ASSERT_TRUE(cluster.wait_for([&] { return find(s2, "ready") != nullptr; }));
     EXPECT_NEAR(rate_ppm(cluster, "s2"), 40, 2) << "one that has learnt nothing";
