@@ -9,21 +9,19 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <map>
 #include <set>
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 #include <CLI/CLI.hpp>
 
 #include "base/clock_map.hpp"
 #include "base/duration_text.hpp"
+#include "io/config_file.hpp"
 #include "io/endpoint.hpp"
+#include "io/option_kinds.hpp"
 #include "io/security_options.hpp"
 #include "protocol/messages.hpp"
 
@@ -42,153 +40,6 @@ constexpr Duration kDay = std::chrono::hours{24};
 /// A timeout shorter than three heartbeats would make one lost packet an election.
 constexpr int kHeartbeatsPerTimeout = 3;
 
-[[noreturn]] void reject(const std::string& option, const std::string& why) {
-    throw CLI::ValidationError(option, why);
-}
-
-/// std::from_chars knows no plus sign, by which people say that they mean this direction.
-std::string_view without_plus(std::string_view text) {
-    const bool plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
-    return plus ? text.substr(1) : text;
-}
-
-void add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
-                  const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&target, name, range](const std::string& text) {
-               const auto value = parse_duration(text, range);
-               if (!value) reject(name, value.error());
-               target = *value;
-           },
-           fmt::format("{} ({})", help, range_text(range)))
-        ->type_name("TIME")
-        ->default_str(duration_literal(target));
-}
-
-template <class Integer>
-void add_integer(CLI::App& app, const std::string& name, Integer& target, std::int64_t least,
-                 std::int64_t most, const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&target, name, least, most](const std::string& given) {
-               const std::string_view text = without_plus(given);
-               std::int64_t value = 0;
-               const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-               if (error != std::errc{} || end != text.data() + text.size() || value < least ||
-                   value > most) {
-                   reject(name, fmt::format("'{}' is not allowed: a whole number from {} to {}", given, least,
-                                            most));
-               }
-               target = static_cast<Integer>(value);
-           },
-           fmt::format("{} ({} to {})", help, least, most))
-        ->type_name("N")
-        ->default_str(std::to_string(target));
-}
-
-/// A rate in ppm on the command line, in ppb inside.
-void add_rate(CLI::App& app, const std::string& name, std::int64_t& target_ppb, double least, double most,
-              const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&target_ppb, name, least, most](const std::string& given) {
-               const std::string_view text = without_plus(given);
-               double ppm = 0;
-               const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ppm);
-               if (error != std::errc{} || end != text.data() + text.size() ||
-                   !(ppm >= least && ppm <= most)) {
-                   reject(name, fmt::format("'{}' is not allowed: parts per million, from {} to {}", given,
-                                            least, most));
-               }
-               target_ppb = std::llround(ppm * 1000);
-           },
-           fmt::format("{} ({} to {})", help, least, most))
-        ->type_name("PPM")
-        ->default_str(fmt::format("{}", static_cast<double>(target_ppb) / 1000));
-}
-
-template <class Name>
-void add_name(CLI::App& app, const std::string& name, std::optional<Name>& target, const std::string& help,
-              const std::string& default_text) {
-    app.add_option_function<std::string>(
-           name,
-           [&target, name](const std::string& text) {
-               if (!is_valid_name(text)) {
-                   reject(name,
-                          fmt::format(
-                              "'{}' is not allowed: 1 to 63 of A-Z a-z 0-9 . _ -, not starting with a dot",
-                              text.substr(0, 80)));
-               }
-               target = Name::from(text);
-           },
-           help)
-        ->type_name("NAME")
-        ->default_str(default_text);
-}
-
-template <class Value>
-void add_choice(CLI::App& app, const std::string& name, Value& target,
-                std::vector<std::pair<std::string, Value>> choices, const std::string& help) {
-    std::string allowed;
-    std::string current;
-    std::vector<Value> told;
-    for (const auto& [text, value] : choices) {
-        if (std::find(told.begin(), told.end(), value) != told.end()) continue;  // another word for the same
-        told.push_back(value);
-        allowed += (allowed.empty() ? "" : ", ") + text;
-        if (value == target) current = text;
-    }
-    app.add_option_function<std::string>(
-           name,
-           [&target, name, choices, allowed](const std::string& text) {
-               const auto found = std::find_if(choices.begin(), choices.end(),
-                                               [&text](const auto& choice) { return choice.first == text; });
-               if (found == choices.end())
-                   reject(name, fmt::format("'{}' is not allowed: one of {}", text, allowed));
-               target = found->second;
-           },
-           help + " (" + allowed + ")")
-        ->type_name("WORD")
-        ->default_str(current);
-}
-
-void add_bind(CLI::App& app, const std::string& name, std::string& target, const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&target, name](const std::string& text) {
-               const auto endpoint = parse_program_endpoint(text, EndpointUse::bind);
-               if (!endpoint) reject(name, endpoint.error());
-               target = endpoint->url();
-           },
-           help)
-        ->type_name("URL")
-        ->default_str(target);
-}
-
-void add_connects(CLI::App& app, const std::string& name, std::vector<Url>& target, const std::string& help) {
-    app.add_option_function<std::vector<std::string>>(
-           name,
-           [&target, name](const std::vector<std::string>& texts) {
-               if (texts.size() > kMaxCandidates) {
-                   reject(name,
-                          fmt::format("given {} times: {} times at most", texts.size(), kMaxCandidates));
-               }
-               target.clear();
-               for (const std::string& text : texts) {
-                   const auto endpoint = parse_program_endpoint(text, EndpointUse::connect);
-                   if (!endpoint) reject(name, endpoint.error());
-                   const auto url = Url::from(endpoint->url());
-                   if (!url) reject(name, "is longer than 255 characters");
-                   if (std::find(target.begin(), target.end(), *url) == target.end()) target.push_back(*url);
-               }
-           },
-           help)
-        ->type_name("URL")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
 /// Raw values that get their meaning only when all options are known.
 struct Unresolved {
     std::optional<NodeId> id;
@@ -198,18 +49,6 @@ struct Unresolved {
     std::string config;
     SecurityOptions security;
 };
-
-void add_path(CLI::App& app, const std::string& name, std::optional<std::string>& target,
-              const std::string& type, const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&target, name](const std::string& text) {
-               if (text.empty()) reject(name, "is empty: a path is allowed");
-               target = text;
-           },
-           help)
-        ->type_name(type);
-}
 
 void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
     app.option_defaults()->group("Identity");
@@ -336,52 +175,6 @@ void resolve_master(MasterOptions& options) {
                              "' is taken by another option: --poll, --publish and --heartbeat must differ");
         }
     }
-}
-
-/// The file as command line arguments, without what is given there already. Throws CLI::Error.
-std::vector<std::string> read_config(const std::string& path, CLI::App& app) {
-    const auto bad = [&path](const std::string& why) { reject("--config", path + ": " + why); };
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) bad("is a directory: a TOML file is allowed");
-    toml::table table;
-    try {
-        table = toml::parse_file(path);
-    } catch (const toml::parse_error& error) {
-        if (error.source().begin.line == 0) bad("cannot be read: a TOML file is allowed");
-        bad(fmt::format("line {}: {}", error.source().begin.line, error.description()));
-    }
-    std::vector<std::string> arguments;
-    for (const auto& [key, node] : table) {
-        const std::string name = "--" + std::string(key.str());
-        CLI::Option* option = app.get_option_no_throw(name);
-        if (option == nullptr || name == "--config" || name == "--help" || name == "--version") {
-            bad(fmt::format("unknown option '{}': the names of --help, without dashes, are allowed",
-                            std::string(key.str()).substr(0, 60)));
-        }
-        const bool is_flag = option->get_items_expected_max() == 0;
-        const std::string_view key_text = key.str();  // clang 14 captures no structured binding
-        const auto text_of = [&](const toml::node& value) -> std::string {
-            if (const auto* text = value.as_string()) return text->get();
-            if (const auto* integer = value.as_integer()) return std::to_string(integer->get());
-            if (const auto* number = value.as_floating_point()) return fmt::format("{}", number->get());
-            bad(fmt::format("{}: a {} is allowed", key_text,
-                            is_flag ? "true or false" : "text or a number"));
-            return {};
-        };
-        if (option->count() > 0) continue;
-        if (is_flag) {
-            if (!node.is_boolean()) bad(fmt::format("{}: true or false is allowed", key.str()));
-            if (node.as_boolean()->get()) arguments.push_back(name);
-        } else if (const auto* list = node.as_array()) {
-            if (option->get_multi_option_policy() != CLI::MultiOptionPolicy::TakeAll) {
-                bad(fmt::format("{}: one value is allowed, not a list", key.str()));
-            }
-            for (const auto& element : *list) arguments.push_back(name + "=" + text_of(element));
-        } else {
-            arguments.push_back(name + "=" + text_of(node));
-        }
-    }
-    return arguments;
 }
 
 std::string one_line(std::string text) {
