@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/duration_text.hpp"
+#include "io/option_kinds.hpp"
 
 namespace berkeley::bench {
 
@@ -15,25 +15,6 @@ constexpr std::uint32_t kBurstMin = 3;  // two warm up the path
 constexpr std::uint32_t kBurstMax = 64;
 constexpr Duration kTimeMax = 1h;
 
-void add_duration(CLI::App& app, const std::string& name, Duration& target, Duration least, Duration most,
-                  const std::string& help) {
-    app.add_option_function<std::string>(
-           name,
-           [&target, name, least, most](const std::string& text) {
-               const auto value = parse_duration(text);
-               if (!value) throw CLI::ValidationError(name, value.error());
-               if (*value < least || *value > most) {
-                   throw CLI::ValidationError(
-                       name, fmt::format("{} is not allowed: from {} to {}", text, duration_literal(least),
-                                         duration_literal(most)));
-               }
-               target = *value;
-           },
-           help)
-        ->type_name("TIME")
-        ->default_str(duration_literal(target));
-}
-
 }  // namespace
 
 CLI::App* add_accuracy(CLI::App& app, AccuracyOptions& options, bool& json) {
@@ -42,13 +23,13 @@ CLI::App* add_accuracy(CLI::App& app, AccuracyOptions& options, bool& json) {
     accuracy->add_option("--slaves", options.cluster.slaves, "Slaves beside the one master")
         ->capture_default_str()
         ->check(CLI::Range(std::uint32_t{1}, kSlavesMax));
-    add_duration(*accuracy, "--interval", options.cluster.interval, 50ms, 60s, "Time from round to round");
+    add_duration(*accuracy, "--interval", options.cluster.interval, {50ms, 60s}, "Time from round to round");
     accuracy->add_option("--burst", options.cluster.burst, "Probes of a slave in a round")
         ->capture_default_str()
         ->check(CLI::Range(kBurstMin, kBurstMax));
-    add_duration(*accuracy, "--settle", options.settle, 0s, kTimeMax,
+    add_duration(*accuracy, "--settle", options.settle, {0s, kTimeMax},
                  "Wait this long once all are SYNCHRONIZED");
-    add_duration(*accuracy, "--duration", options.duration, 1s, kTimeMax,
+    add_duration(*accuracy, "--duration", options.duration, {1s, kTimeMax},
                  "Measure this long idle, and again loaded");
     accuracy->add_option("--seed", options.cluster.seed, "Of the injected errors")->capture_default_str();
     accuracy->add_flag("--with-chrony", options.with_chrony,

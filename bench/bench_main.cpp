@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/duration_text.hpp"
 #include "bench/accuracy_command.hpp"
 #include "bench/codec_bench.hpp"
 #include "bench/estimator_command.hpp"
@@ -15,6 +14,7 @@
 #include "bench/scale_command.hpp"
 #include "bench/simulate_command.hpp"
 #include "bench/takeover_command.hpp"
+#include "io/option_kinds.hpp"
 
 namespace berkeley::bench {
 namespace {
@@ -41,19 +41,7 @@ void add_record_options(CLI::App& latency, RecordOptions& options) {
         ->needs(record)
         ->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, kRecordBurstsMax));
-    latency
-        .add_option_function<std::string>(
-            "--record-gap",
-            [&options](const std::string& text) {
-                const auto gap = parse_duration(text);
-                if (!gap) throw CLI::ValidationError("--record-gap", gap.error());
-                if (*gap < Duration{0} || *gap > kRecordGapMax) {
-                    throw CLI::ValidationError("--record-gap", "0 to 60s are allowed");
-                }
-                options.gap = *gap;
-            },
-            "Idle between two bursts [" + duration_literal(options.gap) + "]")
-        ->needs(record);
+    add_duration(latency, "--record-gap", options.gap, {Duration{0}, kRecordGapMax}, "Idle between two bursts")->needs(record);
     latency.add_flag("--record-load", options.load, "While two processes spin")->needs(record);
 }
 

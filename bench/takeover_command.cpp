@@ -1,8 +1,16 @@
 #include "bench/takeover_command.hpp"
 
-#include "base/duration_text.hpp"
+#include "io/option_kinds.hpp"
 
 namespace berkeley::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kTimeMax = 1h;
+
+}  // namespace
 
 CLI::App* add_takeover(CLI::App& app, TakeoverOptions& options, bool& json) {
     CLI::App* takeover = app.add_subcommand("takeover", "Kills the master of a real cluster again and again");
@@ -12,19 +20,8 @@ CLI::App* add_takeover(CLI::App& app, TakeoverOptions& options, bool& json) {
     takeover->add_option("--slaves", options.slaves, "Beside the two candidates")
         ->capture_default_str()
         ->check(CLI::Range(1U, 1000U));
-    const auto add_duration = [takeover](const char* name, Duration& value, Duration least, const std::string& what) {
-        const auto set = [name, &value, least](const std::string& text) {
-            const auto given = parse_duration(text);
-            if (!given) throw CLI::ValidationError(name, given.error());
-            if (*given < least) {
-                throw CLI::ValidationError(name, text + " is not allowed: at least " + duration_literal(least));
-            }
-            value = *given;
-        };
-        takeover->add_option_function<std::string>(name, set, what + " [" + duration_literal(value) + "]");
-    };
-    add_duration("--interval", options.interval, std::chrono::milliseconds{50}, "Between two rounds");
-    add_duration("--settle", options.settle, std::chrono::seconds{2}, "From the return of a killed node to the next kill");
+    add_duration(*takeover, "--interval", options.interval, {50ms, kTimeMax}, "Between two rounds");
+    add_duration(*takeover, "--settle", options.settle, {2s, kTimeMax}, "From the return of a killed node to the next kill");
     takeover->add_option("--seed", options.seed, "Of clocks and phases")->capture_default_str();
     takeover->add_option_function<std::string>(
                 "--profile",

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "base/duration_text.hpp"
 #include "ctl/clock_pages.hpp"
 #include "ctl/control.hpp"
 #include "ctl/keys.hpp"
 #include "ctl/status.hpp"
 #include "ctl/watch.hpp"
 #include "io/endpoint.hpp"
+#include "io/option_kinds.hpp"
 #include "io/options.hpp"
 #include "io/security_options.hpp"
 
@@ -37,16 +37,11 @@ int print(const std::string& text) {
     return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
-/// As the daemons show theirs.
-void add_duration(CLI::App& command, const std::string& name, std::string& text, DurationRange range, const std::string& help) {
-    command.add_option(name, text, help + " (" + range_text(range) + ")")->type_name("TIME")->capture_default_str();
-}
-
 /// The options by which a candidate is found, the same for all commands that ask one.
 struct TargetText {
     std::vector<std::string> polls{"tcp://127.0.0.1:5250"};
     std::string cluster = "default";
-    std::string timeout = "2s";
+    Duration timeout = std::chrono::seconds{2};
     SecurityOptions security;
 
     void add_to(CLI::App& command) {
@@ -62,14 +57,12 @@ struct TargetText {
         if (!is_valid_name(cluster)) {
             return failure("--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
         }
-        const auto patience = parse_duration(timeout, kTimeout);
-        if (!patience) return failure("--timeout: " + patience.error());
         auto credentials = load_credentials(security, SecurityUse::connect, std::nullopt, node_id("ctl"));
         if (!credentials) return failure(credentials.error().option + ": " + credentials.error().why);
         if (polls.size() > kMaxCandidates) {
             return failure("--poll: " + std::to_string(kMaxCandidates) + " endpoints at most are allowed");
         }
-        Targets targets{{}, *ClusterName::from(cluster), *patience, *credentials};
+        Targets targets{{}, *ClusterName::from(cluster), timeout, *credentials};
         for (const std::string& poll : polls) {
             if (auto url = parse_program_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
             const bool again = std::find(targets.polls.begin(), targets.polls.end(), poll) != targets.polls.end();
@@ -91,12 +84,10 @@ int run_status(const TargetText& text, bool json) {
     return print(json ? as_json(report) + "\n" : as_table(report));
 }
 
-int run_watch(const TargetText& text, const std::string& duration, bool json) {
+int run_watch(const TargetText& text, Duration duration, bool json) {
     const auto targets = text.parse();
     if (!targets) return usage_error(targets.error());
-    const auto parsed = parse_duration(duration, kWatchFor);
-    if (!parsed) return usage_error("--for: " + parsed.error());
-    const auto done = watch({.targets = *targets, .duration = *parsed, .json = json});
+    const auto done = watch({.targets = *targets, .duration = duration, .json = json});
     return done ? 0 : fail(done.error());
 }
 
@@ -141,10 +132,7 @@ int run_revoke(const std::string& directory, const std::vector<std::string>& who
     return done ? print(*done) : fail(done.error());
 }
 
-int run_clock(ClockQuery query, const std::string& watch, bool json) {
-    const auto parsed = parse_duration(watch, kClockWatch);
-    if (!parsed) return usage_error("--watch: " + parsed.error());
-    query.watch = *parsed;
+int run_clock(const ClockQuery& query, bool json) {
     const ClockComparison comparison = compare_clocks(query);
     for (const std::string& line : comparison.errors) fail(line);
     const int code = comparison.errors.empty() ? 0 : 1;
@@ -181,7 +169,7 @@ int run(int argc, char** argv) {
              "  berkeleyctl status --json | jq .members             for scripts\n"
              "  berkeleyctl status --secret-key-file admin.secret --server-key m1.key    with keys");
     CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
-    std::string watch_for = "0";
+    Duration watch_for{0};
     target.add_to(*watching);
     add_duration(*watching, "--for", watch_for, kWatchFor, "End after this long; 0 is never");
     watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
@@ -206,9 +194,8 @@ int run(int argc, char** argv) {
     examples(forcing, "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
     CLI::App* clock = app.add_subcommand("clock", "Cluster time, bound and spread of clock pages on this machine");
     ClockQuery query;
-    std::string watch = "0";
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
-    add_duration(*clock, "--watch", watch, kClockWatch, "Go on for this long and print the widest spread seen");
+    add_duration(*clock, "--watch", query.watch, kClockWatch, "Go on for this long and print the widest spread seen");
     clock->add_flag("--json", json, "One JSON object instead of a table");
     clock->footer("Examples:\n"
                   "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
@@ -261,7 +248,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return usage_error(std::string(error.what()) + " (see berkeleyctl --help)");
     }
-    if (clock->parsed()) return run_clock(query, watch, json);
+    if (clock->parsed()) return run_clock(query, json);
     if (watching->parsed()) return run_watch(target, watch_for, json);
     if (stepping->parsed()) return run_step_down(target, to);
     wanted.directory = directory;

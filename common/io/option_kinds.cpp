@@ -23,9 +23,9 @@ void reject(const std::string& option, const std::string& why) {
     throw CLI::ValidationError(option, why);
 }
 
-void add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
-                  const std::string& help) {
-    app.add_option_function<std::string>(
+CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
+                          const std::string& help) {
+    return app.add_option_function<std::string>(
            name,
            [&target, name, range](const std::string& text) {
                const auto value = parse_duration(text, range);

@@ -22,8 +22,8 @@ namespace berkeley {
 /// Throws the CLI::ValidationError.
 [[noreturn]] void reject(const std::string& option, const std::string& why);
 
-void add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
-                  const std::string& help);
+CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
+                          const std::string& help);
 
 /// The whole number that `given` is, within the limits; else throws as reject().
 std::int64_t integer_of(const std::string& name, const std::string& given, std::int64_t least, std::int64_t most);
