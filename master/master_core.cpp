@@ -460,6 +460,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         const Member& member = *m.member;
         const Reply& reply = *member.reply;
         all_follow = all_follow && reply.applied_term == self_.term();
+        if (m.waits) continue;
         Correction correction;
         correction.round = round_;
         correction.target = member.id;

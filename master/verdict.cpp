@@ -220,7 +220,8 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
                               magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
     for (MemberVerdict& m : verdict.members) {
-        m.correction = verdict.average - m.offset;
+        m.waits = !trusted(*m.member) && m.half_width > claim_max && m.member->estimator.measurements() < kFirstMeasurements;
+        if (!m.waits) m.correction = verdict.average - m.offset;
         m.bound = m.half_width + a_master;
     }
     return verdict;

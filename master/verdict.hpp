@@ -29,6 +29,10 @@ struct VerdictOptions {
 /// one that misses the first correction after that must not trust the time before it.
 inline constexpr std::uint32_t kSelfOutlierRounds = 3;
 
+/// A clock that does not know the time is stepped by its first correction, and can only be slewed by those after it. One
+/// that was measured far worse than is usual here waits for a better measurement, but is corrected with this one.
+inline constexpr std::size_t kFirstMeasurements = 3;
+
 struct MemberVerdict {
     Member* member = nullptr;
     Duration offset{0};     ///< of the target clocks at the instant of the verdict
@@ -41,6 +45,7 @@ struct MemberVerdict {
     Duration bound{0};      ///< to be handed down: e_i + a_master
     std::int64_t drift_ppb = 0;  ///< to be handed down: how fast the bound grows
     bool outlier = false;
+    bool waits = false;  ///< for a better measurement: is told nothing in this round
 };
 
 struct Verdict {

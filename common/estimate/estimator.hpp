@@ -62,6 +62,8 @@ public:
 
     /// The least delay of the window; 0 before the first measurement.
     Duration delay_floor() const;
+    /// Measurements since the path was new.
+    std::size_t measurements() const { return delay_count_; }
 
 private:
     void begin(RawTime at, Duration offset, double variance);

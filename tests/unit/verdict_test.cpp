@@ -239,6 +239,43 @@ TEST_F(VerdictTest, BoundHandedDownHoldsHalfTheDelayAndWhatTheMasterHasYetToSlew
     EXPECT_GE(of(verdict, "s1").bound, microseconds{40} + microseconds{7} + unslewed);
 }
 
+TEST_F(VerdictTest, FirstCorrectionWaitsForABetterMeasurementThanOneFarWorseThanUsualButNotForEver) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0});
+    Member& joined = member("new", seconds{7}, ClockStatus::unsynchronized, milliseconds{30});
+    for (std::size_t measured = 1; measured <= kFirstMeasurements; ++measured) {
+        const Verdict verdict = judge(roster_, own_, {}, kNow);
+        EXPECT_EQ(of(verdict, "new").waits, measured < kFirstMeasurements) << measured;
+        EXPECT_EQ(of(verdict, "new").correction, of(verdict, "new").waits ? Duration{0} : -seconds{7});
+        EXPECT_FALSE(of(verdict, "s1").waits);
+        joined.estimator.update(*joined.measurement);
+    }
+}
+
+TEST_F(VerdictTest, NobodyWaitsForABetterMeasurementWhoWasMeasuredAsWellAsOthersOrWhoKnowsTheTime) {
+    synchronize_master();
+    struct Case {
+        const char* what;
+        Duration others;
+        Duration delay;
+        ClockStatus status;
+    };
+    const Case cases[] = {
+        {"as well as others", milliseconds{30}, milliseconds{30}, ClockStatus::unsynchronized},
+        {"a millisecond", microseconds{10}, milliseconds{1}, ClockStatus::unsynchronized},
+        {"knows the time", microseconds{100}, milliseconds{30}, ClockStatus::holdover},
+        {"a usual one", microseconds{100}, microseconds{100}, ClockStatus::unsynchronized},
+    };
+    for (const Case& c : cases) {
+        for (const char* id : {"s1", "s2", "s3", "new"}) {
+            if (roster_.by_id(node_id(id)) != nullptr) roster_.remove(node_id(id));
+        }
+        for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0}, ClockStatus::synchronized, c.others);
+        member("new", Duration{0}, c.status, c.delay);
+        EXPECT_FALSE(of(judge(roster_, own_, {}, kNow), "new").waits) << c.what;
+    }
+}
+
 TEST_F(VerdictTest, AbsurdMapsAreNoClocks) {
     synchronize_master();
     Member& liar = member("liar", Duration{0});
