@@ -143,6 +143,10 @@ static inline int berkeley_page_try_snapshot(const struct berkeley_page *page, s
     int64_t now;
     int i;
     /* Read the clock even in vain: the caller counts its patience on it. */
+    /* gcc keeps a loop at -O3, of three times the instructions: where another thread shares the core that shows. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC unroll 16
+#endif
     for (i = BERKELEY_PAGE_GENERATION; i < BERKELEY_PAGE_WORDS; ++i)
         copy->word[i] = berkeley_page_load(&page->word[i]);
     now = berkeley_page_true_now();

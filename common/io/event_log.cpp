@@ -187,7 +187,7 @@ EventLog::EventLog(const EventLogOptions& options)
     auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_st>();
     human_->logger = std::make_shared<spdlog::logger>(options.node.str(), std::move(sink));
     human_->logger->set_level(spdlog_level(options.level));
-    human_->logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %n: %v");
+    human_->logger->set_pattern("%Y-%m-%d %H:%M:%S.%e%z %^%-7l%$ %n: %v");
     // A stderr that fails (a full disk behind it) is nothing to shout about on stderr.
     human_->logger->set_error_handler([](const std::string&) {});
 }
