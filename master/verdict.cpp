@@ -87,6 +87,16 @@ Duration claim_limit(const std::vector<MemberVerdict>& members) {
     return std::max(kClaimMax, kClaimFactor * std::min<Duration>(*middle, std::chrono::hours{1}));
 }
 
+/// Whether its next correction steps the clock, is not the last that may wait, and waiting is sooner over than slewing back
+/// from where the measurement may lead it.
+bool waits(const MemberVerdict& m, std::int64_t max_slew_ppb, Duration interval) {
+    const Reply& reply = *m.member->reply;
+    const bool steps = !trusted(*m.member) && (reply.applied_term == 0 || reply.status == ClockStatus::disrupted);
+    const Int128 wait = Int128{interval.count()} * (kFirstMeasurements - 1);
+    return steps && m.member->estimator.measurements() < kFirstMeasurements &&
+           wait * max_slew_ppb < Int128{m.half_width.count()} * 1'000'000'000;
+}
+
 bool eligible(const Member& member) { return trusted(member) && !member.falseticker; }
 
 /// After a long holdover an honest clock claims milliseconds. Cut down to less than it claims, its interval would be a lie
@@ -220,7 +230,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
                               magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
     for (MemberVerdict& m : verdict.members) {
-        m.waits = !trusted(*m.member) && m.half_width > claim_max && m.member->estimator.measurements() < kFirstMeasurements;
+        m.waits = m.half_width > claim_max && waits(m, own.options().max_slew_ppb, options.interval);
         if (!m.waits) m.correction = verdict.average - m.offset;
         m.bound = m.half_width + a_master;
     }

@@ -29,8 +29,8 @@ struct VerdictOptions {
 /// one that misses the first correction after that must not trust the time before it.
 inline constexpr std::uint32_t kSelfOutlierRounds = 3;
 
-/// A clock that does not know the time is stepped by its first correction, and can only be slewed by those after it. One
-/// that was measured far worse than is usual here waits for a better measurement, but is corrected with this one.
+/// A clock's first correction steps it; those after it only slew. One that was measured far worse than is usual here waits
+/// for a better measurement, but is corrected with this one.
 inline constexpr std::size_t kFirstMeasurements = 3;
 
 struct MemberVerdict {

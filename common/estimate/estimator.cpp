@@ -73,6 +73,7 @@ void OffsetEstimator::reset() {
 
 void OffsetEstimator::forget_clock() {
     started_ = false;
+    measurements_ = 0;
     set_prior_frequency(0);
     wander_ = kWanderStart;
     forget_innovations();
@@ -187,6 +188,7 @@ void OffsetEstimator::learn_anew(const Measurement& measurement, double innovati
 }
 
 bool OffsetEstimator::update(const Measurement& measurement) {
+    ++measurements_;
     note_delay(measurement.tightest.delay);
     const auto floor = static_cast<double>(delay_floor().count());
     // The least delay seen so far may itself have queued; the more bursts have been seen, the less.
@@ -210,11 +212,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     const double normalized = innovation * innovation / total;
     if (normalized > options_.gate_sigma * options_.gate_sigma) {
         const bool repeated = rejected_ && (rejected_->innovation > 0) == (innovation > 0);
-        const auto delays = delays_;
-        const auto delay_count = delay_count_;
         *this = before;
-        delays_ = delays;
-        delay_count_ = delay_count;
         if (repeated) {
             learn_anew(measurement, innovation, variance);
         } else {

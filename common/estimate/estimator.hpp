@@ -62,8 +62,8 @@ public:
 
     /// The least delay of the window; 0 before the first measurement.
     Duration delay_floor() const;
-    /// Measurements since the path was new.
-    std::size_t measurements() const { return delay_count_; }
+    /// Measurements of the slave's clock since it was new, or forgotten.
+    std::size_t measurements() const { return measurements_; }
 
 private:
     void begin(RawTime at, Duration offset, double variance);
@@ -104,6 +104,7 @@ private:
     std::optional<Rejected> rejected_;
     std::array<Duration, kFloorWindowMax> delays_{};
     std::size_t delay_count_ = 0;
+    std::size_t measurements_ = 0;
 };
 
 }  // namespace berkeley

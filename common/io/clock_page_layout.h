@@ -142,13 +142,13 @@ static inline int berkeley_page_try_snapshot(const struct berkeley_page *page, s
     uint64_t sequence_again;
     int64_t now;
     int i;
-    /* Read the clock even in vain: the caller counts its patience on it. */
     /* gcc keeps a loop at -O3, of three times the instructions: where another thread shares the core that shows. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC unroll 16
 #endif
     for (i = BERKELEY_PAGE_GENERATION; i < BERKELEY_PAGE_WORDS; ++i)
         copy->word[i] = berkeley_page_load(&page->word[i]);
+    /* Even in vain: the caller counts its patience on it. */
     now = berkeley_page_true_now();
     /* A raw clock is never negative, so the shift is 0; only the dependency matters. */
     sequence_again = berkeley_page_load(&page->word[BERKELEY_PAGE_SEQUENCE + ((uint64_t)now >> 63)]);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <msgpack.hpp>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "wire/codec.hpp"

@@ -252,27 +252,33 @@ TEST_F(VerdictTest, FirstCorrectionWaitsForABetterMeasurementThanOneFarWorseThan
     }
 }
 
-TEST_F(VerdictTest, NobodyWaitsForABetterMeasurementWhoWasMeasuredAsWellAsOthersOrWhoKnowsTheTime) {
-    synchronize_master();
+TEST_F(VerdictTest, NobodyWaitsForABetterMeasurementWhomItWouldNotServe) {
     struct Case {
         const char* what;
-        Duration others;
-        Duration delay;
-        ClockStatus status;
+        Duration others = microseconds{100};
+        Duration delay = milliseconds{30};
+        ClockStatus status = ClockStatus::unsynchronized;
+        Term applied_term = 0;
+        Duration interval = seconds{1};
+        bool waits = false;
     };
     const Case cases[] = {
-        {"as well as others", milliseconds{30}, milliseconds{30}, ClockStatus::unsynchronized},
-        {"a millisecond", microseconds{10}, milliseconds{1}, ClockStatus::unsynchronized},
-        {"knows the time", microseconds{100}, milliseconds{30}, ClockStatus::holdover},
-        {"a usual one", microseconds{100}, microseconds{100}, ClockStatus::unsynchronized},
+        {.what = "far worse", .waits = true},
+        {.what = "far worse, and disrupted", .status = ClockStatus::disrupted, .applied_term = 7, .waits = true},
+        {.what = "as well as others", .others = milliseconds{30}},
+        {.what = "within a millisecond", .others = microseconds{10}, .delay = milliseconds{1}},
+        {.what = "knows the time", .status = ClockStatus::holdover},
+        {.what = "slews from the time that it once knew", .applied_term = 7},
+        {.what = "slews 15 ms in less than two rounds", .interval = seconds{16}},
     };
     for (const Case& c : cases) {
         for (const char* id : {"s1", "s2", "s3", "new"}) {
             if (roster_.by_id(node_id(id)) != nullptr) roster_.remove(node_id(id));
         }
         for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0}, ClockStatus::synchronized, c.others);
-        member("new", Duration{0}, c.status, c.delay);
-        EXPECT_FALSE(of(judge(roster_, own_, {}, kNow), "new").waits) << c.what;
+        member("new", Duration{0}, c.status, c.delay).reply->applied_term = c.applied_term;
+        const Verdict verdict = judge(roster_, own_, {.interval = c.interval}, kNow);
+        EXPECT_EQ(of(verdict, "new").waits, c.waits) << c.what;
     }
 }
 
