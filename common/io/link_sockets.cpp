@@ -9,6 +9,8 @@
 namespace berkeley {
 namespace {
 
+/// So often in a row is no accident.
+constexpr std::size_t kHangUps = 3;
 constexpr int kLinkEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
@@ -115,7 +117,7 @@ bool LinkSockets::refused(zmq::context_t& context, Gate& gate, RawTime now) {
 bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, Gate& gate, RawTime now) {
     switch (event.type) {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-            tried_ = 0;
+            tried_ = hung_up_ = 0;
             resting_ = false;
             return gate.secured() && correct_subscriptions(context, gate, now);
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
@@ -132,7 +134,14 @@ bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, G
         default:
             return false;
     }
-    return gate.secured() && refused(context, gate, now);
+    if (gate.secured()) return refused(context, gate, now);
+    // A server with keys may see ours missing, and be gone, before it has said what it wants.
+    if (++hung_up_ == kHangUps) {
+        gate.note(url_.str() + " hangs up amid the handshake: it asks for keys (--secret-key-file and --server-key are needed), "
+                               "has no room, or is no Berkeley node",
+                  now);
+    }
+    return false;
 }
 
 bool LinkSockets::tend(zmq::context_t& context, Gate& gate, bool keys_changed, RawTime now) {

@@ -66,6 +66,7 @@ private:
     std::optional<PeerIdentity> peer_;  ///< whose it is
     std::size_t pin_ = 0;
     std::size_t tried_ = 0;  ///< pins that were refused since the last success or rest
+    std::size_t hung_up_ = 0;  ///< handshakes without keys that got nowhere since the last success
     bool resting_ = false;   ///< all were; the next second begins anew
 };
 

@@ -1,6 +1,7 @@
 // Who gets through the transport with keys, and who does not. Every test has an honest peer beside the hostile one.
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <set>
@@ -144,6 +145,23 @@ TEST_F(SecureTransportTest, AClientInTheClearIsTurnedAwayAndToldWhy) {
     EXPECT_NE(peer_notes_.find("--secret-key-file"), std::string::npos) << peer_notes_;
     EXPECT_TRUE(heard_.empty());
     EXPECT_TRUE(sound());
+}
+
+TEST_F(SecureTransportTest, AClientInTheClearIsToldOfKeysAlsoByAServerThatIsGoneBeforeItSaysWhatItWants) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    sockaddr_in address = loopback(poll_);
+    address.sin_port = 0;
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(listener, 8), 0);
+    ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    const auto peer = plain();
+    ASSERT_TRUE(peer->connect_link(0, "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port))).has_value());
+    EXPECT_TRUE(until(*peer, [&] {
+        if (const int gone = ::accept(listener, nullptr, nullptr); gone >= 0) ::close(gone);
+        return peer_notes_.find("--secret-key-file") != std::string::npos;
+    })) << peer_notes_;
+    ::close(listener);
 }
 
 TEST_F(SecureTransportTest, AServerInTheClearIsNotTrusted) {
