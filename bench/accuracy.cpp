@@ -17,7 +17,7 @@
 #include "bench/chrony_peer.hpp"
 #include "bench/interrupt_guard.hpp"
 #include "bench/peer_process.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <limits>
 
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 

@@ -15,7 +15,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "berkeley/clock.h"
-#include "io/clock_page_layout.h"
+#include "page/clock_page_layout.h"
 
 namespace berkeley::bench {
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "io/option_kinds.hpp"
+#include "cli/option_kinds.hpp"
 
 namespace berkeley::bench {
 

@@ -12,7 +12,7 @@
 
 #include "base/prng.hpp"
 #include "bench/path.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 

@@ -14,7 +14,7 @@
 #include "bench/scale_command.hpp"
 #include "bench/simulate_command.hpp"
 #include "bench/takeover_command.hpp"
-#include "io/option_kinds.hpp"
+#include "cli/option_kinds.hpp"
 
 namespace berkeley::bench {
 namespace {
@@ -41,7 +41,9 @@ void add_record_options(CLI::App& latency, RecordOptions& options) {
         ->needs(record)
         ->capture_default_str()
         ->check(CLI::Range(std::uint64_t{1}, kRecordBurstsMax));
-    add_duration(latency, "--record-gap", options.gap, {Duration{0}, kRecordGapMax}, "Idle between two bursts")->needs(record);
+    add_duration(latency, "--record-gap", options.gap, {Duration{0}, kRecordGapMax},
+                 "Idle between two bursts")
+        ->needs(record);
     latency.add_flag("--record-load", options.load, "While two processes spin")->needs(record);
 }
 
@@ -56,7 +58,8 @@ int run(int argc, char** argv) {
         "  berkeley-bench codec\n"
         "  berkeley-bench accuracy                       real processes, a minute and a half\n"
         "  berkeley-bench scale                          rounds of 32, 256 and 1024 slaves, a minute\n"
-        "  berkeley-bench simulate --seeds 100           faults in virtual time; exit code 1 where one shows\n"
+        "  berkeley-bench simulate --seeds 100           faults in virtual time; exit code 1 where one "
+        "shows\n"
         "Build with optimisation (cmake --preset release), and leave the machine alone meanwhile.\n"
         "Exit codes: 0 measured, 1 could not measure, or violations in simulate or scale, 2 bad usage.");
 
@@ -83,13 +86,17 @@ int run(int argc, char** argv) {
         "the figures: noise of the machine hits all paths alike. Each end has its own half of the CPUs.\n"
         "Violations are probes without an answer.");
 
-    CLI::App* codec = app.add_subcommand("codec", "Encoding and decoding of each message; the average of 10000 clocks");
+    CLI::App* codec =
+        app.add_subcommand("codec", "Encoding and decoding of each message; the average of 10000 clocks");
     codec->add_flag("--json", json, "One JSON object instead of the table, over 100 repetitions");
     codec->allow_extras();
     codec->footer(
-        "Rows: encode_* and decode_* of each kind of message (ns), msgpack_* the same bytes from and into bare msgpack's\n"
-        "objects, which checks and names nothing; average_10000 and cold_average_10000 the fault-tolerant and the cold\n"
-        "start's average of 10000 clocks (us), sort_10000 the sorting of their offsets. Ratios are to those two.\n"
+        "Rows: encode_* and decode_* of each kind of message (ns), msgpack_* the same bytes from and into "
+        "bare msgpack's\n"
+        "objects, which checks and names nothing; average_10000 and cold_average_10000 the fault-tolerant "
+        "and the cold\n"
+        "start's average of 10000 clocks (us), sort_10000 the sorting of their offsets. Ratios are to those "
+        "two.\n"
         "Violations are messages that came back changed.\n"
         "Further options go to Google Benchmark, such as\n"
         "  --benchmark_filter=reply  --benchmark_repetitions=5  --benchmark_min_time=0.2");
@@ -111,7 +118,8 @@ int run(int argc, char** argv) {
 
     // CLI11 would only say that some argument was not expected.
     const std::string_view first = argc > 1 ? argv[1] : "";
-    const std::string allowed = "latency, accuracy, takeover, scale, simulate, codec and estimators are allowed";
+    const std::string allowed =
+        "latency, accuracy, takeover, scale, simulate, codec and estimators are allowed";
     const auto known = app.get_subcommands([](const CLI::App*) { return true; });
     const auto named = [&](const CLI::App* bench) { return first == bench->get_name(); };
     if (first.empty()) return usage_error("name a benchmark: " + allowed + " (see berkeley-bench --help)");
@@ -120,7 +128,8 @@ int run(int argc, char** argv) {
     }
     const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
     if (first.front() == '-' && std::find(options.begin(), options.end(), first) == options.end()) {
-        return usage_error("'" + std::string(first) + "' is not allowed here: --help, --version or a benchmark, with "
+        return usage_error("'" + std::string(first) +
+                           "' is not allowed here: --help, --version or a benchmark, with "
                            "its options after it");
     }
     try {

@@ -12,7 +12,7 @@
 #include "base/prng.hpp"
 #include "bench/stats.hpp"
 #include "estimate/average.hpp"
-#include "unit/example_messages.hpp"
+#include "tests/unit/example_messages.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::bench {
@@ -112,7 +112,8 @@ void sort_benchmark(benchmark::State& state) {
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(result.begin(), result.end(), result.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     return result;
 }
 
@@ -123,10 +124,11 @@ std::size_t register_all(const std::function<void()>& tick) {
     std::size_t count = 0;
     const auto add = [&](const std::string& name, Body body) {
         ++count;
-        return benchmark::RegisterBenchmark(name.c_str(), [tick, body = std::move(body)](benchmark::State& state) {
-            tick();
-            body(state);
-        });
+        return benchmark::RegisterBenchmark(name.c_str(),
+                                            [tick, body = std::move(body)](benchmark::State& state) {
+                                                tick();
+                                                body(state);
+                                            });
     };
     for (const auto& [type, message] : testing::example_messages()) {
         const auto with = [&message = message](void (*body)(benchmark::State&, const Message&)) -> Body {
@@ -153,18 +155,20 @@ public:
     bool ReportContext(const Context&) override { return true; }
 
     void ReportRuns(const std::vector<Run>& runs) override {
-        if (runs.empty() || runs.front().run_type != Run::RT_Iteration) return;  // or Google's own means of them
+        if (runs.empty() || runs.front().run_type != Run::RT_Iteration)
+            return;  // or Google's own means of them
         Samples samples;
         for (const Run& run : runs) {
             if (run.error_occurred) {
-                std::fprintf(stderr, "%s: %s\n", run.run_name.function_name.c_str(), run.error_message.c_str());
+                std::fprintf(stderr, "%s: %s\n", run.run_name.function_name.c_str(),
+                             run.error_message.c_str());
                 ++report_.violations;
             } else {
                 samples.add(run.GetAdjustedRealTime());
             }
         }
-        report_.rows.push_back(
-            samples.row(runs.front().run_name.function_name, benchmark::GetTimeUnitString(runs.front().time_unit)));
+        report_.rows.push_back(samples.row(runs.front().run_name.function_name,
+                                           benchmark::GetTimeUnitString(runs.front().time_unit)));
     }
 
 private:
@@ -188,7 +192,8 @@ std::size_t run_for_json() {
         run = benchmark::RunSpecifiedBenchmarks(&reporter);
     }
     // They come in the order in which they happened to end.
-    std::sort(report.rows.begin(), report.rows.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
+    std::sort(report.rows.begin(), report.rows.end(),
+              [](const Row& a, const Row& b) { return a.name < b.name; });
     report.machine = machine_facts({});
     for (const auto& [type, message] : testing::example_messages()) {
         for (const char* what : {"encode_", "decode_"}) {
@@ -207,7 +212,8 @@ std::size_t run_for_json() {
 int run_codec(const std::vector<std::string>& arguments, bool json) {
     std::vector<std::string> words{"berkeley-bench codec"};
     if (json) {
-        // Short, many, and in turns: the machine's noise hits all alike. What the user gives comes later and wins.
+        // Short, many, and in turns: the machine's noise hits all alike. What the user gives comes later and
+        // wins.
         words.push_back("--benchmark_repetitions=" + std::to_string(kRepetitions));
         words.emplace_back("--benchmark_min_time=0.001");
         words.emplace_back("--benchmark_enable_random_interleaving=true");

@@ -1,5 +1,5 @@
-// berkeley-bench codec: what encoding and decoding cost by themselves, next to bare msgpack, and the average of many
-// clocks, next to sorting as many numbers. Under Google Benchmark.
+// berkeley-bench codec: what encoding and decoding cost by themselves, next to bare msgpack, and the average
+// of many clocks, next to sorting as many numbers. Under Google Benchmark.
 #pragma once
 
 #include <string>

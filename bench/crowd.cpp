@@ -78,8 +78,11 @@ void Crowd::drain(std::size_t index) {
     while (sockets_[index]) {
         if (side == Side::subscriber && receive_frame(sockets_[index].socket, topic) < 0) break;
         if (receive_frame(sockets_[index].socket, payload) < 0) break;
-        on_message({member, side, {static_cast<const char*>(topic.data()), topic.size()},
-                    {static_cast<const std::byte*>(payload.data()), payload.size()}, clock_.now()});
+        on_message({member,
+                    side,
+                    {static_cast<const char*>(topic.data()), topic.size()},
+                    {static_cast<const std::byte*>(payload.data()), payload.size()},
+                    clock_.now()});
     }
     draining_ = false;
 }
@@ -97,7 +100,8 @@ void Crowd::run() {
     for (;;) {
         if (const RawTime now = clock_.now(); now >= begin_at) begin_at = begin_some(now);
         for (const std::size_t index : std::exchange(touched_, {})) drain(index);
-        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::min(due, begin_at) - clock_.now()).count();
+        const auto wait =
+            std::chrono::ceil<std::chrono::milliseconds>(std::min(due, begin_at) - clock_.now()).count();
         const int timeout = touched_.empty() ? static_cast<int>(std::clamp<std::int64_t>(wait, 0, 1000)) : 0;
         const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsMax, timeout);
         if (count < 0 && errno != EINTR) return;

@@ -1,10 +1,10 @@
-// Crowd: the slaves' ends of `berkeley-bench scale`: N members with a DEALER and a SUB each, all in one process and
-// served by one loop.
+// Crowd: the slaves' ends of `berkeley-bench scale`: N members with a DEALER and a SUB each, all in one
+// process and served by one loop.
 //
-// As many processes would measure the scheduler of this one machine; real slaves have machines of their own. Both
-// lanes run this same loop and the product's socket options, so that what they differ by is the product.
-// Sleeps on the sockets' descriptors (ZMQ_FD), which tell of news and not of messages: each socket is read until it is
-// empty whenever it has news or was sent on. Not thread-safe.
+// As many processes would measure the scheduler of this one machine; real slaves have machines of their own.
+// Both lanes run this same loop and the product's socket options, so that what they differ by is the product.
+// Sleeps on the sockets' descriptors (ZMQ_FD), which tell of news and not of messages: each socket is read
+// until it is empty whenever it has news or was sent on. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "io/file_descriptor.hpp"
-#include "io/os_clock.hpp"
-#include "io/zmq_socket.hpp"
+#include "net/zmq_socket.hpp"
+#include "os/file_descriptor.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 
@@ -39,7 +39,8 @@ protected:
         std::span<const std::byte> payload;
         RawTime at;
     };
-    /// Its time to connect: they come a few at a time, as they all share the one thread that shakes hands for them.
+    /// Its time to connect: they come a few at a time, as they all share the one thread that shakes hands for
+    /// them.
     virtual void begin(std::size_t member) = 0;
     virtual void on_message(const Arrival& arrival) = 0;
     /// For those that have begun. When it wants to be called again.
@@ -55,7 +56,9 @@ protected:
     const OsClock& clock() const { return clock_; }
 
 private:
-    static std::size_t index_of(std::size_t member, Side side) { return 2 * member + (side == Side::dealer ? 0 : 1); }
+    static std::size_t index_of(std::size_t member, Side side) {
+        return 2 * member + (side == Side::dealer ? 0 : 1);
+    }
     void watch(std::size_t index);
     void unwatch(std::size_t index);
     void drain(std::size_t index);

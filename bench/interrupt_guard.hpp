@@ -1,6 +1,6 @@
-// InterruptGuard: while it lives, SIGINT and SIGTERM only leave a note, which check() turns into a failure. Then
-// this process dies of the signal after all: as the outermost object, when everything that was started is gone.
-// At most one at a time.
+// InterruptGuard: while it lives, SIGINT and SIGTERM only leave a note, which check() turns into a failure.
+// Then this process dies of the signal after all: as the outermost object, when everything that was started
+// is gone. At most one at a time.
 #pragma once
 
 #include <signal.h>

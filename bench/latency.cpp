@@ -46,8 +46,9 @@ public:
     /// All forks come before the first context.
     Result<void> start() {
         if (const auto made = make_bench_keys(); !made) return made;
-        for (const PeerProcess::Main main : {run_slave_process, run_libzmq_process, run_raw_process, run_slave_process,
-                                             run_libzmq_process, run_secured_slave_process}) {
+        for (const PeerProcess::Main main :
+             {run_slave_process, run_libzmq_process, run_raw_process, run_slave_process, run_libzmq_process,
+              run_secured_slave_process}) {
             auto peer = PeerProcess::start(main);
             if (!peer) return failure(peer.error());
             processes_.push_back(std::move(*peer));

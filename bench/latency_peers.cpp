@@ -16,7 +16,7 @@
 
 #include "bench/placement.hpp"
 #include "bench/poll_path.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 

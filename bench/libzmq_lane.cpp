@@ -5,8 +5,8 @@
 #include "bench/poll_path.hpp"
 #include "bench/scale_hosts.hpp"
 #include "bench/scale_lanes.hpp"
-#include "io/os_clock.hpp"
-#include "io/zmq_socket.hpp"
+#include "net/zmq_socket.hpp"
+#include "os/os_clock.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::bench {
@@ -47,7 +47,9 @@ void number(Bytes& payload, std::uint64_t value) { std::memcpy(payload.data(), &
 class LibzmqLane final : public ScaleLane {
 public:
     LibzmqLane(std::size_t size, PeerProcess& host)
-        : size_(size), host_(host), probe_(poll_sizes().poll),
+        : size_(size),
+          host_(host),
+          probe_(poll_sizes().poll),
           notice_(as_long_as(RoundNotice{1000, RoundState::steady, static_cast<std::uint32_t>(size),
                                          static_cast<std::uint32_t>(size), Duration{-3'100}})) {
         for (std::size_t i = 0; i < size; ++i) {
@@ -88,7 +90,8 @@ public:
                 ++subscriptions;
             }
             if (clock_.now() >= deadline) {
-                return failure("not all of " + std::to_string(size_) + " bare peers are connected after 60 s");
+                return failure("not all of " + std::to_string(size_) +
+                               " bare peers are connected after 60 s");
             }
             if (idle) wait(std::chrono::milliseconds{5});
         }
@@ -139,7 +142,8 @@ private:
     /// Until there may be an answer; false: none came.
     bool wait(Duration patience) {
         zmq_pollitem_t item{router_.socket.handle(), 0, ZMQ_POLLIN, 0};
-        return zmq_poll(&item, 1, std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()) > 0;
+        return zmq_poll(&item, 1, std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()) >
+               0;
     }
 
     std::size_t size_;

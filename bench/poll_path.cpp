@@ -10,8 +10,8 @@
 
 #include "base/prng.hpp"
 #include "bench/placement.hpp"
-#include "io/os_clock.hpp"
-#include "io/transport.hpp"
+#include "net/transport.hpp"
+#include "os/os_clock.hpp"
 #include "slave/slave_core.hpp"
 
 namespace berkeley::bench {
@@ -116,7 +116,10 @@ private:
 };
 
 std::string_view name_of(Wire wire) {
-    return wire == Wire::tcp ? "poll_tcp" : wire == Wire::tcp_curve ? "poll_tcp_curve" : wire == Wire::ipc ? "poll_ipc" : "poll_inproc";
+    return wire == Wire::tcp         ? "poll_tcp"
+           : wire == Wire::tcp_curve ? "poll_tcp_curve"
+           : wire == Wire::ipc       ? "poll_ipc"
+                                     : "poll_inproc";
 }
 
 std::string endpoint_of(Wire wire, std::string_view tag, std::string_view channel) {
@@ -261,7 +264,8 @@ Result<void> make_bench_keys() {
     std::string directory = (std::filesystem::temp_directory_path() / "berkeley-bench-XXXXXX").string();
     if (::mkdtemp(directory.data()) == nullptr) return failure(directory + ": cannot be made");
     const NodeId slave_id = node_id("bench-slave");
-    const auto written = write_key_card(directory + "/slave.key", {slave->public_key, slave_id, AccessRole::slave});
+    const auto written =
+        write_key_card(directory + "/slave.key", {slave->public_key, slave_id, AccessRole::slave});
     auto ring = Keyring::open(directory, {}, master->public_key);
     std::filesystem::remove_all(directory);
     if (!written) return written;

@@ -4,10 +4,10 @@
 
 #include "bench/scale_hosts.hpp"
 #include "bench/scale_lanes.hpp"
-#include "io/event_log.hpp"
-#include "io/os_clock.hpp"
-#include "io/transport.hpp"
+#include "log/event_log.hpp"
 #include "master/master_core.hpp"
+#include "net/transport.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 
@@ -23,16 +23,20 @@ constexpr std::size_t kWindowMax = 1024;
 constexpr Duration kSettlePatience = seconds{60};
 constexpr Duration kReportPatience = seconds{2};
 
-/// A master's shell reduced to what rounds and corrections go through; it leads from the beginning, unelected.
+/// A master's shell reduced to what rounds and corrections go through; it leads from the beginning,
+/// unelected.
 class ProductLane final : public ScaleLane {
 public:
     ProductLane(std::size_t size, PeerProcess& host)
-        : size_(size), host_(host), self_(self_options(), Prng{1}, clock_.now(), kStart, SavedRate{}),
+        : size_(size),
+          host_(host),
+          self_(self_options(), Prng{1}, clock_.now(), kStart, SavedRate{}),
           master_(master_options(size), self_, Prng{2}) {}
 
     Result<void> open() {
         TransportOptions options;
-        options.clock = {[](const void* clock) { return static_cast<const OsClock*>(clock)->now(); }, &clock_};
+        options.clock = {[](const void* clock) { return static_cast<const OsClock*>(clock)->now(); },
+                         &clock_};
         auto transport = Transport::create(options);
         if (!transport) return failure(transport.error());
         transport_ = std::move(*transport);
@@ -54,7 +58,8 @@ public:
     Result<void> settle() override {
         const RawTime deadline = clock_.now() + kSettlePatience;
         while (clock_.now() < deadline) {
-            if (const auto round = next_round(deadline); round && whole(*round) && corrected(round->round)) return {};
+            if (const auto round = next_round(deadline); round && whole(*round) && corrected(round->round))
+                return {};
         }
         return failure("not all of " + std::to_string(size_) + " slaves take part after 60 s");
     }
@@ -62,7 +67,8 @@ public:
     Result<ScaleTimes> measure() override {
         const auto round = next_round(clock_.now() + 2 * master_.options().interval + seconds{5});
         if (!round) return failure("no round was ended");
-        if (round->replied != size_) return failure(std::to_string(size_ - round->replied) + " probes were lost");
+        if (round->replied != size_)
+            return failure(std::to_string(size_ - round->replied) + " probes were lost");
         if (!whole(*round)) return failure("a round was " + std::string(to_string(round->state)));
         const auto last = corrected(round->round);
         if (!last) return failure(last.error());
@@ -125,8 +131,10 @@ private:
             master_.on_reply(in.route, sender, *reply, in.received_at, actions_);
         } else if (const auto* hello = std::get_if<Hello>(&message_.body)) {
             master_.on_hello(in.route, sender, *hello, in.received_at, actions_);
-            actions_.add(SendToRoute{in.route, self_.make(Welcome{hello->generation, Role::master, info_.id,
-                                                                  master_.options().interval, {info_}})});
+            actions_.add(SendToRoute{
+                in.route,
+                self_.make(Welcome{
+                    hello->generation, Role::master, info_.id, master_.options().interval, {info_}})});
         }
     }
 

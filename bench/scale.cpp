@@ -10,13 +10,14 @@
 #include "bench/placement.hpp"
 #include "bench/scale_hosts.hpp"
 #include "bench/scale_lanes.hpp"
-#include "io/transport.hpp"
+#include "net/transport.hpp"
 
 namespace berkeley::bench {
 
 namespace {
 
-/// A host has two sockets with a connection each for every slave, and a master two connections in either lane.
+/// A host has two sockets with a connection each for every slave, and a master two connections in either
+/// lane.
 constexpr std::size_t kFilesPerSlave = 4;
 /// Contexts, timers, the standard streams, and what the transport wants to be left.
 constexpr std::size_t kFilesBeside = 160;
@@ -59,8 +60,10 @@ Result<void> measure_size(std::size_t size, const ScaleOptions& options, Report&
             const auto times = lane.lane->measure();
             whole = whole && times;
             if (!times) {
-                if (report.violations++ == 0) report.cause = "with " + std::to_string(size) + " slaves, " + times.error();
-                if (++failed_in_a_row >= kFailedInARowMax) return failure(std::to_string(size) + " slaves: " + times.error());
+                if (report.violations++ == 0)
+                    report.cause = "with " + std::to_string(size) + " slaves, " + times.error();
+                if (++failed_in_a_row >= kFailedInARowMax)
+                    return failure(std::to_string(size) + " slaves: " + times.error());
             } else if (i >= kWarmUpRounds) {
                 lane.round.add(us(times->round));
                 lane.publish.add(us(times->publish));
@@ -69,9 +72,12 @@ Result<void> measure_size(std::size_t size, const ScaleOptions& options, Report&
         if (whole) failed_in_a_row = 0;
     }
     const std::string suffix = "_" + std::to_string(size);
-    for (const Lane& lane : lanes) report.rows.push_back(lane.round.row(lane.prefix + "round" + suffix, "us"));
-    for (const Lane& lane : lanes) report.rows.push_back(lane.publish.row(lane.prefix + "publish" + suffix, "us"));
-    for (const char* what : {"round", "publish"}) add_ratio(report, what + suffix, std::string("libzmq_") + what + suffix);
+    for (const Lane& lane : lanes)
+        report.rows.push_back(lane.round.row(lane.prefix + "round" + suffix, "us"));
+    for (const Lane& lane : lanes)
+        report.rows.push_back(lane.publish.row(lane.prefix + "publish" + suffix, "us"));
+    for (const char* what : {"round", "publish"})
+        add_ratio(report, what + suffix, std::string("libzmq_") + what + suffix);
     return {};
 }
 
@@ -81,20 +87,23 @@ Result<void> check_scale(const ScaleOptions& options) {
     raise_file_limit();
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return failure("the limit of open files cannot be read");
-    const std::size_t most = limit.rlim_cur < kFilesBeside ? 0 : (limit.rlim_cur - kFilesBeside) / kFilesPerSlave;
+    const std::size_t most =
+        limit.rlim_cur < kFilesBeside ? 0 : (limit.rlim_cur - kFilesBeside) / kFilesPerSlave;
     const std::size_t largest = *std::max_element(options.slaves.begin(), options.slaves.end());
     if (largest <= most) return {};
     return failure("--slaves: " + std::to_string(largest) + " need " +
-                   std::to_string(kFilesPerSlave * largest + kFilesBeside) + " open files and this machine allows " +
-                   std::to_string(limit.rlim_cur) + " (ulimit -Hn): at most " + std::to_string(most) + " are allowed");
+                   std::to_string(kFilesPerSlave * largest + kFilesBeside) +
+                   " open files and this machine allows " + std::to_string(limit.rlim_cur) +
+                   " (ulimit -Hn): at most " + std::to_string(most) + " are allowed");
 }
 
 Result<Report> run_scale(const ScaleOptions& options) {
     Report report;
     report.bench = "scale";
-    report.machine = machine_facts({{"libzmq", libzmq_version()},
-                                    {"placement", placement_text()},
-                                    {"rounds", std::to_string(options.rounds) + " of each, all slaves probed at once"}});
+    report.machine =
+        machine_facts({{"libzmq", libzmq_version()},
+                       {"placement", placement_text()},
+                       {"rounds", std::to_string(options.rounds) + " of each, all slaves probed at once"}});
     const std::uint64_t each = kWarmUpRounds + options.rounds;
     Progress progress("scale", each * options.slaves.size());
     place(End::here);

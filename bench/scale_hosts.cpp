@@ -9,7 +9,7 @@
 #include "bench/peer_process.hpp"
 #include "bench/placement.hpp"
 #include "bench/poll_path.hpp"
-#include "io/transport.hpp"
+#include "net/transport.hpp"
 #include "slave/slave_core.hpp"
 
 namespace berkeley::bench {
@@ -111,7 +111,10 @@ private:
 class EchoCrowd final : public Crowd {
 public:
     EchoCrowd(Order order, int channel)
-        : Crowd(order.size), order_(std::move(order)), last_(order_.size, channel), reply_(poll_sizes().reply) {}
+        : Crowd(order.size),
+          order_(std::move(order)),
+          last_(order_.size, channel),
+          reply_(poll_sizes().reply) {}
 
 private:
     void begin(std::size_t member) override {

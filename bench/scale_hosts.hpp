@@ -1,5 +1,5 @@
-// The hosts of `berkeley-bench scale`: processes that hold N slaves each, real ones for the product's lane and bare
-// echoes for libzmq's. Each reports when the last of its N has got a round's correction.
+// The hosts of `berkeley-bench scale`: processes that hold N slaves each, real ones for the product's lane
+// and bare echoes for libzmq's. Each reports when the last of its N has got a round's correction.
 #pragma once
 
 #include <cstddef>

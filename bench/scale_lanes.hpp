@@ -1,10 +1,10 @@
 // The masters' ends of `berkeley-bench scale`: a round of single probes over N slaves, and its corrections.
 //
-//   product  MasterCore, codec and Transport: HELLO and WELCOME, POLL and REPLY, the verdict, CORRECTION and ROUND
-//   libzmq   ROUTER and XPUB with as many messages of as many bytes and topics, and nothing else
+//   product  MasterCore, codec and Transport: HELLO and WELCOME, POLL and REPLY, the verdict, CORRECTION and
+//   ROUND libzmq   ROUTER and XPUB with as many messages of as many bytes and topics, and nothing else
 //
-// Both probe all N at once (the product up to 1024, the widest --window). In real use a master takes 32 at a time and
-// paces them. Times are CLOCK_MONOTONIC_RAW's, which the host shares. Not thread-safe.
+// Both probe all N at once (the product up to 1024, the widest --window). In real use a master takes 32 at a
+// time and paces them. Times are CLOCK_MONOTONIC_RAW's, which the host shares. Not thread-safe.
 #pragma once
 
 #include <cstddef>

@@ -56,8 +56,8 @@ Tally run_seeds(const sim::Scenario& scenario, const SimulateOptions& options) {
             ++tally.failed;
             const std::string name(scenario.name);
             for (const std::string& line : lines) {
-                std::fprintf(stderr, "%s, seed %llu: %s\n", name.c_str(), static_cast<unsigned long long>(seed),
-                             line.c_str());
+                std::fprintf(stderr, "%s, seed %llu: %s\n", name.c_str(),
+                             static_cast<unsigned long long>(seed), line.c_str());
             }
             std::fprintf(stderr, "  repeat it: %s\n", replay_command(options, name, seed).c_str());
         }
@@ -98,13 +98,15 @@ Result<Report> run_large(const SimulateOptions& options) {
     const double took = seconds_since(begin);
     Samples off;
     for (sim::SimCluster::NodeIndex i = 1; i < cluster.size(); ++i) {
-        if (const auto error = invariants.error(i)) off.add(std::abs(static_cast<double>(error->count())) * 1e-3);
+        if (const auto error = invariants.error(i))
+            off.add(std::abs(static_cast<double>(error->count())) * 1e-3);
     }
     Report report;
     report.bench = "simulate";
     char text[100];
-    std::snprintf(text, sizeof text, "%.1f s for %u slaves x %u rounds: %.0f node-rounds/s, %.0f messages/s", took,
-                  options.slaves, options.rounds, options.slaves * static_cast<double>(options.rounds) / took,
+    std::snprintf(text, sizeof text, "%.1f s for %u slaves x %u rounds: %.0f node-rounds/s, %.0f messages/s",
+                  took, options.slaves, options.rounds,
+                  options.slaves * static_cast<double>(options.rounds) / took,
                   static_cast<double>(cluster.messages()) / took);
     report.machine = machine_facts({{"speed", text}, {"seed", std::to_string(options.first_seed)}});
     report.rows.push_back(off.row("error_at_the_end", "us"));
@@ -136,7 +138,8 @@ Result<void> check_simulate(const SimulateOptions& options) {
                                      std::pair{"--loaded-delays", &options.loaded_trace}}) {
         if (path->empty()) continue;
         if (const auto trace = load_trace(*path); !trace) {
-            return failure(std::string(name) + ": " + trace.error() + ": a file of latency --record is allowed");
+            return failure(std::string(name) + ": " + trace.error() +
+                           ": a file of latency --record is allowed");
         }
     }
     if (options.scenario.empty()) return {};
@@ -145,9 +148,12 @@ Result<void> check_simulate(const SimulateOptions& options) {
         const auto all = sim::scenarios(idle, loaded);
         return std::any_of(all.begin(), all.end(), [&](const auto& s) { return s.name == options.scenario; });
     };
-    if (among(options.idle_trace.empty() ? nullptr : &any, options.loaded_trace.empty() ? nullptr : &any)) return {};
-    if (among(&any, nullptr)) return failure("--scenario: '" + options.scenario + "' is not allowed without --idle-delays");
-    if (among(nullptr, &any)) return failure("--scenario: '" + options.scenario + "' is not allowed without --loaded-delays");
+    if (among(options.idle_trace.empty() ? nullptr : &any, options.loaded_trace.empty() ? nullptr : &any))
+        return {};
+    if (among(&any, nullptr))
+        return failure("--scenario: '" + options.scenario + "' is not allowed without --idle-delays");
+    if (among(nullptr, &any))
+        return failure("--scenario: '" + options.scenario + "' is not allowed without --loaded-delays");
     return failure("--scenario: '" + options.scenario + "' is not allowed: one of those that --list lists");
 }
 
@@ -155,7 +161,8 @@ Result<Report> run_simulate(const SimulateOptions& options) {
     if (options.slaves > 0) return run_large(options);
     std::optional<sim::DelayTrace> idle;
     std::optional<sim::DelayTrace> loaded;
-    for (const auto& [path, trace] : {std::pair{&options.idle_trace, &idle}, std::pair{&options.loaded_trace, &loaded}}) {
+    for (const auto& [path, trace] :
+         {std::pair{&options.idle_trace, &idle}, std::pair{&options.loaded_trace, &loaded}}) {
         if (path->empty()) continue;
         auto read = load_trace(*path);
         if (!read) return failure(read.error());
@@ -165,7 +172,8 @@ Result<Report> run_simulate(const SimulateOptions& options) {
     report.bench = "simulate";
     std::uint64_t node_rounds = 0;
     const auto begin = Clock::now();
-    for (const sim::Scenario& scenario : sim::scenarios(idle ? &*idle : nullptr, loaded ? &*loaded : nullptr)) {
+    for (const sim::Scenario& scenario :
+         sim::scenarios(idle ? &*idle : nullptr, loaded ? &*loaded : nullptr)) {
         const std::string name(scenario.name);
         if (!options.scenario.empty() && options.scenario != name) continue;
         const Tally tally = run_seeds(scenario, options);
@@ -176,7 +184,8 @@ Result<Report> run_simulate(const SimulateOptions& options) {
         node_rounds += tally.node_rounds;
     }
     char speed[80];
-    std::snprintf(speed, sizeof speed, "%.0f node-rounds/s", static_cast<double>(node_rounds) / seconds_since(begin));
+    std::snprintf(speed, sizeof speed, "%.0f node-rounds/s",
+                  static_cast<double>(node_rounds) / seconds_since(begin));
     report.machine = machine_facts({{"speed", speed},
                                     {"seeds", std::to_string(options.first_seed) + " to " +
                                                   std::to_string(options.first_seed + options.seeds - 1)}});

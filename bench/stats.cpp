@@ -90,8 +90,8 @@ std::string as_table(const Report& report) {
     text += fmt::format("\n{:<{}} {:>5} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10}{}\n", report.bench, width,
                         "unit", "n", "min", "p50", "p99", "p99.9", "max", has_rms ? "        rms" : "");
     for (const Row& row : report.rows) {
-        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10} {:>10} {:>10.2f}{}\n",
-                            row.name, width, row.unit, row.n, row.min, row.p50, tail(row.p99, row.n, 100),
+        text += fmt::format("{:<{}} {:>5} {:>8} {:>10.2f} {:>10.2f} {:>10} {:>10} {:>10.2f}{}\n", row.name,
+                            width, row.unit, row.n, row.min, row.p50, tail(row.p99, row.n, 100),
                             tail(row.p99_9, row.n, 1000), row.max,
                             row.rms ? fmt::format(" {:>10.2f}", *row.rms) : std::string{});
     }

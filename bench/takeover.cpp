@@ -14,7 +14,7 @@
 #include "bench/child_process.hpp"
 #include "bench/event_tail.hpp"
 #include "bench/interrupt_guard.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::bench {
 
@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 
 constexpr Duration kStartPatience = seconds{30};
 constexpr Duration kWatched = seconds{2};  ///< from a kill on, and as long before it
-constexpr int kAttempts = 10;  ///< to find a master that stays one
+constexpr int kAttempts = 10;              ///< to find a master that stays one
 constexpr Duration kLook = milliseconds{2};
 
 struct Profile {
@@ -56,8 +56,12 @@ class TakeoverRun {
 public:
     TakeoverRun(const TakeoverOptions& options, Profile profile, TemporaryFolder folder, Progress& progress,
                 std::uint64_t done)
-        : options_(options), profile_(std::move(profile)), folder_(std::move(folder)), prng_(options.seed),
-          progress_(progress), done_(done) {}
+        : options_(options),
+          profile_(std::move(profile)),
+          folder_(std::move(folder)),
+          prng_(options.seed),
+          progress_(progress),
+          done_(done) {}
 
     Result<void> run();
     void into(Report& report) const {
@@ -66,7 +70,8 @@ public:
         report.rows.push_back(spread_before_.row("spread_before_" + profile_.name, "us"));
         report.rows.push_back(spread_.row("spread_through_" + profile_.name, "us"));
         report.violations += violations_;
-        report.machine.emplace_back("moved_" + profile_.name, std::to_string(moved_) + " leaderships without a kill");
+        report.machine.emplace_back("moved_" + profile_.name,
+                                    std::to_string(moved_) + " leaderships without a kill");
     }
 
 private:
@@ -109,9 +114,10 @@ Result<void> TakeoverRun::launch(Node& node, std::vector<std::string> more) {
     for (const auto& list : {profile_.arguments, more}) {
         launch.arguments.insert(launch.arguments.end(), list.begin(), list.end());
     }
-    for (const std::string& argument : {std::string{"--id"}, node.id, std::string{"--cluster"}, std::string{"bench"},
-                                        std::string{"--state-dir"}, folder_.file("state-" + node.id),
-                                        std::string{"--clock-page"}, page(node), std::string{"--json"}}) {
+    for (const std::string& argument :
+         {std::string{"--id"}, node.id, std::string{"--cluster"}, std::string{"bench"},
+          std::string{"--state-dir"}, folder_.file("state-" + node.id), std::string{"--clock-page"},
+          page(node), std::string{"--json"}}) {
         launch.arguments.push_back(argument);
     }
     launch.out = out;
@@ -132,7 +138,8 @@ Result<Json> TakeoverRun::await(Node& node, const std::function<bool(const Json&
             if (event["event"] == "role") term_ = std::max(term_, event["term"].get<std::uint64_t>());
             if (wanted(event)) return event;
         }
-        if (!node.process->running()) return failure(node.id + " ended: " + read_file(folder_.file(node.id + ".log")));
+        if (!node.process->running())
+            return failure(node.id + " ended: " + read_file(folder_.file(node.id + ".log")));
         std::this_thread::sleep_for(kLook);
     }
     return failure(node.id + " is not ready after 30 s");
@@ -145,7 +152,7 @@ Result<void> TakeoverRun::start_all() {
         node.id = "m" + std::to_string(i + 1);
         node.program = "berkeley-master";
         node.arguments = {"--interval", interval, "--priority", i == 0 ? "100" : "50"};
-        std::vector<std::string> first{"--poll", "tcp://127.0.0.1:0", "--publish", "tcp://127.0.0.1:0",
+        std::vector<std::string> first{"--poll",      "tcp://127.0.0.1:0", "--publish", "tcp://127.0.0.1:0",
                                        "--heartbeat", "tcp://127.0.0.1:0"};
         if (i == 1) first.insert(first.end(), {"--standby", "--peer", polls_[0]});
         if (auto started = launch(node, first); !started) return started;
@@ -163,12 +170,14 @@ Result<void> TakeoverRun::start_all() {
         Node& node = slaves_[i];
         node.id = "s" + std::to_string(i + 1);
         node.program = "berkeley-slave";
-        node.arguments = {"--master", polls_[0],
-                          "--clock-offset=" + std::to_string(static_cast<std::int64_t>(prng_.uniform(-3600, 3600))) + "s",
-                          "--clock-drift=" + std::to_string(prng_.uniform(-50, 50))};
+        node.arguments = {
+            "--master", polls_[0],
+            "--clock-offset=" + std::to_string(static_cast<std::int64_t>(prng_.uniform(-3600, 3600))) + "s",
+            "--clock-drift=" + std::to_string(prng_.uniform(-50, 50))};
         if (auto started = launch(node, {}); !started) return started;
     }
-    const auto leads = await(candidates_[0], [](const Json& e) { return e["event"] == "role" && e["role"] == "master"; });
+    const auto leads =
+        await(candidates_[0], [](const Json& e) { return e["event"] == "role" && e["role"] == "master"; });
     return leads ? Result<void>{} : failure(leads.error());
 }
 
@@ -181,8 +190,8 @@ Result<void> TakeoverRun::await_steady() {
         }
         for (Node& slave : slaves_) {
             if (slave.role == "synchronized") continue;
-            const auto done =
-                await(slave, [](const Json& e) { return e["event"] == "status" && e["status"] == "SYNCHRONIZED"; });
+            const auto done = await(
+                slave, [](const Json& e) { return e["event"] == "status" && e["status"] == "SYNCHRONIZED"; });
             if (!done) return failure(done.error());
             slave.role = "synchronized";
         }
@@ -198,7 +207,8 @@ Result<void> TakeoverRun::settle() {
     if (!watch) return failure(watch.error());
     // A random phase within the round, so that kills meet all of them.
     const TrueTime end = true_now() + options_.settle +
-                         Duration{static_cast<std::int64_t>(prng_.below(static_cast<std::uint64_t>(options_.interval.count())))};
+                         Duration{static_cast<std::int64_t>(
+                             prng_.below(static_cast<std::uint64_t>(options_.interval.count())))};
     widest_ns_ = 0;
     while (true_now() < end) {
         if (auto go_on = InterruptGuard::check(); !go_on) return go_on;
@@ -208,8 +218,8 @@ Result<void> TakeoverRun::settle() {
     return {};
 }
 
-/// Whether the leadership is where it was. A master that the machine did not run for the length of its lease has lost
-/// it; then the other one is the next to be killed.
+/// Whether the leadership is where it was. A master that the machine did not run for the length of its lease
+/// has lost it; then the other one is the next to be killed.
 bool TakeoverRun::master_leads() {
     for (Node& node : candidates_) {
         for (const Json& event : node.events->take()) {

@@ -1,8 +1,9 @@
-// berkeley-bench takeover: kills the master of a real cluster again and again, and measures what users see of it.
+// berkeley-bench takeover: kills the master of a real cluster again and again, and measures what users see of
+// it.
 //
 // Two candidates and some slaves on this machine. All share CLOCK_MONOTONIC_RAW, in which every JSON event is
-// stamped: so the times from the kill are exact, whichever process tells them. The killed one comes back as the
-// standby, with its state, and is the next one's successor.
+// stamped: so the times from the kill are exact, whichever process tells them. The killed one comes back as
+// the standby, with its state, and is the next one's successor.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ struct TakeoverOptions {
 
 inline constexpr std::uint32_t kKillsMax = 10'000;
 
-/// Violations: kills without a takeover, clocks that were stepped, pairs of clocks further apart than their bounds.
+/// Violations: kills without a takeover, clocks that were stepped, pairs of clocks further apart than their
+/// bounds.
 [[nodiscard]] Result<Report> run_takeover(const TakeoverOptions& options);
 
 }  // namespace berkeley::bench

@@ -1,4 +1,4 @@
-# Everything that the system's packages provide; scripts/test installs them on Debian.
+# Everything that the system's packages provide; scripts/test installs them on Debian. Only what is built is looked for.
 
 find_package(Threads REQUIRED)
 find_package(cppzmq REQUIRED)
@@ -8,7 +8,11 @@ find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(tl-expected REQUIRED)
-find_package(benchmark REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+if(BERKELEY_BENCH)
+    find_package(benchmark REQUIRED)
+endif()
 
 # msgpack's C++ library has changed its package's name twice, and its C library is called msgpack too.
 find_package(msgpack-cxx CONFIG QUIET)

@@ -1,17 +1,10 @@
-# Layers, shells and programs, each from the sources of its folder.
-#
-# In slave/ and master/ a file's name says what it belongs to: *_main.cpp is a program, *_shell.cpp touches
-# sockets and clocks, all else is the pure core. *_test.cpp belongs to the tests.
+# Layers and programs, each from the sources of its folder. In slave/ and master/ *_main.cpp is the program; all
+# else there is the pure core.
 
-# Puts into `out` the .cpp files of a folder, or of its shells only.
-function(berkeley_sources out directory kind)
+# Puts into `out` the .cpp files of a folder that belong to its library.
+function(berkeley_sources out directory)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${directory}/*.cpp)
-    list(FILTER sources EXCLUDE REGEX "_(main|test)\\.cpp$")
-    if(kind STREQUAL "shell")
-        list(FILTER sources INCLUDE REGEX "_shell\\.cpp$")
-    else()
-        list(FILTER sources EXCLUDE REGEX "_shell\\.cpp$")
-    endif()
+    list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
     set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
@@ -42,14 +35,8 @@ endfunction()
 
 function(berkeley_add_layer name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY" "DEPENDS;PRIVATE_DEPENDS")
-    berkeley_sources(sources ${arg_DIRECTORY} core)
+    berkeley_sources(sources ${arg_DIRECTORY})
     berkeley_library(${name} SOURCES ${sources} DEPENDS ${arg_DEPENDS} PRIVATE_DEPENDS ${arg_PRIVATE_DEPENDS})
-endfunction()
-
-function(berkeley_add_shell name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY" "DEPENDS")
-    berkeley_sources(sources ${arg_DIRECTORY} shell)
-    berkeley_library(${name} SOURCES ${sources} DEPENDS ${arg_DEPENDS})
 endfunction()
 
 # berkeley_add_program(NAME SOURCES PATTERN... DEPENDS TARGET...): an installed program.
@@ -57,10 +44,6 @@ function(berkeley_add_program name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
     list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
     file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
-    if(NOT sources)
-        message(STATUS "${name}: no sources, not built")
-        return()
-    endif()
     add_executable(${name} ${sources})
     target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

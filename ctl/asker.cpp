@@ -31,7 +31,8 @@ Result<std::unique_ptr<Asker>> Asker::create(const Targets& targets) {
     if (!transport) return failure(transport.error());
     asker->transport_ = std::move(*transport);
     for (const std::string& poll : targets.polls) {
-        if (const auto connected = asker->connect({.poll = poll}); !connected) return failure(connected.error());
+        if (const auto connected = asker->connect({.poll = poll}); !connected)
+            return failure(connected.error());
     }
     return asker;
 }
@@ -101,7 +102,8 @@ std::optional<Asker::Ended> Asker::receive() {
         state.foreign = state.foreign || error == DecodeError::foreign_cluster;
         // A server whose key is pinned with a name has that name only.
         const bool named = in.peer && !in.peer->id.empty();
-        if (error || !state.asked || (named && answer.header.sender != in.peer->id) || !state.fits(answer)) continue;
+        if (error || !state.asked || (named && answer.header.sender != in.peer->id) || !state.fits(answer))
+            continue;
         state.asked = false;
         return Ended{in.link, std::move(answer)};
     }

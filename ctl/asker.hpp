@@ -1,5 +1,5 @@
-// Asker: asks several candidates at once, each one question at a time, again until it is answered or the patience
-// ends. One loop and one transport; a candidate that is dead holds up nobody else. Not thread-safe.
+// Asker: asks several candidates at once, each one question at a time, again until it is answered or the
+// patience ends. One loop and one transport; a candidate that is dead holds up nobody else. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "io/os_clock.hpp"
-#include "io/transport.hpp"
+#include "net/transport.hpp"
+#include "os/os_clock.hpp"
 #include "protocol/messages.hpp"
 
 namespace berkeley::ctl {

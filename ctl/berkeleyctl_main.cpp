@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/endpoint.hpp"
+#include "cli/key_options.hpp"
+#include "cli/option_kinds.hpp"
+#include "cli/options.hpp"
 #include "ctl/clock_pages.hpp"
 #include "ctl/control.hpp"
 #include "ctl/keys.hpp"
 #include "ctl/status.hpp"
 #include "ctl/watch.hpp"
-#include "io/endpoint.hpp"
-#include "io/option_kinds.hpp"
-#include "io/options.hpp"
-#include "io/security_options.hpp"
+#include "keys/credentials.hpp"
 
 namespace berkeley::ctl {
 namespace {
@@ -42,30 +43,35 @@ struct TargetText {
     std::vector<std::string> polls{"tcp://127.0.0.1:5250"};
     std::string cluster = "default";
     Duration timeout = std::chrono::seconds{2};
-    SecurityOptions security;
+    KeyFiles keys;
 
     void add_to(CLI::App& command) {
         command.add_option("--poll", polls, "Poll endpoints of masters and standbys, one or several")
             ->type_name("URL")
             ->capture_default_str();
-        command.add_option("--cluster", cluster, "Name of the cluster")->type_name("NAME")->capture_default_str();
+        command.add_option("--cluster", cluster, "Name of the cluster")
+            ->type_name("NAME")
+            ->capture_default_str();
         add_duration(command, "--timeout", timeout, kTimeout, "Give up after this long");
-        security.add_to(command, false);
+        add_key_options(command, keys, KeyUse::connect);
     }
 
     Result<Targets> parse() const {
         if (!is_valid_name(cluster)) {
-            return failure("--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
+            return failure(
+                "--cluster: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
         }
-        auto credentials = load_credentials(security, SecurityUse::connect, std::nullopt, node_id("ctl"));
+        auto credentials = load_credentials(keys, KeyUse::connect, std::nullopt, node_id("ctl"));
         if (!credentials) return failure(credentials.error().option + ": " + credentials.error().why);
         if (polls.size() > kMaxCandidates) {
             return failure("--poll: " + std::to_string(kMaxCandidates) + " endpoints at most are allowed");
         }
         Targets targets{{}, *ClusterName::from(cluster), timeout, *credentials};
         for (const std::string& poll : polls) {
-            if (auto url = parse_program_endpoint(poll, EndpointUse::connect); !url) return failure("--poll: " + url.error());
-            const bool again = std::find(targets.polls.begin(), targets.polls.end(), poll) != targets.polls.end();
+            if (auto url = parse_program_endpoint(poll, EndpointUse::connect); !url)
+                return failure("--poll: " + url.error());
+            const bool again =
+                std::find(targets.polls.begin(), targets.polls.end(), poll) != targets.polls.end();
             if (!again) targets.polls.push_back(poll);
         }
         return targets;
@@ -100,18 +106,23 @@ int run_step_down(const TargetText& text, const std::optional<std::string>& to) 
 }
 
 int run_force_bootstrap(const std::string& directory, const std::string& id, bool yes) {
-    if (!is_valid_name(id)) return usage_error("--id: the name of the node that the directory belongs to is allowed");
+    if (!is_valid_name(id))
+        return usage_error("--id: the name of the node that the directory belongs to is allowed");
     if (!yes) {
         return usage_error(
-            "force-bootstrap makes this node the only voter. If another part of the cluster still has a master, there "
-            "will be two, and clocks will follow either. Only where the other voters are lost for good: add --yes");
+            "force-bootstrap makes this node the only voter. If another part of the cluster still has a "
+            "master, there "
+            "will be two, and clocks will follow either. Only where the other voters are lost for good: add "
+            "--yes");
     }
     const auto done = force_bootstrap(directory, *NodeId::from(id));
     return done ? print(*done + "\n") : fail(done.error());
 }
 
 int run_keygen(const std::string& id, const std::string& role, const std::string& directory) {
-    if (!is_valid_name(id)) return usage_error("--id: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
+    if (!is_valid_name(id))
+        return usage_error(
+            "--id: 1 to 63 characters of A-Z a-z 0-9 . _ - are allowed, not starting with a dot");
     const auto known = access_role(role);
     if (!known) return usage_error("--role: slave, candidate, observer and operator are allowed");
     const auto done = keygen(directory, *NodeId::from(id), *known);
@@ -119,7 +130,8 @@ int run_keygen(const std::string& id, const std::string& role, const std::string
 }
 
 int run_authorize(const Authorization& wanted) {
-    if (!wanted.id.empty() && !is_valid_name(wanted.id)) return usage_error("--id: the name of a node is allowed");
+    if (!wanted.id.empty() && !is_valid_name(wanted.id))
+        return usage_error("--id: the name of a node is allowed");
     if (!wanted.role.empty() && !access_role(wanted.role)) {
         return usage_error("--role: slave, candidate, observer and operator are allowed");
     }
@@ -144,19 +156,22 @@ int run(int argc, char** argv) {
     CLI::App app{"Asks running Berkeley nodes.", "berkeleyctl"};
     app.set_version_flag("--version", "berkeleyctl " BERKELEY_VERSION);
     app.require_subcommand(1);
-    app.footer("Examples:\n"
-               "  berkeleyctl status                                  the master on this machine\n"
-               "  berkeleyctl status --poll tcp://10.0.0.2:5250       another candidate\n"
-               "  berkeleyctl status --json | jq .members             for scripts\n"
-               "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
-               "  berkeleyctl watch                                   who leads, live\n"
-               "  berkeleyctl stepdown --to m2                        a planned hand-over\n"
-               "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
-               "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
-               "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
-               "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
+    app.footer(
+        "Examples:\n"
+        "  berkeleyctl status                                  the master on this machine\n"
+        "  berkeleyctl status --poll tcp://10.0.0.2:5250       another candidate\n"
+        "  berkeleyctl status --json | jq .members             for scripts\n"
+        "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
+        "  berkeleyctl watch                                   who leads, live\n"
+        "  berkeleyctl stepdown --to m2                        a planned hand-over\n"
+        "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
+        "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
+        "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
+        "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
     // Without a footer of its own a command would show this one.
-    const auto examples = [](CLI::App* command, const std::string& lines) { command->footer("Examples:\n" + lines); };
+    const auto examples = [](CLI::App* command, const std::string& lines) {
+        command->footer("Examples:\n" + lines);
+    };
     bool json = false;
     TargetText target;
     CLI::App* status = app.add_subcommand("status", "Role, term, voters and members of a master or standby");
@@ -174,7 +189,8 @@ int run(int argc, char** argv) {
     add_duration(*watching, "--for", watch_for, kWatchFor, "End after this long; 0 is never");
     watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
     examples(watching,
-             "  berkeleyctl watch                                   who leads, live; those that it names are watched too\n"
+             "  berkeleyctl watch                                   who leads, live; those that it names are "
+             "watched too\n"
              "  berkeleyctl watch --for 10s --json | jq .role");
     CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
     std::optional<std::string> to;
@@ -184,62 +200,90 @@ int run(int argc, char** argv) {
              "  berkeleyctl stepdown                                to the best standby\n"
              "  berkeleyctl stepdown --to m2 --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250");
     CLI::App* forcing = app.add_subcommand(
-        "force-bootstrap", "DANGEROUS: make a stopped berkeley-master the only voter, where the others are lost for good");
+        "force-bootstrap",
+        "DANGEROUS: make a stopped berkeley-master the only voter, where the others are lost for good");
     std::string state_dir;
     std::string id;
     bool yes = false;
     forcing->add_option("--state-dir", state_dir, "Its state directory")->type_name("DIR")->required();
     forcing->add_option("--id", id, "Its name")->type_name("ID")->required();
     forcing->add_flag("--yes", yes, "The other voters are really lost");
-    examples(forcing, "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
-    CLI::App* clock = app.add_subcommand("clock", "Cluster time, bound and spread of clock pages on this machine");
+    examples(forcing,
+             "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
+    CLI::App* clock =
+        app.add_subcommand("clock", "Cluster time, bound and spread of clock pages on this machine");
     ClockQuery query;
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
-    add_duration(*clock, "--watch", query.watch, kClockWatch, "Go on for this long and print the widest spread seen");
+    add_duration(*clock, "--watch", query.watch, kClockWatch,
+                 "Go on for this long and print the widest spread seen");
     clock->add_flag("--json", json, "One JSON object instead of a table");
-    clock->footer("Examples:\n"
-                  "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
-                  "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
-                  "`disruption` in --json counts every time at which the page's clock may have jumped since its file was\n"
-                  "made: its first synchronization and each restart of the node too. `disruptions` of berkeleyctl status\n"
-                  "counts only what befell a clock that was synchronized. An unknown bound is null.");
+    clock->footer(
+        "Examples:\n"
+        "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
+        "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
+        "`disruption` in --json counts every time at which the page's clock may have jumped since its file "
+        "was\n"
+        "made: its first synchronization and each restart of the node too. `disruptions` of berkeleyctl "
+        "status\n"
+        "counts only what befell a clock that was synchronized. An unknown bound is null.");
     CLI::App* generating = app.add_subcommand("keygen", "Make a key pair: ID.secret and ID.key");
     std::string key_id;
     std::string role = "slave";
     std::string out_directory = ".";
-    generating->add_option("--id", key_id, "The node that it is for, or the person")->type_name("ID")->required();
-    generating->add_option("--role", role, "slave, candidate, observer (status only) or operator (also stepdown)")->type_name("ROLE")->capture_default_str();
-    generating->add_option("--out", out_directory, "Directory for both files")->type_name("DIR")->capture_default_str();
+    generating->add_option("--id", key_id, "The node that it is for, or the person")
+        ->type_name("ID")
+        ->required();
+    generating
+        ->add_option("--role", role, "slave, candidate, observer (status only) or operator (also stepdown)")
+        ->type_name("ROLE")
+        ->capture_default_str();
+    generating->add_option("--out", out_directory, "Directory for both files")
+        ->type_name("DIR")
+        ->capture_default_str();
     examples(generating,
              "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
              "  berkeleyctl keygen --id m1 --role candidate --out keys");
-    CLI::App* authorizing = app.add_subcommand("authorize", "Put public keys into a directory of authorised keys, which nodes watch");
+    CLI::App* authorizing = app.add_subcommand(
+        "authorize", "Put public keys into a directory of authorised keys, which nodes watch");
     Authorization wanted;
     std::string directory;
-    authorizing->add_option("--dir", directory, "What nodes have as --authorized-keys")->type_name("DIR")->required();
+    authorizing->add_option("--dir", directory, "What nodes have as --authorized-keys")
+        ->type_name("DIR")
+        ->required();
     authorizing->add_option("--id", wanted.id, "The node, where the file does not say")->type_name("ID");
     authorizing->add_option("--role", wanted.role, "Its role, other than the file says")->type_name("ROLE");
-    authorizing->add_option("files", wanted.files, "Public files, such as keys/s1.key")->type_name("FILE")->required();
+    authorizing->add_option("files", wanted.files, "Public files, such as keys/s1.key")
+        ->type_name("FILE")
+        ->required();
     examples(authorizing,
              "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/*.key\n"
              "  berkeleyctl authorize --dir /etc/berkeley/authorized --role operator admin.key");
-    CLI::App* revoking = app.add_subcommand("revoke", "Take keys out of it: running nodes cut them off within two seconds");
+    CLI::App* revoking =
+        app.add_subcommand("revoke", "Take keys out of it: running nodes cut them off within two seconds");
     std::vector<std::string> whom;
-    revoking->add_option("--dir", directory, "What nodes have as --authorized-keys")->type_name("DIR")->required();
-    revoking->add_option("whom", whom, "Nodes (all their keys), single keys, or public files")->type_name("ID|KEY|FILE")->required();
+    revoking->add_option("--dir", directory, "What nodes have as --authorized-keys")
+        ->type_name("DIR")
+        ->required();
+    revoking->add_option("whom", whom, "Nodes (all their keys), single keys, or public files")
+        ->type_name("ID|KEY|FILE")
+        ->required();
     examples(revoking, "  berkeleyctl revoke --dir /etc/berkeley/authorized s1");
     const std::string_view command = argc > 1 ? argv[1] : "";
-    const std::initializer_list<const CLI::App*> commands{status, watching, clock, stepping, forcing, generating, authorizing, revoking};
+    const std::initializer_list<const CLI::App*> commands{status,  watching,   clock,       stepping,
+                                                          forcing, generating, authorizing, revoking};
     const auto named = [&](const CLI::App* known) { return command == known->get_name(); };
     if (!command.empty() && command.front() != '-' && std::none_of(commands.begin(), commands.end(), named)) {
         return usage_error("'" + std::string(command.substr(0, 60)) +
-                           "' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed");
+                           "' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, "
+                           "authorize and revoke are allowed");
     }
     // CLI11 would only say that a command is missing.
     const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
-    if (!command.empty() && command.front() == '-' && std::find(options.begin(), options.end(), command) == options.end()) {
-        return usage_error("'" + std::string(command.substr(0, 60)) +
-                           "' is not allowed here: --help, --version or a command, with its options after it");
+    if (!command.empty() && command.front() == '-' &&
+        std::find(options.begin(), options.end(), command) == options.end()) {
+        return usage_error(
+            "'" + std::string(command.substr(0, 60)) +
+            "' is not allowed here: --help, --version or a command, with its options after it");
     }
     try {
         app.parse(argc, argv);

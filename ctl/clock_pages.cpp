@@ -11,7 +11,7 @@
 #include "base/duration_text.hpp"
 #include "berkeley/clock.h"
 #include "ctl/time_text.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley::ctl {
 
@@ -27,10 +27,14 @@ using Clock = std::unique_ptr<berkeley_clock, Close>;
 
 std::string_view status_text(int status) {
     switch (status) {
-        case BERKELEY_CLOCK_SYNCHRONIZED: return "SYNCHRONIZED";
-        case BERKELEY_CLOCK_HOLDOVER: return "HOLDOVER";
-        case BERKELEY_CLOCK_DISRUPTED: return "DISRUPTED";
-        default: return "UNSYNCHRONIZED";
+        case BERKELEY_CLOCK_SYNCHRONIZED:
+            return "SYNCHRONIZED";
+        case BERKELEY_CLOCK_HOLDOVER:
+            return "HOLDOVER";
+        case BERKELEY_CLOCK_DISRUPTED:
+            return "DISRUPTED";
+        default:
+            return "UNSYNCHRONIZED";
     }
 }
 
@@ -39,7 +43,9 @@ struct OpenPage {
     Clock clock;
 };
 
-std::string error_line(const std::string& path, int error) { return path + ": " + berkeley_clock_strerror(error); }
+std::string error_line(const std::string& path, int error) {
+    return path + ": " + berkeley_clock_strerror(error);
+}
 
 /// Those that can be opened; a line for each other.
 std::vector<OpenPage> open_all(const std::vector<std::string>& paths, std::vector<std::string>& errors) {
@@ -84,7 +90,8 @@ tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pag
             doubt = std::max(doubt, after - before);
             ahead.push_back(interval.now_ns - to_ns(before + (after - before) / 2));
             const std::int64_t half = interval.latest_ns / 2 - interval.earliest_ns / 2;
-            seen.pages.push_back({pages[i].path, interval.now_ns, half, interval.term, interval.disruption, interval.status});
+            seen.pages.push_back(
+                {pages[i].path, interval.now_ns, half, interval.term, interval.disruption, interval.status});
         }
         if (seen.pages.size() < pages.size() || doubt >= narrowest) continue;
         narrowest = doubt;
@@ -125,8 +132,8 @@ ClockComparison compare_clocks(const ClockQuery& query) {
 std::string as_table(const ClockComparison& comparison) {
     std::size_t width = 4;
     for (const PageReading& page : comparison.pages) width = std::max(width, page.path.size());
-    std::string text = fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", "page", width, "cluster time", "status",
-                                   "bound", "term");
+    std::string text = fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", "page", width, "cluster time",
+                                   "status", "bound", "term");
     for (const PageReading& page : comparison.pages) {
         text += fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", page.path, width,
                             time_text(from_ns<ClusterTime>(page.now_ns)), status_text(page.status),
@@ -136,15 +143,17 @@ std::string as_table(const ClockComparison& comparison) {
 }
 
 std::string as_json(const ClockComparison& comparison) {
-    nlohmann::ordered_json json{{"spread_ns", comparison.spread_ns}, {"pages", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json json{{"spread_ns", comparison.spread_ns},
+                                {"pages", nlohmann::ordered_json::array()}};
     for (const PageReading& page : comparison.pages) {
         const auto bound = known_bound_ns(Duration{page.bound_ns});
-        json["pages"].push_back({{"path", page.path},
-                                 {"now_ns", page.now_ns},
-                                 {"bound_ns", bound ? nlohmann::ordered_json(*bound) : nlohmann::ordered_json(nullptr)},
-                                 {"status", status_text(page.status)},
-                                 {"term", page.term},
-                                 {"disruption", page.disruption}});
+        json["pages"].push_back(
+            {{"path", page.path},
+             {"now_ns", page.now_ns},
+             {"bound_ns", bound ? nlohmann::ordered_json(*bound) : nlohmann::ordered_json(nullptr)},
+             {"status", status_text(page.status)},
+             {"term", page.term},
+             {"disruption", page.disruption}});
     }
     return json.dump();
 }

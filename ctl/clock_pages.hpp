@@ -1,4 +1,5 @@
-// berkeleyctl clock: reads the clock pages of this machine's nodes, as any application can, and compares them.
+// berkeleyctl clock: reads the clock pages of this machine's nodes, as any application can, and compares
+// them.
 //
 // All processes of a machine share CLOCK_MONOTONIC_RAW, so the spread of their clocks at one instant is known
 // exactly: that is how a demonstration or a test sees the true error.
@@ -23,7 +24,7 @@ struct PageReading {
 struct ClockComparison {
     std::vector<PageReading> pages;   ///< those that could be read
     std::vector<std::string> errors;  ///< a line for each that could not
-    std::int64_t spread_ns = 0;  ///< widest difference of two clocks at one instant
+    std::int64_t spread_ns = 0;       ///< widest difference of two clocks at one instant
 };
 
 struct ClockQuery {
@@ -32,8 +33,8 @@ struct ClockQuery {
     Duration every = std::chrono::milliseconds{20};
 };
 
-/// The clocks at one instant, to the resolution of reading them one after the other. With `watch`: `pages` as of
-/// the end, and the widest spread seen.
+/// The clocks at one instant, to the resolution of reading them one after the other. With `watch`: `pages` as
+/// of the end, and the widest spread seen.
 [[nodiscard]] ClockComparison compare_clocks(const ClockQuery& query);
 
 std::string as_table(const ClockComparison& comparison);

@@ -1,7 +1,7 @@
 #include "ctl/control.hpp"
 
 #include "ctl/status.hpp"
-#include "io/state_file.hpp"
+#include "state/state_file.hpp"
 
 namespace berkeley::ctl {
 
@@ -20,7 +20,8 @@ Result<std::string> step_down(const Targets& targets, const NodeId& to) {
     // Where nobody leads, one that does not says who does.
     const Link link = statuses.links[statuses.best()];
     (*asker)->ask(link, StepDown{to}, [](const Message& message) {
-        return std::holds_alternative<StatusAnswer>(message.body) || std::holds_alternative<Refuse>(message.body);
+        return std::holds_alternative<StatusAnswer>(message.body) ||
+               std::holds_alternative<Refuse>(message.body);
     });
     std::optional<Asker::Ended> ended;
     do {
@@ -29,7 +30,8 @@ Result<std::string> step_down(const Targets& targets, const NodeId& to) {
     if (!ended || !ended->answer) return failure(ended ? ended->answer.error() : "no answer");
     const auto& answer = ended->answer;
     const std::string who = answer->header.sender.str();
-    if (const auto* refuse = std::get_if<Refuse>(&answer->body)) return failure(who + " refuses: " + refuse->reason.str());
+    if (const auto* refuse = std::get_if<Refuse>(&answer->body))
+        return failure(who + " refuses: " + refuse->reason.str());
     return who + " has stepped down and asked " + (to.empty() ? "its best standby" : to.str()) +
            " to take over; see berkeleyctl watch";
 }
@@ -43,10 +45,12 @@ Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, cons
     if (!file) return failure(file.error());
     auto state = file->load();
     if (!state) return failure(state.error());
-    if (!*state) return failure(state_dir.string() + " holds no state: such a node needs no force to found a cluster");
+    if (!*state)
+        return failure(state_dir.string() + " holds no state: such a node needs no force to found a cluster");
     SavedState& saved = **state;
     if (!saved.id.empty() && saved.id != id) {
-        return failure(state_dir.string() + " holds the state of '" + saved.id.str() + "', not of '" + id.str() + "'");
+        return failure(state_dir.string() + " holds the state of '" + saved.id.str() + "', not of '" +
+                       id.str() + "'");
     }
     saved.id = id;
     saved.term += kTermsSkipped;

@@ -1,4 +1,5 @@
-// What berkeleyctl can do to a cluster: a planned hand-over, and the way back from lost voters. Not thread-safe.
+// What berkeleyctl can do to a cluster: a planned hand-over, and the way back from lost voters. Not
+// thread-safe.
 #pragma once
 
 #include <filesystem>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "io/curve_keys.hpp"
+#include "keys/curve_keys.hpp"
 
 namespace berkeley::ctl {
 namespace {
@@ -56,7 +56,8 @@ Result<void> place(const fs::path& directory, const KeyCard& card) {
 }
 
 std::string called(const KeyCard& card) {
-    return card.id->str() + " (" + std::string(to_string(card.role.value_or(AccessRole::slave))) + ") " + card.key.str();
+    return card.id->str() + " (" + std::string(to_string(card.role.value_or(AccessRole::slave))) + ") " +
+           card.key.str();
 }
 
 }  // namespace
@@ -74,8 +75,9 @@ Result<std::string> keygen(const fs::path& directory, const NodeId& id, AccessRo
         fs::remove(secret, error);
         return failure(done.error());
     }
-    return secret.string() + "  secret key: stays on " + id.str() + "\n" + card.string() + "  public key, role " +
-           std::string(to_string(role)) + ": berkeleyctl authorize it on the candidates\n";
+    return secret.string() + "  secret key: stays on " + id.str() + "\n" + card.string() +
+           "  public key, role " + std::string(to_string(role)) +
+           ": berkeleyctl authorize it on the candidates\n";
 }
 
 Result<std::string> authorize(const Authorization& wanted) {
@@ -95,10 +97,12 @@ Result<std::string> authorize(const Authorization& wanted) {
         if (!wanted.role.empty()) card->role = access_role(wanted.role);
         if (!card->id) return failure(file + " says no id: --id is needed");
         if (!card->role) card->role = AccessRole::slave;
-        const auto same = std::find_if(known->begin(), known->end(), [&](const Known& k) { return k.card.key == card->key; });
-        if (same != known->end() && (same->card.id != card->id || same->card.role.value_or(AccessRole::slave) != *card->role)) {
-            return failure(file + ": the key is already that of " + called(same->card) + " in " + same->path.string() +
-                           ": revoke it first");
+        const auto same = std::find_if(known->begin(), known->end(),
+                                       [&](const Known& k) { return k.card.key == card->key; });
+        if (same != known->end() &&
+            (same->card.id != card->id || same->card.role.value_or(AccessRole::slave) != *card->role)) {
+            return failure(file + ": the key is already that of " + called(same->card) + " in " +
+                           same->path.string() + ": revoke it first");
         }
         if (same == known->end()) {
             if (const auto done = place(wanted.directory, *card); !done) return failure(done.error());
@@ -127,7 +131,8 @@ Result<std::string> revoke(const fs::path& directory, const std::vector<std::str
         bool found = false;
         for (const Known& entry : *known) {
             if (key.empty() ? entry.card.id != NodeId::from(name) : entry.card.key != key) continue;
-            if (!fs::remove(entry.path, error) && error) return failure(entry.path.string() + ": " + error.message());
+            if (!fs::remove(entry.path, error) && error)
+                return failure(entry.path.string() + ": " + error.message());
             report += "revoked " + called(entry.card) + "\n";
             found = true;
         }

@@ -12,7 +12,8 @@
 namespace berkeley::ctl {
 
 /// ID.secret and ID.key in the directory. Returns what was done, in lines.
-[[nodiscard]] Result<std::string> keygen(const std::filesystem::path& directory, const NodeId& id, AccessRole role);
+[[nodiscard]] Result<std::string> keygen(const std::filesystem::path& directory, const NodeId& id,
+                                         AccessRole role);
 
 struct Authorization {
     std::filesystem::path directory;
@@ -25,6 +26,7 @@ struct Authorization {
 [[nodiscard]] Result<std::string> authorize(const Authorization& wanted);
 
 /// Takes away all keys of these nodes, or single keys (40 characters, or public files).
-[[nodiscard]] Result<std::string> revoke(const std::filesystem::path& directory, const std::vector<std::string>& whom);
+[[nodiscard]] Result<std::string> revoke(const std::filesystem::path& directory,
+                                         const std::vector<std::string>& whom);
 
 }  // namespace berkeley::ctl

@@ -7,7 +7,7 @@
 
 #include "base/duration_text.hpp"
 #include "ctl/time_text.hpp"
-#include "io/event_log.hpp"
+#include "log/event_log.hpp"
 
 namespace berkeley::ctl {
 
@@ -95,15 +95,17 @@ std::string as_table(const StatusReport& report) {
     const StatusAnswer& a = report.answer;
     std::string text = fmt::format("{} is {} in term {}, cluster {}", report.header.sender.view(),
                                    to_string(a.role), report.header.term, report.header.cluster.view());
-    text += a.leader.empty() ? ", no master known\n"
-                             : a.leader == report.header.sender ? "\n" : fmt::format(", following {}\n", a.leader.view());
+    text += a.leader.empty()                   ? ", no master known\n"
+            : a.leader == report.header.sender ? "\n"
+                                               : fmt::format(", following {}\n", a.leader.view());
     text += fmt::format("clock: {}, {}, bound {}, disruptions {}\n", time_text(a.cluster_time),
                         to_string(a.status), bound_text(a.bound), a.disruptions);
     text += fmt::format("round: {}, {}\n", a.round, to_string(a.state));
     text += "voters:" + committee_text(a);
     if (leads(report)) {
-        text += a.lease_left > Duration{0} ? fmt::format(", lease for another {}", duration_text(a.lease_left))
-                                           : ", no lease: corrects nobody";
+        text += a.lease_left > Duration{0}
+                    ? fmt::format(", lease for another {}", duration_text(a.lease_left))
+                    : ", no lease: corrects nobody";
     }
     text += "\ncandidates:";
     for (const CandidateInfo& c : a.candidates) {
@@ -118,8 +120,8 @@ std::string as_table(const StatusReport& report) {
     }
     std::size_t width = 4;
     for (const MemberStatus& m : a.members) width = std::max(width, m.id.view().size());
-    text += fmt::format("{:<{}}  {:<14} {:>12} {:>11} {:>11} {:>12} {:>11}\n", "id", width, "status", "offset",
-                        "delay", "bound", "freq ppm", "last seen");
+    text += fmt::format("{:<{}}  {:<14} {:>12} {:>11} {:>11} {:>12} {:>11}\n", "id", width, "status",
+                        "offset", "delay", "bound", "freq ppm", "last seen");
     for (const MemberStatus& m : a.members) {
         text += fmt::format("{:<{}}  {:<14} {:>12} {:>11} {:>11} {:>+12.3f} {:>11}{}\n", m.id.view(), width,
                             to_string(m.status), signed_duration_text(m.offset), duration_text(m.delay),
@@ -143,8 +145,10 @@ std::string as_json(const StatusReport& report) {
                                 {"cluster_ns", to_ns(a.cluster_time)},
                                 {"disruptions", a.disruptions},
                                 {"lease_left_ns", a.lease_left.count()},
-                                {"committee", {{"term", a.committee.term}, {"version", a.committee.version},
-                                               {"voters", nlohmann::ordered_json::array()}}},
+                                {"committee",
+                                 {{"term", a.committee.term},
+                                  {"version", a.committee.version},
+                                  {"voters", nlohmann::ordered_json::array()}}},
                                 {"candidates", nlohmann::ordered_json::array()},
                                 {"members", nlohmann::ordered_json::array()}};
     for (const Voter& voter : a.committee.voters) json["committee"]["voters"].push_back(voter.id.view());

@@ -34,7 +34,8 @@ private:
     void ask_page(Link link, std::uint32_t first);
 
     Asker& asker_;
-    std::array<std::optional<StatusReport>, kMaxCandidates> parts_;  ///< what has come of an answer of several pages
+    std::array<std::optional<StatusReport>, kMaxCandidates>
+        parts_;  ///< what has come of an answer of several pages
 };
 
 bool leads(const StatusReport& report);

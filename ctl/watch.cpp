@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "base/duration_text.hpp"
-#include "io/event_log.hpp"
 #include "ctl/time_text.hpp"
+#include "log/event_log.hpp"
 
 namespace berkeley::ctl {
 
@@ -34,7 +34,8 @@ std::string state_of(const StatusReport& report) {
 void print(const std::string& node, const std::string& what, const StatusReport* report, bool json) {
     std::string line;
     if (!json) {
-        line = fmt::format("{}  {}: {}\n", report != nullptr ? time_text(report->answer.cluster_time) : "-", node, what);
+        line = fmt::format("{}  {}: {}\n", report != nullptr ? time_text(report->answer.cluster_time) : "-",
+                           node, what);
     } else if (report != nullptr) {
         line = as_json(*report) + "\n";
     } else {
@@ -74,7 +75,8 @@ Result<void> watch(const WatchQuery& query) {
         due[link] = asked[link] + query.every;
         const std::string state = report ? state_of(*report) : report.error();
         if (std::exchange(told[link], state) != state) {
-            print(report ? report->header.sender.str() : asker.poll(link), state, report ? &*report : nullptr, query.json);
+            print(report ? report->header.sender.str() : asker.poll(link), state, report ? &*report : nullptr,
+                  query.json);
         }
         answered = answered || report.has_value();
         // One that leads names the others: watch them too, so that a takeover is seen from all sides.

@@ -1,5 +1,5 @@
-// berkeleyctl watch: follows a cluster live: a line whenever who leads, or the committee, or the clock's state,
-// changes. Not thread-safe.
+// berkeleyctl watch: follows a cluster live: a line whenever who leads, or the committee, or the clock's
+// state, changes. Not thread-safe.
 #pragma once
 
 #include "ctl/status.hpp"
@@ -9,7 +9,7 @@ namespace berkeley::ctl {
 struct WatchQuery {
     Targets targets;  ///< those that they name are asked too
     Duration every = std::chrono::milliseconds{500};
-    Duration duration{0};         ///< 0: until it is interrupted
+    Duration duration{0};  ///< 0: until it is interrupted
     bool json = false;
 };
 

@@ -9,11 +9,12 @@ namespace berkeley {
 namespace {
 
 constexpr std::size_t kSpareListeners = 2;
-/// A listener that misses so many rounds in a row is one no longer. One round is lost easily, and each change is told.
+/// A listener that misses so many rounds in a row is one no longer. One round is lost easily, and each change
+/// is told.
 constexpr std::uint32_t kListenerMisses = 2;
 constexpr Duration kBelieveAgain = std::chrono::minutes{1};
-/// A node that is asked to stop stays so long at most for its successor's sake: an election, the removal of a dead voter
-/// and of this one, and the voters' disks. A service manager has not lost its patience by then.
+/// A node that is asked to stop stays so long at most for its successor's sake: an election, the removal of a
+/// dead voter and of this one, and the voters' disks. A service manager has not lost its patience by then.
 constexpr int kStayTimeouts = 4;
 constexpr Duration kStayForDisks = std::chrono::milliseconds{500};
 constexpr Duration kStayMax = std::chrono::seconds{4};
@@ -22,8 +23,8 @@ constexpr Duration kAllGreet = std::chrono::milliseconds{1250};
 
 }  // namespace
 
-CandidateCore::CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
-                             ClusterTime initial, const SavedRate& rate)
+CandidateCore::CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng,
+                             RawTime now, ClusterTime initial, const SavedRate& rate)
     : options_(options),
       slave_(options.slave, Prng{prng.next()}, now, initial, rate),
       master_(options.master, slave_, Prng{prng.next()}),
@@ -37,10 +38,12 @@ void CandidateCore::start(RawTime now, Actions& out) {
     slave_.start(now, out);
     for (const CandidateInfo& info : known_) slave_.add_candidate(info, now, out);
     // One that remembers voters stands for election among them, and these may find it.
-    const bool alone = options_.slave.masters.empty() && known_.empty() && slave_.elector().committee().voters.empty();
+    const bool alone =
+        options_.slave.masters.empty() && known_.empty() && slave_.elector().committee().voters.empty();
     if (options_.election.standby && alone) {
-        out.add(EmitEvent{NoteEvent{Severity::warning, "a standby without --peer, and none is remembered: it hears of a "
-                                                       "cluster only where a node of that one connects to it"}});
+        out.add(EmitEvent{NoteEvent{Severity::warning,
+                                    "a standby without --peer, and none is remembered: it hears of a "
+                                    "cluster only where a node of that one connects to it"}});
     }
     settle(now, out);
 }
@@ -117,7 +120,8 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
         case Roster::Claim::joined:
         case Roster::Claim::known:
             welcome(route, sender, hello.generation, out);
-            if (hello.candidate && hello.candidate->id == sender) slave_.add_candidate(*hello.candidate, now, out);
+            if (hello.candidate && hello.candidate->id == sender)
+                slave_.add_candidate(*hello.candidate, now, out);
             if (hello.candidate || believes(sender, message.header.term, now)) {
                 election_.on_term(message.header.term, hello.leader, now);
             }
@@ -132,7 +136,8 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
         case Roster::Claim::full:
             out.add(EmitEvent{DroppedEvent{"roster-full", 1}});
             return refuse(route, hello.generation, RefuseKind::roster_full,
-                          "the roster is full (" + std::to_string(master_.roster().size()) + " members)", out);
+                          "the roster is full (" + std::to_string(master_.roster().size()) + " members)",
+                          out);
     }
 }
 
@@ -167,8 +172,8 @@ std::vector<CandidateInfo> CandidateCore::all_candidates() const {
 void CandidateCore::on_timer(RawTime now, Actions& out) {
     slave_.on_timer(now, out);
     const bool beats = election_.on_timer(now);
-    // The voters' disks write a change of the committee while this node's own does: it counts itself only at the next
-    // beat, and by then it has saved. The vote that began a term is on the disk before the first.
+    // The voters' disks write a change of the committee while this node's own does: it counts itself only at
+    // the next beat, and by then it has saved. The vote that began a term is on the disk before the first.
     const bool begun = master_.running() && led_term_ == election_.term();
     if (beats && begun) beat(now, out);
     settle(now, out);
@@ -187,16 +192,18 @@ RawTime CandidateCore::next_deadline() const {
     return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline(), leaves});
 }
 
-/// A newer term ends a leadership, and an election under way. What more than a third of the members tell is no lie. Fewer
-/// slaves' words for it count once in a while, all together: one that was ahead needs it once, and those that lie would
-/// keep the cluster without a master.
+/// A newer term ends a leadership, and an election under way. What more than a third of the members tell is
+/// no lie. Fewer slaves' words for it count once in a while, all together: one that was ahead needs it once,
+/// and those that lie would keep the cluster without a master.
 bool CandidateCore::believes(const NodeId& slave, Term term, RawTime now) {
     if (term <= election_.term()) return true;
     if (election_.term() == 0 && term > kTermToldFirstMax) return false;
     std::erase_if(newer_terms_, [this](const auto& told) { return told.second <= election_.term(); });
     if (newer_terms_.size() < kMaxMembers) newer_terms_[slave] = term;
-    const auto agree = std::count_if(newer_terms_.begin(), newer_terms_.end(), [term](const auto& told) { return told.second >= term; });
-    // A candidate that knows no term hears all members first: whoever comes first might lie, once and for ever.
+    const auto agree = std::count_if(newer_terms_.begin(), newer_terms_.end(),
+                                     [term](const auto& told) { return told.second >= term; });
+    // A candidate that knows no term hears all members first: whoever comes first might lie, once and for
+    // ever.
     const bool heard_all = election_.term() > 0 || now - started_at_ >= kAllGreet;
     if (heard_all && 3 * static_cast<std::size_t>(agree) > master_.roster().size()) return true;
     if (election_.term() == 0) return false;
@@ -259,7 +266,8 @@ void CandidateCore::tell(Actions& out) {
         told_role_ = election_.role();
         out.add(EmitEvent{RoleEvent{told_role_, election_.reason()}});
         if (told_role_ == Role::warmup && election_.founded()) {
-            out.add(EmitEvent{NoteEvent{Severity::info, "founding a new cluster '" + options_.slave.cluster.str() +
+            out.add(EmitEvent{NoteEvent{Severity::info, "founding a new cluster '" +
+                                                            options_.slave.cluster.str() +
                                                             "'; to join one, use --standby --peer URL"}});
         }
     }
@@ -272,7 +280,8 @@ void CandidateCore::tell(Actions& out) {
     if (!new_candidates && !new_role) return;
     tell_equal_priority(out);
     // The members learn whom to follow to, and in which interval the master now leading polls.
-    for (const auto& [id, member] : master_.roster().members()) welcome(member->route, id, member->generation, out);
+    for (const auto& [id, member] : master_.roster().members())
+        welcome(member->route, id, member->generation, out);
 }
 
 void CandidateCore::tell_equal_priority(Actions& out) {
@@ -281,7 +290,8 @@ void CandidateCore::tell_equal_priority(Actions& out) {
         if (info.priority != options_.election.priority) continue;
         told_priority_ = true;
         return out.add(EmitEvent{NoteEvent{
-            Severity::warning, info.id.str() + " has the same --priority as this node, " + std::to_string(info.priority) +
+            Severity::warning, info.id.str() + " has the same --priority as this node, " +
+                                   std::to_string(info.priority) +
                                    ": a takeover may need a second vote; give each candidate its own"}});
     }
 }
@@ -289,9 +299,12 @@ void CandidateCore::tell_equal_priority(Actions& out) {
 void CandidateCore::send_ballots(Actions& out) {
     for (Ballot& ballot : election_.take_ballots()) {
         const auto member = master_.roster().members().find(ballot.to.id);
-        if (member == master_.roster().members().end() || member->second->incarnation != ballot.to.incarnation) continue;
+        if (member == master_.roster().members().end() ||
+            member->second->incarnation != ballot.to.incarnation)
+            continue;
         const SlaveCoreOptions& self = options_.slave;
-        out.add(SendToRoute{member->second->route, {{self.cluster, self.id, ballot.term}, ballot.request}, 0});
+        out.add(
+            SendToRoute{member->second->route, {{self.cluster, self.id, ballot.term}, ballot.request}, 0});
     }
 }
 
@@ -299,8 +312,10 @@ void CandidateCore::send_ballots(Actions& out) {
 /// they answer.
 void CandidateCore::choose_listeners(Actions& out) {
     const auto& members = master_.roster().members();
-    const auto candidates = 1 + static_cast<std::size_t>(std::count_if(
-                                    members.begin(), members.end(), [](const auto& m) { return m.second->candidate.has_value(); }));
+    const auto candidates =
+        1 + static_cast<std::size_t>(std::count_if(members.begin(), members.end(), [](const auto& m) {
+            return m.second->candidate.has_value();
+        }));
     const std::size_t target = std::min(kMaxCommittee, std::max(kFill, candidates | 1U));
     // Some more than there is room for, so that a voter that dies is replaced at once.
     const std::size_t room = target - std::min(target, candidates) + kSpareListeners;
@@ -315,13 +330,15 @@ void CandidateCore::choose_listeners(Actions& out) {
             if (fit(id, *member) && preferred(id, *member)) chosen.insert(id);
         }
     };
-    choose([&](const NodeId& id, const Member& member) { return contains(committee, id, member.incarnation); });
+    choose(
+        [&](const NodeId& id, const Member& member) { return contains(committee, id, member.incarnation); });
     choose([&](const NodeId& id, const Member&) { return listeners_.contains(id); });
     choose([](const NodeId&, const Member&) { return true; });
     if (chosen == listeners_) return;
     const std::set<NodeId> before = std::exchange(listeners_, std::move(chosen));
     for (const auto& [id, member] : members) {
-        if (before.contains(id) != listeners_.contains(id)) welcome(member->route, id, member->generation, out);
+        if (before.contains(id) != listeners_.contains(id))
+            welcome(member->route, id, member->generation, out);
     }
 }
 
@@ -346,8 +363,10 @@ NodeId CandidateCore::successor() const {
     for (const auto& [id, member] : master_.roster().members()) {
         if (!member->candidate || !member->reply || member->missed > 0) continue;
         // One that does not know the time leads only where nobody else can.
-        const bool knows = member->reply->status == ClockStatus::synchronized || member->reply->status == ClockStatus::holdover;
-        if (best == nullptr || std::pair{knows, member->candidate->priority} > std::pair{best_knows, best->priority}) {
+        const bool knows = member->reply->status == ClockStatus::synchronized ||
+                           member->reply->status == ClockStatus::holdover;
+        if (best == nullptr ||
+            std::pair{knows, member->candidate->priority} > std::pair{best_knows, best->priority}) {
             best = &*member->candidate;
             best_knows = knows;
         }
@@ -361,12 +380,14 @@ void CandidateCore::on_step_down_request(Route route, const NodeId& to, RawTime 
     const auto found = members.find(to);
     const bool able = found != members.end() && found->second->candidate && found->second->replied_in_term;
     const NodeId& self = options_.slave.id;
-    if (std::any_of(members.begin(), members.end(), [&](const auto& m) { return m.second->route == route; })) {
+    if (std::any_of(members.begin(), members.end(),
+                    [&](const auto& m) { return m.second->route == route; })) {
         return drop("not-allowed", out);
     }
     std::string why;
     if (!election_.leads()) {
-        why = self.str() + " does not lead" + (election_.leader().empty() ? "" : "; " + election_.leader().str() + " does");
+        why = self.str() + " does not lead" +
+              (election_.leader().empty() ? "" : "; " + election_.leader().str() + " does");
     } else if (to.empty() && successor().empty()) {
         why = "there is no standby to hand over to";
     } else if (!to.empty() && !able) {
@@ -381,9 +402,9 @@ void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime 
     // The lease ends here: not one correction is published after this.
     master_.stop_term();
     tell_step_down(next, out);
-    out.add(EmitEvent{NoteEvent{Severity::info, next.empty() ? "no standby to hand over to"
-                                                             : "handing over to " + next.str() + ": " +
-                                                                   std::string(why)}});
+    out.add(EmitEvent{
+        NoteEvent{Severity::info, next.empty() ? "no standby to hand over to"
+                                               : "handing over to " + next.str() + ": " + std::string(why)}});
     if (next.empty()) {
         election_.step_down(std::string(why), now);
     } else {
@@ -393,8 +414,9 @@ void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime 
     slave_.elector().on_step_down(options_.slave.id, led_term_);
 }
 
-/// Where this node is the only voter, or one of two that live, its successor is elected by its vote, and then takes it
-/// out of the committee, as it does with any voter that is one too many. To leave earlier is no more than a crash.
+/// Where this node is the only voter, or one of two that live, its successor is elected by its vote, and then
+/// takes it out of the committee, as it does with any voter that is one too many. To leave earlier is no more
+/// than a crash.
 void CandidateCore::resign(RawTime now, Actions& out) {
     election_.retire();
     if (!election_.leads()) return;
@@ -412,7 +434,8 @@ void CandidateCore::resign(RawTime now, Actions& out) {
 bool CandidateCore::needed(RawTime now) const {
     if (!stays_until_ || now >= *stays_until_) return false;
     const auto& members = master_.roster().members();
-    const bool somebody = std::any_of(members.begin(), members.end(), [](const auto& m) { return m.second->candidate.has_value(); });
+    const bool somebody = std::any_of(members.begin(), members.end(),
+                                      [](const auto& m) { return m.second->candidate.has_value(); });
     return somebody && slave_.elector().is_voter() && !slave_.elector().disabled();
 }
 

@@ -53,7 +53,8 @@ private:
     void on_hello(Route route, const Message& message, const Hello& hello, RawTime now, Actions& out);
     void answer_status(Route route, const StatusRequest& request, RawTime now, Actions& out);
     void welcome(Route route, const NodeId& to, Generation generation, Actions& out) const;
-    void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why, Actions& out) const;
+    void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why,
+                Actions& out) const;
     void settle(RawTime now, Actions& out);
     void tell(Actions& out);
     void tell_equal_priority(Actions& out);
@@ -82,7 +83,7 @@ private:
     std::map<NodeId, Term> newer_terms_;  ///< that slaves told of and this node does not know yet
     std::map<NodeId, Term> refusals_;     ///< told of, by voters: one a term
     Committee told_committee_;
-    std::set<NodeId> listeners_;  ///< slaves that are asked to acknowledge heartbeats
+    std::set<NodeId> listeners_;         ///< slaves that are asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version
     bool told_priority_ = false;         ///< that another has this node's own
 };

@@ -7,7 +7,8 @@ namespace berkeley {
 
 namespace {
 
-/// Over as long as a bound in holdover takes to reach 100 ms, cluster time's rate changes by a fifth of max-drift at most,
+/// Over as long as a bound in holdover takes to reach 100 ms, cluster time's rate changes by a fifth of
+/// max-drift at most,
 constexpr Duration kHorizon = std::chrono::seconds{2000};
 constexpr int kHorizonShare = 5;
 /// and by a fiftieth at once.

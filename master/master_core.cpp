@@ -32,7 +32,8 @@ constexpr Duration kSettleMax = seconds{10};
 /// How well a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
-/// A cluster that was just founded must still find its time's rate; until then bounds grow by what is still ahead, too.
+/// A cluster that was just founded must still find its time's rate; until then bounds grow by what is still
+/// ahead, too.
 constexpr Duration kFoundingRate = seconds{60};
 /// So many deviations of its rate a clock's bound grows by.
 constexpr double kGrowthSigmas = 4;
@@ -150,7 +151,8 @@ Duration MasterCore::probe_patience() const {
 /// A probe that takes several times longer than usual is not worth waiting for.
 Duration MasterCore::probe_patience(const Member& member) const {
     if (member.delay_usual == Duration{0}) return probe_patience();
-    return std::min(probe_patience(), std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20}));
+    return std::min(probe_patience(),
+                    std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20}));
 }
 
 void MasterCore::on_timer(RawTime now, Actions& out) {
@@ -208,8 +210,8 @@ void MasterCore::begin_round(RawTime now) {
     pace_ = std::min(options_.pace_max, options_.interval / (2 * std::max<std::int64_t>(1, polled_)));
 }
 
-/// A correction is refused when its measurement is two intervals old: a round that takes longer than one ends with
-/// what it has, and the next one begins with the others.
+/// A correction is refused when its measurement is two intervals old: a round that takes longer than one ends
+/// with what it has, and the next one begins with the others.
 void MasterCore::leave_out_waiting() {
     first_ = waiting_.front();
     for (const NodeId& id : waiting_) {
@@ -273,9 +275,10 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
     burst.fate = ProbeFate::answered;
     burst.lost_in_a_row = 0;
     member->heard_at = t4;
-    // In its first round nobody can have applied anything of this term, unless an earlier life of this node led in
-    // it. Once a life: a liar could say so for ever.
-    if (round_ <= 1 && !used_before_told_ && reply.applied_term == self_.term() && reply.applied_round >= round_) {
+    // In its first round nobody can have applied anything of this term, unless an earlier life of this node
+    // led in it. Once a life: a liar could say so for ever.
+    if (round_ <= 1 && !used_before_told_ && reply.applied_term == self_.term() &&
+        reply.applied_round >= round_) {
         used_before_told_ = term_used_before_ = true;
     }
     take_sample(*member, reply, t4, out);
@@ -304,12 +307,13 @@ void MasterCore::note_delay(Member& member, Duration delay) {
 void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out) {
     auto sample = cristian({member.burst.t1, reply.t2, reply.t3, t4});
     if (!sample) {
-        return drop(sample.error() == StampError::residence ? "impossible-residence" : "impossible-stamps", out);
+        return drop(sample.error() == StampError::residence ? "impossible-residence" : "impossible-stamps",
+                    out);
     }
     // The residence was told in the slave's seconds, which are not ours.
     const Duration residence = reply.t3 - reply.t2;
-    sample->delay += Duration{saturate(Int128{residence.count()} * 2 * self_.discipline().options().max_drift_ppb /
-                                       1'000'000'000)};
+    sample->delay += Duration{
+        saturate(Int128{residence.count()} * 2 * self_.discipline().options().max_drift_ppb / 1'000'000'000)};
     if (member.burst.probe < kWarmupProbes) ++member.burst.warmup;
     member.burst.samples.push_back(*sample);
     note_delay(member, sample->delay);
@@ -337,15 +341,20 @@ void MasterCore::recall(Member& member) const {
     const ClockMap& theirs = member.reply->map;
     const ClockMap& ours = self_.discipline().map();
     const ClockStatus status = member.reply->status;
-    // The rate that the member's clock runs at tells its oscillator's frequency, as well as the member knows the time.
+    // The rate that the member's clock runs at tells its oscillator's frequency, as well as the member knows
+    // the time.
     const double freq = (1.0 + static_cast<double>(ours.rate_ppb) * 1e-9) /
-                            (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) - 1.0;
+                            (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) -
+                        1.0;
     // One whose rate was not yet known well says so by the growth of its bound.
     const std::int64_t usual = self_.discipline().options().max_drift_ppb;
-    const auto unknown = static_cast<double>(member.reply->drift_ppb - usual + self_.discipline().drift_ppb() - usual);
-    if (!self_.discipline().trusted() || (status != ClockStatus::synchronized && status != ClockStatus::holdover)) {
+    const auto unknown =
+        static_cast<double>(member.reply->drift_ppb - usual + self_.discipline().drift_ppb() - usual);
+    if (!self_.discipline().trusted() ||
+        (status != ClockStatus::synchronized && status != ClockStatus::holdover)) {
         if (theirs.rate_ppb != 0 && ours.rate_ppb != 0) {
-            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown), std::max(4 * kFreqRestored, unknown));
+            member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown),
+                                                 std::max(4 * kFreqRestored, unknown));
         } else if (self_.discipline().trusted()) {
             // Any oscillator is nearer to cluster time than to one of ours that runs far off.
             member.estimator.set_prior_frequency(freq * 1e9);
@@ -355,15 +364,16 @@ void MasterCore::recall(Member& member) const {
     // Both bounds' growth holds the truth, so it is no deviation but a multiple of one.
     const double stddev = std::max(kFreqTrusted, unknown / kGrowthSigmas);
     member.estimator.set_prior_frequency(freq * 1e9, stddev, std::max(kGrowthSigmas * kFreqTrusted, unknown));
-    // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before the path's
-    // delay is known; unless the measurement denies it.
+    // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before
+    // the path's delay is known; unless the measurement denies it.
     const Measurement& measured = *member.measurement;
     const RawTime remote = from_ns<RawTime>(saturate(Int128{to_ns(measured.at)} + measured.offset.count()));
     const Duration apart = theirs.target(remote) - ours.target(measured.at);
     const Duration believable = measured.delay / 2 + 4 * kClockTrusted;
     const bool both = status == ClockStatus::synchronized && self_.discipline().status() == status;
     if (both && apart <= believable && apart >= -believable) {
-        member.estimator.set_prior_offset(measured.at, measured.offset - apart, static_cast<double>(kClockTrusted.count()));
+        member.estimator.set_prior_offset(measured.at, measured.offset - apart,
+                                          static_cast<double>(kClockTrusted.count()));
     }
 }
 
@@ -397,18 +407,21 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     options.inherited_bound = inheritance_.bound(now);
     options.self_outlier_rounds = self_outlier_rounds_;
     options.none_follow = now - corrected_at_ > self_.discipline().valid_for();
-    options.gathering = now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
-                        now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
+    options.gathering =
+        now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
+        now - gathering_since_ < std::max<Duration>(kSettleMax, 2 * kSettleIntervals * options_.interval);
     if (roster_.size() == 0) gathering_since_ = now;
     const bool founding = founded_at_ && now - *founded_at_ < kFoundingRate;
-    if (!founding) options.rate_limit_ppb = rate_credit_.earn(self_.discipline().options().max_drift_ppb, now);
+    if (!founding)
+        options.rate_limit_ppb = rate_credit_.earn(self_.discipline().options().max_drift_ppb, now);
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
     // A clock that knew nothing brings its oscillator's rate along: it is mended as fast as a new cluster's.
     if (state_ == RoundState::cold_start || verdict.adopted_bound > Duration{0}) founded_at_ = now;
     if (!founding && self_.discipline().trusted()) rate_credit_.spend(verdict.own_freq_correction_ppb);
     if (founding) {
-        for (MemberVerdict& m : verdict.members) m.drift_ppb = std::min(m.drift_ppb + verdict.rate_ahead_ppb, kDriftMaxPpb);
+        for (MemberVerdict& m : verdict.members)
+            m.drift_ppb = std::min(m.drift_ppb + verdict.rate_ahead_ppb, kDriftMaxPpb);
     }
     const bool stray = verdict.self_outlier || std::exchange(own_refused_, false);
     self_outlier_rounds_ = stray ? self_outlier_rounds_ + 1 : 0;
@@ -419,26 +432,27 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         --round_;  // nobody was told of this one: rounds count from the first that counts
         if (gathered_ != roster_.size()) {
             gathered_ = roster_.size();
-            out.add(EmitEvent{NoteEvent{Severity::info, gathered_ == 0 ? std::string{"waiting for slaves"}
-                                                                       : std::to_string(gathered_) +
-                                                                             " slaves so far, waiting for more"}});
+            out.add(EmitEvent{NoteEvent{
+                Severity::info, gathered_ == 0
+                                    ? std::string{"waiting for slaves"}
+                                    : std::to_string(gathered_) + " slaves so far, waiting for more"}});
         }
         return;
     }
     if (verdict.correct) correct(verdict, now, out);
     for (auto& m : verdict.members) {
-        m.member->last = {m.member->id, m.offset, m.member->measurement->delay, m.bound, m.correction,
-                          static_cast<std::int64_t>(m.freq_ppb), m.outlier};
+        m.member->last = {m.member->id, m.offset,     m.member->measurement->delay,
+                          m.bound,      m.correction, static_cast<std::int64_t>(m.freq_ppb),
+                          m.outlier};
     }
     report(verdict, now - began, out);
 }
 
 void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     Discipline& clock = self_.discipline();
-    const AdjustResult own =
-        clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb,
-                     std::max(inheritance_.bound(now), verdict.adopted_bound), now},
-                    now);
+    const AdjustResult own = clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb,
+                                          std::max(inheritance_.bound(now), verdict.adopted_bound), now},
+                                         now);
     out.add(PublishClock{});
     CorrectionEvent event;
     event.round = round_;
@@ -450,8 +464,8 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     event.reason = own.reason;
     out.add(EmitEvent{std::move(event)});
     self_.tell_status(own.applied == Applied::refused ? own.reason : "the round's average was applied", out);
-    // The others' corrections lead to the average too; without the master they would lead away from it. Whoever cannot
-    // follow cannot lead: a standby must.
+    // The others' corrections lead to the average too; without the master they would lead away from it.
+    // Whoever cannot follow cannot lead: a standby must.
     own_refused_ = own.applied == Applied::refused;
     if (own_refused_) return;
     corrected_at_ = now;

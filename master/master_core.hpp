@@ -3,9 +3,10 @@
 //
 //   start_term --> [ bursts, at most `window` at once ] --> judge --> corrections --> wait --> next round
 //
-// A round ends when every burst has ended; each burst has a deadline, so a round does. It runs only while this
-// candidate leads; in between, the roster is kept from the HELLOs, so that a takeover needs no introductions.
-// Pure: events and `now` in, actions out. Not thread-safe. All times are this node's raw times.
+// A round ends when every burst has ended; each burst has a deadline, so a round does. It runs only while
+// this candidate leads; in between, the roster is kept from the HELLOs, so that a takeover needs no
+// introductions. Pure: events and `now` in, actions out. Not thread-safe. All times are this node's raw
+// times.
 #pragma once
 
 #include <deque>
@@ -93,17 +94,17 @@ private:
     RoundState state_ = RoundState::gathering;
     RawTime round_at_{};
     bool in_round_ = false;
-    std::deque<NodeId> waiting_;      ///< members whose burst has not begun in this round
-    std::vector<Member*> bursting_;   ///< at most window; the roster tells when one leaves
-    RawTime burst_at_{};              ///< when the next burst may begin
+    std::deque<NodeId> waiting_;     ///< members whose burst has not begun in this round
+    std::vector<Member*> bursting_;  ///< at most window; the roster tells when one leaves
+    RawTime burst_at_{};             ///< when the next burst may begin
     Duration pace_{0};
-    std::uint32_t polled_ = 0;        ///< members in this round
-    RawTime joined_at_{};             ///< the last join: a cold start waits for the roster to settle
-    RawTime gathering_since_{};       ///< the first member came, or the term began
-    std::size_t gathered_ = 0;        ///< members that people were last told of
+    std::uint32_t polled_ = 0;   ///< members in this round
+    RawTime joined_at_{};        ///< the last join: a cold start waits for the roster to settle
+    RawTime gathering_since_{};  ///< the first member came, or the term began
+    std::size_t gathered_ = 0;   ///< members that people were last told of
     Inheritance inheritance_;
     RateCredit rate_credit_;
-    RawTime corrected_at_{};  ///< the last time that anybody was, or the term began
+    RawTime corrected_at_{};             ///< the last time that anybody was, or the term began
     std::optional<RawTime> founded_at_;  ///< by a cold start in this term
     bool warm_ = false;
     RawTime leased_until_ = RawTime::min();

@@ -1,8 +1,9 @@
 // berkeley-master: a candidate: the master of the cluster, or a standby that is ready to become it.
 
-#include "io/endpoint.hpp"
+#include "base/endpoint.hpp"
 #include "master/candidate_core.hpp"
-#include "slave/node_shell.hpp"
+#include "node/key_reader.hpp"
+#include "node/node_shell.hpp"
 
 namespace berkeley {
 namespace {
@@ -10,7 +11,8 @@ namespace {
 class CandidateNode final : public Node {
 public:
     CandidateNode(const CandidateOptions& options, const NodeShell& shell, std::vector<CandidateInfo> known)
-        : core_(options, std::move(known), shell.seeded(), shell.now(), shell.initial_time(), shell.saved_rate()) {}
+        : core_(options, std::move(known), shell.seeded(), shell.now(), shell.initial_time(),
+                shell.saved_rate()) {}
 
     void start(RawTime now, Actions& out) override { core_.start(now, out); }
     void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {
@@ -48,19 +50,23 @@ Result<CandidateInfo> bind_all(const MasterOptions& options, NodeShell& shell, N
     };
     Transport& transport = shell.transport();
     if (auto r = settle("poll", transport.bind_poll(options.poll), info.poll); !r) return failure(r.error());
-    if (auto r = settle("publish", transport.bind_publish(Channel::publish, options.publish), info.publish); !r) {
+    if (auto r = settle("publish", transport.bind_publish(Channel::publish, options.publish), info.publish);
+        !r) {
         return failure(r.error());
     }
-    if (auto r = settle("heartbeat", transport.bind_publish(Channel::heartbeat, options.heartbeat), info.heartbeat);
+    if (auto r = settle("heartbeat", transport.bind_publish(Channel::heartbeat, options.heartbeat),
+                        info.heartbeat);
         !r) {
         return failure(r.error());
     }
     return info;
 }
 
-int run(const MasterOptions& options) {
-    const auto fail = [&](const std::string& line) { return fail_start(options.node, "berkeley-master", line); };
-    auto shell = NodeShell::create(options.node);
+int run(const MasterOptions& options, std::optional<Credentials> credentials) {
+    const auto fail = [&](const std::string& line) {
+        return fail_start(options.node, "berkeley-master", line);
+    };
+    auto shell = NodeShell::create(options.node, std::move(credentials));
     if (!shell) return fail(shell.error());
     NamedEndpoints endpoints;
     const auto info = bind_all(options, **shell, endpoints);
@@ -86,6 +92,7 @@ int run(const MasterOptions& options) {
 }  // namespace berkeley
 
 int main(int argc, char** argv) {
-    const auto options = berkeley::parse_master_options(argc, argv);
-    return options ? berkeley::run(*options) : berkeley::report(options.error());
+    std::optional<berkeley::Credentials> credentials;
+    const auto options = berkeley::parse_master_options(argc, argv, berkeley::key_reader(credentials));
+    return options ? berkeley::run(*options, std::move(credentials)) : berkeley::report(options.error());
 }

@@ -3,7 +3,7 @@
 namespace berkeley {
 
 Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello, bool leads,
-                                 std::uint64_t new_token, RawTime now) {
+                               std::uint64_t new_token, RawTime now) {
     Member* holder = by_id(id);
     if (holder == nullptr) {
         if (members_.size() >= max_members_) return Claim::full;
@@ -16,7 +16,8 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
         holder->candidate = hello.candidate;
         return Claim::known;
     }
-    // Generations are no secrets: whoever comes over another connection is not the holder before that is silent.
+    // Generations are no secrets: whoever comes over another connection is not the holder before that is
+    // silent.
     if (leads && holder->route != route) {
         if (holder->challenge_token == 0) {
             holder->challenge_token = new_token;

@@ -3,8 +3,8 @@
 // A name belongs to the first that claims it. A second claimant (another generation) starts a challenge: the
 // holder is polled at once, and if it answers, the newcomer is refused; if it is gone or stays silent for
 // kChallengePatience, the newcomer has the name (a slave that was restarted). A new generation over the
-// holder's own connection is the holder itself, whose clock has become another one. While this candidate does not
-// lead it may not poll, and the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
+// holder's own connection is the holder itself, whose clock has become another one. While this candidate does
+// not lead it may not poll, and the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
 #pragma once
 
 #include <functional>
@@ -79,7 +79,7 @@ public:
     /// Requires: is_valid_name(id). `leads`: whether this candidate polls. Where pending, the caller polls
     /// the holder of the name with its challenge_token, which is set on the first claim.
     Claim on_hello(const NodeId& id, Route route, const Hello& hello, bool leads, std::uint64_t new_token,
-                     RawTime now);
+                   RawTime now);
     void remove(const NodeId& id);
 
     Member* by_route(Route route);

@@ -3,8 +3,9 @@
 //   raw estimates --maps--> offsets of the target clocks --who may vote?--> average A --> A - offset, each
 //
 // Who votes: in steady state only clocks that know the time (SYNCHRONIZED or HOLDOVER) and are not under the
-// falseticker's hysteresis; at a cold start, where neither the master nor most of the others know it, everyone.
-// It fails where more clocks lie than the vote bears: then lo > hi, the round is SPLIT, and nobody is corrected.
+// falseticker's hysteresis; at a cold start, where neither the master nor most of the others know it,
+// everyone. It fails where more clocks lie than the vote bears: then lo > hi, the round is SPLIT, and nobody
+// is corrected.
 
 #include "master/verdict.hpp"
 
@@ -17,17 +18,17 @@ namespace berkeley {
 
 namespace {
 
-/// A member's own claim of its bound widens its interval no further than this, or than four times what is usual
-/// here: no liar claims infinity. Who claims more has no vote, unless too few are left to vote.
+/// A member's own claim of its bound widens its interval no further than this, or than four times what is
+/// usual here: no liar claims infinity. Who claims more has no vote, unless too few are left to vote.
 constexpr Duration kClaimMax = std::chrono::milliseconds{1};
 constexpr int kClaimFactor = 4;
 /// So many clocks make a vote.
 constexpr std::size_t kVote = 3;
 /// A falseticker votes again after so many rounds of agreement.
 constexpr std::uint32_t kReadmission = 3;
-/// Of the drift that every bound allows for, cluster time itself uses up one part in kMovingShare to move toward
-/// the ensemble, and, in each round, one in kRateShare to change its rate: a clock that missed a correction does
-/// not know of either.
+/// Of the drift that every bound allows for, cluster time itself uses up one part in kMovingShare to move
+/// toward the ensemble, and, in each round, one in kRateShare to change its rate: a clock that missed a
+/// correction does not know of either.
 constexpr std::int64_t kMovingShare = 5;
 constexpr std::int64_t kRateShare = 50;
 /// Only frequencies known so well take part in the ensemble's.
@@ -59,13 +60,15 @@ std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawT
     MemberVerdict result;
     result.member = &member;
     result.offset = theirs - ours;
-    // The probe that was fastest both ways limits the true offset most narrowly, whatever the estimate is made of.
-    result.half_width = tightest.delay / 2 + kReceiveDoubt + Duration{1} + magnitude(tightest.offset - at_sample->offset);
+    // The probe that was fastest both ways limits the true offset most narrowly, whatever the estimate is
+    // made of.
+    result.half_width =
+        tightest.delay / 2 + kReceiveDoubt + Duration{1} + magnitude(tightest.offset - at_sample->offset);
     result.measured_at = from_ns<RawTime>(saturate(Int128{to_ns(tightest.at)} + tightest.offset.count()));
     result.freq_ppb = estimate->freq_ppb;
     result.freq_stddev_ppb = estimate->freq_stddev_ppb;
-    result.drift_ppb =
-        std::min<std::int64_t>(own.options().max_drift_ppb + std::llround(estimate->freq_bound_ppb), kDriftMaxPpb);
+    result.drift_ppb = std::min<std::int64_t>(
+        own.options().max_drift_ppb + std::llround(estimate->freq_bound_ppb), kDriftMaxPpb);
     return result;
 }
 
@@ -87,11 +90,12 @@ Duration claim_limit(const std::vector<MemberVerdict>& members) {
     return std::max(kClaimMax, kClaimFactor * std::min<Duration>(*middle, std::chrono::hours{1}));
 }
 
-/// Whether its next correction steps the clock, is not the last that may wait, and waiting is sooner over than slewing back
-/// from where the measurement may lead it.
+/// Whether its next correction steps the clock, is not the last that may wait, and waiting is sooner over
+/// than slewing back from where the measurement may lead it.
 bool waits(const MemberVerdict& m, std::int64_t max_slew_ppb, Duration interval) {
     const Reply& reply = *m.member->reply;
-    const bool steps = !trusted(*m.member) && (reply.applied_term == 0 || reply.status == ClockStatus::disrupted);
+    const bool steps =
+        !trusted(*m.member) && (reply.applied_term == 0 || reply.status == ClockStatus::disrupted);
     const Int128 wait = Int128{interval.count()} * (kFirstMeasurements - 1);
     return steps && m.member->estimator.measurements() < kFirstMeasurements &&
            wait * max_slew_ppb < Int128{m.half_width.count()} * 1'000'000'000;
@@ -99,10 +103,10 @@ bool waits(const MemberVerdict& m, std::int64_t max_slew_ppb, Duration interval)
 
 bool eligible(const Member& member) { return trusted(member) && !member.falseticker; }
 
-/// After a long holdover an honest clock claims milliseconds. Cut down to less than it claims, its interval would be a lie
-/// that makes it a falseticker, or a split of a cluster that only drifted: so beside clocks that know better it does
-/// not vote, and where a vote needs it, it counts as wide as it says. A liar that claims infinity gains nothing: an
-/// interval that wide moves neither end of the agreed one inward.
+/// After a long holdover an honest clock claims milliseconds. Cut down to less than it claims, its interval
+/// would be a lie that makes it a falseticker, or a split of a cluster that only drifted: so beside clocks
+/// that know better it does not vote, and where a vote needs it, it counts as wide as it says. A liar that
+/// claims infinity gains nothing: an interval that wide moves neither end of the agreed one inward.
 bool wide_claims_count(const std::vector<MemberVerdict>& members, const Discipline& own) {
     const Duration limit = claim_limit(members);
     std::size_t narrow = own.status() == ClockStatus::synchronized ? 1 : 0;
@@ -138,8 +142,7 @@ void note_falsetickers(Verdict& verdict, const Average& average, RawTime now) {
     for (MemberVerdict& m : verdict.members) {
         Member& member = *m.member;
         const Duration width = vote_width(m, Duration{0}, now);
-        const bool misses =
-            m.offset + width < average.low || m.offset - width > average.high;
+        const bool misses = m.offset + width < average.low || m.offset - width > average.high;
         if (average.degraded && !member.falseticker) {
             // Two clocks can disagree, but neither can be called the false one; one that does not know the
             // time yet can, and one that a vote has found to be false stays so until it agrees.
@@ -169,8 +172,9 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         verdict.members.push_back(*measured);
     }
     const std::size_t clocks = verdict.members.size() + 1;
-    // Once all are here, a master that does not know the time counts for neither side: one clock that kept the
-    // time is not averaged with one that lost it. Liars alone, fewer than a third of all, never are a majority.
+    // Once all are here, a master that does not know the time counts for neither side: one clock that kept
+    // the time is not averaged with one that lost it. Liars alone, fewer than a third of all, never are a
+    // majority.
     const std::size_t asked = options.gathering ? clocks : verdict.members.size();
     const bool steady = own.trusted() || 2 * voters_trusted > asked;
     if (!steady && (options.gathering || verdict.members.empty())) return verdict;
@@ -221,7 +225,8 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         verdict.average = std::clamp(verdict.average, -limit, limit);
     } else if (steady) {
         // The truth is where the intervals meet. The mean of two clocks may lie outside of that.
-        verdict.adopted_bound = std::max({average.high - average.low, average.value - average.low, average.high - average.value});
+        verdict.adopted_bound =
+            std::max({average.high - average.low, average.value - average.low, average.high - average.value});
     }
     verdict.correct = true;
     verdict.own_correction = verdict.average;

@@ -24,25 +24,25 @@ struct VerdictOptions {
     bool none_follow = false;  ///< the last correction is so old that no clock is SYNCHRONIZED by it
 };
 
-/// So many rounds a master that finds its own clock to be the falseticker corrects nobody, and may hand over. Then it
-/// takes over the others' average, however far away that is, as soon as no clock is SYNCHRONIZED with its own any more:
-/// one that misses the first correction after that must not trust the time before it.
+/// So many rounds a master that finds its own clock to be the falseticker corrects nobody, and may hand over.
+/// Then it takes over the others' average, however far away that is, as soon as no clock is SYNCHRONIZED with
+/// its own any more: one that misses the first correction after that must not trust the time before it.
 inline constexpr std::uint32_t kSelfOutlierRounds = 3;
 
-/// A clock's first correction steps it; those after it only slew. One that was measured far worse than is usual here waits
-/// for a better measurement, but is corrected with this one.
+/// A clock's first correction steps it; those after it only slew. One that was measured far worse than is
+/// usual here waits for a better measurement, but is corrected with this one.
 inline constexpr std::size_t kFirstMeasurements = 3;
 
 struct MemberVerdict {
     Member* member = nullptr;
-    Duration offset{0};     ///< of the target clocks at the instant of the verdict
-    Duration half_width{0}; ///< e_i, at measured_at
-    RawTime measured_at{};  ///< member's raw time of the probe that e_i rests upon
-    double freq_ppb = 0;    ///< oscillator relative to the master's
+    Duration offset{0};      ///< of the target clocks at the instant of the verdict
+    Duration half_width{0};  ///< e_i, at measured_at
+    RawTime measured_at{};   ///< member's raw time of the probe that e_i rests upon
+    double freq_ppb = 0;     ///< oscillator relative to the master's
     double freq_stddev_ppb = 0;
     std::int64_t freq_correction_ppb = 0;
     Duration correction{0};
-    Duration bound{0};      ///< to be handed down: e_i + a_master
+    Duration bound{0};           ///< to be handed down: e_i + a_master
     std::int64_t drift_ppb = 0;  ///< to be handed down: how fast the bound grows
     bool outlier = false;
     bool waits = false;  ///< for a better measurement: is told nothing in this round
@@ -58,7 +58,7 @@ struct Verdict {
     Duration adopted_bound{0};
     Duration own_correction{0};
     std::int64_t own_freq_correction_ppb = 0;
-    std::int64_t rate_ahead_ppb = 0;  ///< what is left of the change of rate that the ensemble asks for
+    std::int64_t rate_ahead_ppb = 0;     ///< what is left of the change of rate that the ensemble asks for
     std::vector<MemberVerdict> members;  ///< those with a measurement in this round
 };
 

@@ -37,8 +37,9 @@ SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, Cl
                      const SavedRate& rate)
     : options_(options),
       prng_(prng),
-      elector_({options.id, options.incarnation, options.heartbeat_timeout, lease_of(options.heartbeat_timeout)},
-               options.memory, now),
+      elector_(
+          {options.id, options.incarnation, options.heartbeat_timeout, lease_of(options.heartbeat_timeout)},
+          options.memory, now),
       generation_(prng_.next() | 1),
       discipline_(options.discipline, now, initial, rate),
       polled_at_(now) {
@@ -102,11 +103,12 @@ void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
     subscribe(link, out);
 }
 
-/// Where there are as many candidates as can be, one that nobody named at the start and that has not answered for
-/// long makes room for a new one.
+/// Where there are as many candidates as can be, one that nobody named at the start and that has not answered
+/// for long makes room for a new one.
 std::array<SlaveCore::LinkState, kMaxCandidates>::iterator SlaveCore::forgettable(RawTime now) {
     const auto given = [&](const LinkState& link) {
-        return std::find(options_.masters.begin(), options_.masters.end(), link.poll) != options_.masters.end();
+        return std::find(options_.masters.begin(), options_.masters.end(), link.poll) !=
+               options_.masters.end();
     };
     return std::find_if(links_.begin(), links_.end(), [&](const LinkState& link) {
         return !link.welcomed && !given(link) && now - link.answered_at > kForgetCandidate;
@@ -118,7 +120,8 @@ void SlaveCore::subscribe(Link link, Actions& out) const {
     if (info) out.add(SubscribeLink{link, info->publish, hears_ ? info->heartbeat : Url{}});
 }
 
-/// Candidates, voters and those that the leader asks hear heartbeats; to a large cluster's others they are noise.
+/// Candidates, voters and those that the leader asks hear heartbeats; to a large cluster's others they are
+/// noise.
 void SlaveCore::hear(Actions& out) {
     const bool hears = options_.want_heartbeats || asked_to_listen_ || elector_.is_voter();
     if (hears == hears_) return;
@@ -181,7 +184,8 @@ void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime r
     }
 }
 
-/// A candidate with this node's own name is there, or this node itself under another address: it refuses what it is sent.
+/// A candidate with this node's own name is there, or this node itself under another address: it refuses what
+/// it is sent.
 void SlaveCore::on_own_name(Link link, const Message& message, RawTime now, Actions& out) {
     const auto* refuse = std::get_if<Refuse>(&message.body);
     if (refuse == nullptr || refuse->kind != RefuseKind::name_in_use || refuse->generation != generation_) {
@@ -192,8 +196,9 @@ void SlaveCore::on_own_name(Link link, const Message& message, RawTime now, Acti
     state.hello_backoff = kRefusedWait;
     state.hello_at = now + kRefusedWait;
     if (std::exchange(state.own_name_told, true)) return;
-    out.add(EmitEvent{NoteEvent{Severity::error, "the id '" + options_.id.str() + "' is in use at " + state.poll.str() +
-                                                     ", by another node or by this one itself: each needs its own"}});
+    out.add(EmitEvent{
+        NoteEvent{Severity::error, "the id '" + options_.id.str() + "' is in use at " + state.poll.str() +
+                                       ", by another node or by this one itself: each needs its own"}});
 }
 
 void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now,
@@ -218,7 +223,8 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
         }
     }
     if (!state.welcomed) {
-        out.add(EmitEvent{NoteEvent{Severity::info, "welcomed by " + sender.id.str() + " at " + state.poll.str()}});
+        out.add(EmitEvent{
+            NoteEvent{Severity::info, "welcomed by " + sender.id.str() + " at " + state.poll.str()}});
     }
     state.welcomed = true;
     if (!state.info || *state.info != sender) {
@@ -239,10 +245,12 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
 
 void SlaveCore::follow_told(Term term, const NodeId& leader, Actions& out) {
     follow(term, leader);
-    out.add(EmitEvent{NoteEvent{Severity::info, "following " + leader.str() + " in term " + std::to_string(term_)}});
+    out.add(EmitEvent{
+        NoteEvent{Severity::info, "following " + leader.str() + " in term " + std::to_string(term_)}});
 }
 
-void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now, Actions& out) {
+void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now,
+                             Actions& out) {
     for (const CandidateInfo& info : beat.candidates) add_candidate(info, now, out);
     const Header& header = message.header;
     if (header.term < elector_.term() && (beat.role == Role::master || beat.role == Role::warmup)) {
@@ -252,15 +260,16 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
         out.add(SendToLink{link, {{options_.cluster, options_.id, elector_.term()}, std::move(refuse)}});
         return drop("old-term", out);
     }
-    // To a heartbeat that only brings a new committee the promise is kept as it is on the disk, and told again when the
-    // committee is there too: a lease does not wait for the voters' disks.
+    // To a heartbeat that only brings a new committee the promise is kept as it is on the disk, and told
+    // again when the committee is there too: a lease does not wait for the voters' disks.
     const bool saved = !elector_.changed() && header.term == elector_.term();
     const Ack before = elector_.ack(beat.sequence);
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
     // Of one term there is one leader, and it is the one that the voters hear.
-    if (header.term > term_ || (header.term == term_ && leader_ != header.sender)) follow_told(header.term, header.sender, out);
-    // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is to promise,
-    // and its disk would hold up the first round.
+    if (header.term > term_ || (header.term == term_ && leader_ != header.sender))
+        follow_told(header.term, header.sender, out);
+    // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is
+    // to promise, and its disk would hold up the first round.
     if (beat.role == Role::warmup && !elector_.is_voter()) return hear(out);
     // A lease that outlasts the silence that follows is no promise to be made.
     const bool promises = beat.timeout <= elector_.options().timeout;
@@ -277,11 +286,11 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
 void SlaveCore::compare_timeouts(const NodeId& leader, Duration theirs, Actions& out) {
     const Duration ours = elector_.options().timeout;
     if (std::exchange(told_timeout_, theirs) == theirs || theirs == ours) return;
-    out.add(EmitEvent{NoteEvent{Severity::warning, leader.str() + " has --heartbeat-timeout " + duration_literal(theirs) +
-                                                       ", this node " + duration_literal(ours) +
-                                                       ": they must be the same" +
-                                                       (theirs > ours ? ", and it does not vote for " + leader.str() + " until then"
-                                                                      : std::string{})}});
+    out.add(EmitEvent{NoteEvent{
+        Severity::warning,
+        leader.str() + " has --heartbeat-timeout " + duration_literal(theirs) + ", this node " +
+            duration_literal(ours) + ": they must be the same" +
+            (theirs > ours ? ", and it does not vote for " + leader.str() + " until then" : std::string{})}});
 }
 
 void SlaveCore::on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,
@@ -305,7 +314,8 @@ void SlaveCore::on_vote_request(Link link, const Message& message, const VoteReq
 void SlaveCore::stop_voting(std::string_view why, Actions& out) {
     if (elector_.disabled()) return;
     elector_.disable();
-    out.add(EmitEvent{NoteEvent{Severity::error, "votes no more until it is restarted: " + std::string(why)}});
+    out.add(
+        EmitEvent{NoteEvent{Severity::error, "votes no more until it is restarted: " + std::string(why)}});
 }
 
 void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at,
@@ -322,8 +332,8 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
     if (header.term > term_ || leader_.empty()) {
         follow_told(header.term, header.sender, out);
-        // A reply promises nothing: the term is saved before the next ACK or GRANT, or when this clock has been
-        // corrected in it. So no first round waits for the disks.
+        // A reply promises nothing: the term is saved before the next ACK or GRANT, or when this clock has
+        // been corrected in it. So no first round waits for the disks.
         elector_.observe(header.term);
     }
     leader_link_ = link;
@@ -363,8 +373,10 @@ std::string_view SlaveCore::fence(Link link, const Message& message, const Corre
 
 void SlaveCore::on_correction(Link link, const Message& message, const Correction& c, RawTime now,
                               Actions& out) {
-    if (const std::string_view reason = fence(link, message, c, now); !reason.empty()) return drop(reason, out);
-    const AdjustResult result = discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at, c.drift_ppb}, now);
+    if (const std::string_view reason = fence(link, message, c, now); !reason.empty())
+        return drop(reason, out);
+    const AdjustResult result =
+        discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at, c.drift_ppb}, now);
     if (result.applied != Applied::refused) {
         applied_term_ = message.header.term;
         applied_round_ = c.round;
@@ -393,8 +405,8 @@ void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refus
     state.welcomed = false;
     state.hello_backoff = kRefusedWait;
     state.hello_at = now + kRefusedWait;
-    out.add(EmitEvent{NoteEvent{Severity::error, message.header.sender.str() + " refuses this node: " +
-                                                     refuse.reason.str()}});
+    out.add(EmitEvent{NoteEvent{Severity::error,
+                                message.header.sender.str() + " refuses this node: " + refuse.reason.str()}});
 }
 
 void SlaveCore::on_timer(RawTime now, Actions& out) {
@@ -419,9 +431,10 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
             if (!state.silence_told) {
                 state.silence_told = true;
                 out.add(EmitEvent{NoteEvent{
-                    Severity::warning, "no answer from " + (state.info ? state.info->id.str() + " at " : std::string{}) +
-                                           state.poll.str() + "; still trying (is it running, and of cluster " +
-                                           options_.cluster.str() + "?)"}});
+                    Severity::warning,
+                    "no answer from " + (state.info ? state.info->id.str() + " at " : std::string{}) +
+                        state.poll.str() + "; still trying (is it running, and of cluster " +
+                        options_.cluster.str() + "?)"}});
             }
             out.add(ConnectLink{i, state.poll});
             subscribe(i, out);

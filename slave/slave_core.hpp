@@ -4,9 +4,9 @@
 //   candidate --WELCOME--> link: subscribe, learn the other candidates     --POLL--> answer, follow its term
 //   candidate --CORRECTION--> fence (term, socket, round, generation, basis, age) --> discipline
 //
-// A correction is relative, so applying one twice or late is an error that nothing undoes: `fence` lists every
-// condition, and each refusal is counted by its reason. Pure: events and `now` in, actions out. A candidate
-// contains one (a standby is disciplined like any slave). Not thread-safe.
+// A correction is relative, so applying one twice or late is an error that nothing undoes: `fence` lists
+// every condition, and each refusal is counted by its reason. Pure: events and `now` in, actions out. A
+// candidate contains one (a standby is disciplined like any slave). Not thread-safe.
 #pragma once
 
 #include <array>
@@ -39,7 +39,8 @@ enum class Via : std::uint8_t { dealer, publish, heartbeat };
 class SlaveCore {
 public:
     /// `initial`: where the clock starts; `rate`: saved by an earlier run.
-    SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial, const SavedRate& rate);
+    SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial,
+              const SavedRate& rate);
 
     void start(RawTime now, Actions& out);
     void on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out);
@@ -103,12 +104,14 @@ private:
     void on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now, Actions& out);
     void on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now, Actions& out);
     void compare_timeouts(const NodeId& leader, Duration theirs, Actions& out);
-    void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now, Actions& out);
+    void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,
+                         Actions& out);
     /// Told of changes of whom this node follows, and of the term.
     void follow_told(Term term, const NodeId& leader, Actions& out);
     void subscribe(Link link, Actions& out) const;
     void hear(Actions& out);
-    std::string_view fence(Link link, const Message& message, const Correction& correction, RawTime now) const;
+    std::string_view fence(Link link, const Message& message, const Correction& correction,
+                           RawTime now) const;
     void watch_links(RawTime now, Actions& out);
     std::array<LinkState, kMaxCandidates>::iterator forgettable(RawTime now);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }

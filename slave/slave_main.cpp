@@ -1,6 +1,7 @@
 // berkeley-slave: one clock of the cluster.
 
-#include "slave/node_shell.hpp"
+#include "node/key_reader.hpp"
+#include "node/node_shell.hpp"
 
 namespace berkeley {
 namespace {
@@ -24,8 +25,8 @@ private:
     SlaveCore core_;
 };
 
-int run(const SlaveOptions& options) {
-    auto shell = NodeShell::create(options.node);
+int run(const SlaveOptions& options, std::optional<Credentials> credentials) {
+    auto shell = NodeShell::create(options.node, std::move(credentials));
     if (!shell) return fail_start(options.node, "berkeley-slave", shell.error());
     SlaveCoreOptions core = (*shell)->core_options();
     core.masters = options.masters;
@@ -42,6 +43,7 @@ int run(const SlaveOptions& options) {
 }  // namespace berkeley
 
 int main(int argc, char** argv) {
-    const auto options = berkeley::parse_slave_options(argc, argv);
-    return options ? berkeley::run(*options) : berkeley::report(options.error());
+    std::optional<berkeley::Credentials> credentials;
+    const auto options = berkeley::parse_slave_options(argc, argv, berkeley::key_reader(credentials));
+    return options ? berkeley::run(*options, std::move(credentials)) : berkeley::report(options.error());
 }

@@ -1,5 +1,5 @@
-// A peer without keys that begins a message and never ends it, by a connection of its own: libzmq sends nothing of a
-// message before it has its end.
+// A peer without keys that begins a message and never ends it, by a connection of its own: libzmq sends
+// nothing of a message before it has its end.
 #pragma once
 
 #include <arpa/inet.h>
@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "io/endpoint.hpp"
-#include "io/file_descriptor.hpp"
+#include "base/endpoint.hpp"
+#include "os/file_descriptor.hpp"
 
 namespace berkeley {
 
@@ -28,7 +28,8 @@ public:
         connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
         std::string greeting("\xff\0\0\0\0\0\0\0\1\x7f\3\1NULL", 16);
         greeting.resize(64, '\0');
-        const std::string ready = std::string("\5READY") + "\13Socket-Type" + big_endian(socket_type.size(), 4) + socket_type;
+        const std::string ready =
+            std::string("\5READY") + "\13Socket-Type" + big_endian(socket_type.size(), 4) + socket_type;
         rest_ = greeting + '\4' + static_cast<char>(ready.size()) + ready;
     }
     bool connected() const { return connected_; }
@@ -56,7 +57,8 @@ private:
     }
     static std::string big_endian(std::size_t value, int bytes) {
         std::string text;
-        for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) text += static_cast<char>(value >> shift & 0xff);
+        for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+            text += static_cast<char>(value >> shift & 0xff);
         return text;
     }
 

@@ -6,9 +6,9 @@
 
 #include <zmq.hpp>
 
-#include "io/tcp_bytes.hpp"
-#include "io/zap_handler.hpp"
-#include "io/zmq_socket.hpp"
+#include "net/tcp_bytes.hpp"
+#include "net/zap_handler.hpp"
+#include "net/zmq_socket.hpp"
 
 namespace berkeley {
 
@@ -25,7 +25,8 @@ public:
         socket_.connect(url);
     }
     bool send(std::string_view data, bool more = false) {
-        const auto flags = zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
+        const auto flags =
+            zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
         return socket_.send(zmq::buffer(data), flags).has_value();
     }
     bool receive(std::string& data) {
@@ -41,7 +42,8 @@ public:
     TcpBytes bytes() { return tcp_bytes(count(fd_)).value_or(TcpBytes{}); }
 
 private:
-    static constexpr int kEvents = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    static constexpr int kEvents =
+        ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
 
     int count(const int& which) {
         for (MonitorEvent event; next_event(monitor_, event);) {

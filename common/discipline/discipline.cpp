@@ -15,7 +15,9 @@ Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
 Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial,
                        const SavedRate& rate)
     : options_(options),
-      drift_ppb_(options.max_drift_ppb + std::clamp<std::int64_t>(rate.skew_ppb, 0, kRateMaxPpb)), measured_at_(now), applied_at_(now) {
+      drift_ppb_(options.max_drift_ppb + std::clamp<std::int64_t>(rate.skew_ppb, 0, kRateMaxPpb)),
+      measured_at_(now),
+      applied_at_(now) {
     map_.anchor_raw = now;
     map_.anchor_cluster = initial;
     map_.rate_ppb = std::clamp(rate.ppb, -kRateMaxPpb, kRateMaxPpb);
@@ -25,7 +27,8 @@ Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTim
 AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     const Duration size = magnitude(adjustment.correction);
     if (ever_synchronized_ && !lost_ && size > options_.max_correction) {
-        // Another master's time, or none: whichever of the two is wrong, this clock no longer reads what others do.
+        // Another master's time, or none: whichever of the two is wrong, this clock no longer reads what
+        // others do.
         status_ = ClockStatus::unsynchronized;
         return {Applied::refused, "the correction exceeds --max-correction"};
     }
@@ -47,7 +50,8 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     map_ = next;
     // Since the correction was made this clock went on at its old rate.
     const Duration late = now > adjustment.measured_at ? now - adjustment.measured_at : Duration{0};
-    bound_ = adjustment.bound + Duration{saturate(Int128{late.count()} * std::abs(adjustment.freq_ppb) / 1'000'000'000)};
+    bound_ = adjustment.bound +
+             Duration{saturate(Int128{late.count()} * std::abs(adjustment.freq_ppb) / 1'000'000'000)};
     drift_ppb_ = std::max(options_.max_drift_ppb, adjustment.drift_ppb);
     measured_at_ = adjustment.measured_at;
     applied_at_ = now;
@@ -104,8 +108,10 @@ Duration Discipline::reach() const {
 RawTime Discipline::next_deadline() const {
     if (!trusted()) return RawTime::max();
     const Duration left = reach();
-    const RawTime bound_at = left == Duration::max() ? RawTime::max() : measured_at_ + left + std::chrono::milliseconds{1};
-    return status_ == ClockStatus::synchronized ? std::min(applied_at_ + valid_for_ + Duration{1}, bound_at) : bound_at;
+    const RawTime bound_at =
+        left == Duration::max() ? RawTime::max() : measured_at_ + left + std::chrono::milliseconds{1};
+    return status_ == ClockStatus::synchronized ? std::min(applied_at_ + valid_for_ + Duration{1}, bound_at)
+                                                : bound_at;
 }
 
 }  // namespace berkeley

@@ -41,10 +41,10 @@ inline constexpr Duration kUnknownBound{std::int64_t{1} << 60};
 
 struct Adjustment {
     Duration correction{0};
-    std::int64_t freq_ppb = 0;  ///< added to the rate
-    Duration bound{0};          ///< of the measurement, at measured_at
-    RawTime measured_at{};      ///< own raw time
-    std::int64_t drift_ppb = 0; ///< the bound grows so fast at least, where more than max_drift
+    std::int64_t freq_ppb = 0;   ///< added to the rate
+    Duration bound{0};           ///< of the measurement, at measured_at
+    RawTime measured_at{};       ///< own raw time
+    std::int64_t drift_ppb = 0;  ///< the bound grows so fast at least, where more than max_drift
 };
 
 struct AdjustResult {
@@ -79,9 +79,7 @@ public:
     ClockStatus status() const { return status_; }
     bool ever_synchronized() const { return ever_synchronized_; }
     /// Whether others may count this clock as one that knows the time.
-    bool trusted() const {
-        return status_ == ClockStatus::synchronized || status_ == ClockStatus::holdover;
-    }
+    bool trusted() const { return status_ == ClockStatus::synchronized || status_ == ClockStatus::holdover; }
     /// Times that a synchronised clock was stepped or lost its way.
     std::uint64_t disruptions() const { return disruptions_; }
     /// Times that the clock may have jumped, those before the first synchronisation included.

@@ -6,11 +6,12 @@
 namespace berkeley {
 namespace {
 
-/// A vote is on a disk before it is given, and disks that others use take their time. Who gives up sooner than the
-/// disks answer has them write the next term, and the next.
+/// A vote is on a disk before it is given, and disks that others use take their time. Who gives up sooner
+/// than the disks answer has them write the next term, and the next.
 constexpr Duration kVotePatience = std::chrono::milliseconds{500};
-/// Members greet once a second: so long a candidate that remembers nothing hears all of them before it believes any, and
-/// so long it waits for a majority of the voters that they tell of before it founds a cluster after all.
+/// Members greet once a second: so long a candidate that remembers nothing hears all of them before it
+/// believes any, and so long it waits for a majority of the voters that they tell of before it founds a
+/// cluster after all.
 constexpr Duration kToldWait = std::chrono::milliseconds{1250};
 constexpr Duration kToldMax = std::chrono::seconds{5};
 
@@ -100,7 +101,8 @@ void Election::campaign(Phase phase, std::string reason, RawTime now) {
     if (contains(committee, self.id, self.incarnation)) granted_.insert(self.id);
     leader_ = NodeId{};
     if (role_ != Role::candidate) change(Role::candidate, std::move(reason));
-    const auto jitter = prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count())));
+    const auto jitter =
+        prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count())));
     const Duration answers = elector_.options().timeout / 2;
     deadline_ = now + (phase == Phase::vote ? std::max(answers, kVotePatience) : answers) +
                 Duration{static_cast<std::int64_t>(jitter)};
@@ -114,7 +116,8 @@ void Election::ask(RawTime now) {
     ask_at_ = now + options_.heartbeat_interval / 2;
     for (const Voter& voter : committee.voters) {
         if (voter.id == self.id || granted_.contains(voter.id)) continue;
-        ballots_.push_back({voter, asked_,
+        ballots_.push_back({voter,
+                            asked_,
                             {.pre_vote = phase_ == Phase::pre_vote,
                              .incarnation = self.incarnation,
                              .priority = options_.priority,
@@ -134,13 +137,16 @@ void Election::on_refusal(const NodeId& from, Term term, RawTime now) {
     // Of this very term: its vote is another's. Later answers cannot be won back by waiting.
     if (phase_ != Phase::vote || term != asked_) return;
     const auto& voters = elector_.committee().voters;
-    if (std::none_of(voters.begin(), voters.end(), [&](const Voter& voter) { return voter.id == from; })) return;
+    if (std::none_of(voters.begin(), voters.end(), [&](const Voter& voter) { return voter.id == from; }))
+        return;
     refused_.insert(from);
-    if (voters.size() - refused_.size() < majority(elector_.committee())) listen("the voters did not agree to it", now);
+    if (voters.size() - refused_.size() < majority(elector_.committee()))
+        listen("the voters did not agree to it", now);
 }
 
 void Election::count(RawTime now) {
-    if (phase_ == Phase::none || elector_.disabled() || granted_.size() < majority(elector_.committee())) return;
+    if (phase_ == Phase::none || elector_.disabled() || granted_.size() < majority(elector_.committee()))
+        return;
     if (phase_ == Phase::pre_vote) {
         campaign(Phase::vote, reason_, now);
     } else {
@@ -165,7 +171,8 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     elector_.observe(term);
     const Term newest = elector_.term();
     if (founded_ && newest > asked_ && elector_.committee().term == asked_) {
-        // It founded a cluster beside one that lives: its committee of itself alone must never elect it there.
+        // It founded a cluster beside one that lives: its committee of itself alone must never elect it
+        // there.
         elector_.replace({});
         founded_ = false;
     }
@@ -180,14 +187,18 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     if (news && !leads() && !leader.empty() && leader != elector_.options().id) follow(leader, now);
 }
 
-void Election::on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members, RawTime now) {
+void Election::on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members,
+                            RawTime now) {
     if (committee.voters.empty()) return;
     if (!elector_.committee().voters.empty() && !founded_) return hear_of(from, committee, now);
     const ElectorOptions& self = elector_.options();
-    if (contains(committee, self.id, self.incarnation) || !elector_.plausible(std::max(term, committee.term))) return;
+    if (contains(committee, self.id, self.incarnation) || !elector_.plausible(std::max(term, committee.term)))
+        return;
     if (elector_.term() == 0 && std::max(term, committee.term) > kTermToldFirstMax) return;
     // A cluster of this node alone, in an earlier life: only its term is to be left behind.
-    if (std::all_of(committee.voters.begin(), committee.voters.end(), [&](const Voter& v) { return v.id == self.id; })) return;
+    if (std::all_of(committee.voters.begin(), committee.voters.end(),
+                    [&](const Voter& v) { return v.id == self.id; }))
+        return;
     if (!believed(from, committee, members, now)) return;
     told_.clear();
     told_since_.reset();
@@ -197,8 +208,8 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     elector_.replace(committee);
 }
 
-/// Told alike by a majority of its own voters, by a third of the members or several, and by most of those that tell of
-/// any: else one that lies could put voters in its way that do not exist.
+/// Told alike by a majority of its own voters, by a third of the members or several, and by most of those
+/// that tell of any: else one that lies could put voters in its way that do not exist.
 bool Election::believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now) {
     // Of a large cluster few are voters.
     constexpr std::size_t kEnough = 3;
@@ -207,25 +218,29 @@ bool Election::believed(const Voter& from, const Committee& committee, std::size
     if (!told_.contains(from.id) && told_.size() >= kTellersMax) return false;
     told_[from.id] = {from.incarnation, committee};
     if (!told_since_) told_since_ = now;
-    const auto alike = static_cast<std::size_t>(std::count_if(told_.begin(), told_.end(), [&](const auto& told) {
-        return told.second.second == committee && contains(committee, told.first, told.second.first);
-    }));
+    const auto alike =
+        static_cast<std::size_t>(std::count_if(told_.begin(), told_.end(), [&](const auto& told) {
+            return told.second.second == committee && contains(committee, told.first, told.second.first);
+        }));
     if (alike < kEnough && 3 * alike < members) return false;
     return now - *told_since_ >= kToldWait && alike >= majority(committee) && 2 * alike > told_.size();
 }
 
 bool Election::asks(const NodeId& voter) const {
     const auto& voters = elector_.committee().voters;
-    return phase_ != Phase::none && std::any_of(voters.begin(), voters.end(), [&](const Voter& v) { return v.id == voter; });
+    return phase_ != Phase::none &&
+           std::any_of(voters.begin(), voters.end(), [&](const Voter& v) { return v.id == voter; });
 }
 
-/// What a leader made is as good as its own heartbeat come late, also after a later term began: a log entry that is
-/// older than the term. This node acknowledges it to nobody, so it counts for no majority of that leader's.
+/// What a leader made is as good as its own heartbeat come late, also after a later term began: a log entry
+/// that is older than the term. This node acknowledges it to nobody, so it counts for no majority of that
+/// leader's.
 void Election::hear_of(const Voter& from, const Committee& committee, RawTime now) {
     const Committee& known = elector_.committee();
     // A committee of a term that nobody has heard of was made by no leader.
     if (leads() || !newer(committee, known) || committee.term > elector_.term()) return;
-    if (!contains(known, from.id, from.incarnation) && !contains(committee, from.id, from.incarnation)) return;
+    if (!contains(known, from.id, from.incarnation) && !contains(committee, from.id, from.incarnation))
+        return;
     told_[from.id] = {from.incarnation, committee};
     std::erase_if(told_, [&](const auto& told) { return !newer(told.second.second, known); });
     std::size_t all = 0;      // that tell the same,
@@ -240,8 +255,8 @@ void Election::hear_of(const Voter& from, const Committee& committee, RawTime no
         before += was ? 1U : 0U;
         members += is ? 1U : 0U;
     }
-    // Where one of three died and one is this node, there is one left to tell; it decides by its vote anyway, as long
-    // as nobody but the voters known here gets one.
+    // Where one of three died and one is this node, there is one left to tell; it decides by its vote anyway,
+    // as long as nobody but the voters known here gets one.
     const bool same_voters = committee.voters == known.voters && role_ != Role::standby;
     const bool replaced = all > 1 && members >= majority(committee);
     const bool not_all_lie = 3 * before >= known.voters.size();
@@ -268,10 +283,11 @@ void Election::renew(RawTime now) {
     found(now);
 }
 
-/// Two founded a cluster each, could not hear each other, and now do: rounds of that term do not tell one time from the
-/// other's. One takes a later term, whose committee is newer than everything that either side knows. The other tells it
-/// to where it does not hear. Alone, it forgets its committee, which must not elect it beside that one. A committee with
-/// other voters elects nobody without them, and they remember it: one that forgot it would vote for older ones.
+/// Two founded a cluster each, could not hear each other, and now do: rounds of that term do not tell one
+/// time from the other's. One takes a later term, whose committee is newer than everything that either side
+/// knows. The other tells it to where it does not hear. Alone, it forgets its committee, which must not elect
+/// it beside that one. A committee with other voters elects nobody without them, and they remember it: one
+/// that forgot it would vote for older ones.
 void Election::yield_or_outbid(const NodeId& other, const Committee& theirs, RawTime now) {
     const NodeId& self = elector_.options().id;
     const std::string reason = other.str() + " leads the same term";
@@ -322,7 +338,8 @@ void Election::lead(RawTime now, std::string reason) {
     phase_ = Phase::none;
     leader_ = elector_.options().id;
     followed_ = asked_;
-    leadership_.begin(elector_.options(), options_.heartbeat_interval, elector_.term(), elector_.committee(), now);
+    leadership_.begin(elector_.options(), options_.heartbeat_interval, elector_.term(), elector_.committee(),
+                      now);
     change(Role::warmup, std::move(reason));
     beat_at_ = now;
 }
@@ -349,7 +366,8 @@ Duration Election::patience(int timeouts) {
         prng_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(1, options_.jitter.count()))));
     const Duration least = options_.heartbeat_interval / 2;
     const bool may_found = !options_.standby && elector_.committee().voters.empty();
-    const Duration timeout = std::max(elector_.options().timeout, may_found ? options_.founding : Duration{0});
+    const Duration timeout =
+        std::max(elector_.options().timeout, may_found ? options_.founding : Duration{0});
     return std::max(least, timeouts * timeout) + rank * options_.stagger + Duration{jitter};
 }
 

@@ -2,22 +2,24 @@
 //
 //   LISTEN --silence, founds--------------------------------.
 //     |  master heard                                        v
-//   STANDBY --silence for D + S * rank + jitter--> CANDIDATE(pre-vote --majority--> vote) --majority--> WARMUP
+//   STANDBY --silence for D + S * rank + jitter--> CANDIDATE(pre-vote --majority--> vote) --majority-->
+//   WARMUP
 //     ^   '--named by STEPDOWN: vote at once----------^          | in vain: LISTEN                        |
 //     |                                                                   a majority of the roster replied v
 //     '--------- lease lost, higher term, refusal: STEPDOWN ------------------------------------------ MASTER
 //
-// A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as a
-// standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A leader that
-// cannot renew its lease leads no longer: its Leadership says until when it may. Sources: see elector.hpp and
-// leadership.hpp. Pure; not thread-safe. Times are raw times, never the clock that is disciplined.
+// A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as
+// a standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A
+// leader that cannot renew its lease leads no longer: its Leadership says until when it may. Sources: see
+// elector.hpp and leadership.hpp. Pure; not thread-safe. Times are raw times, never the clock that is
+// disciplined.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -32,8 +34,8 @@ struct ElectionOptions {
     Duration heartbeat_interval = std::chrono::milliseconds{100};  ///< H
     Duration stagger = std::chrono::milliseconds{100};             ///< S, per rank
     Duration jitter = std::chrono::milliseconds{50};               ///< J, at most
-    /// Members of a cluster connect again within a second and greet every candidate once a second: one that remembers
-    /// nothing waits for them, so that it does not found a second cluster beside theirs.
+    /// Members of a cluster connect again within a second and greet every candidate once a second: one that
+    /// remembers nothing waits for them, so that it does not found a second cluster beside theirs.
     Duration founding = std::chrono::milliseconds{2250};
 };
 
@@ -59,11 +61,12 @@ public:
     /// A voter refused its vote; `term`: the voter's own.
     void on_refusal(const NodeId& from, Term term, RawTime now);
     void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
-    /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is theirs.
-    /// A standby that missed changes learns of them too, once enough voters tell the same (docs/FAILOVER.md): without
-    /// the master, whose word they are, nobody else would tell it, and it could not be elected any more.
-    /// `members`: of the roster.
-    void on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members, RawTime now);
+    /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is
+    /// theirs. A standby that missed changes learns of them too, once enough voters tell the same
+    /// (docs/FAILOVER.md): without the master, whose word they are, nobody else would tell it, and it could
+    /// not be elected any more. `members`: of the roster.
+    void on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members,
+                      RawTime now);
     /// Whether this node's vote is sought now from that one.
     bool asks(const NodeId& voter) const;
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
@@ -90,14 +93,16 @@ public:
     bool has_lease(RawTime now) const { return now < lease_until(); }
     /// RawTime::min() where there is none.
     RawTime lease_until() const {
-        return leads() && elector_.term() == asked_ && !elector_.doubts() ? leadership_.lease_until() : RawTime::min();
+        return leads() && elector_.term() == asked_ && !elector_.doubts() ? leadership_.lease_until()
+                                                                          : RawTime::min();
     }
     /// What is left of it; 0 where there is none.
     Duration lease_left(RawTime now) const;
     std::uint64_t beats() const { return beat_number_; }
     const Leadership& leadership() const { return leadership_; }
-    /// What a heartbeat tells. The committee is issued anew once the clocks are corrected again: the voters stay the
-    /// same, and so the lease, but every one of them has to save it, and WARMUP would wait for their disks.
+    /// What a heartbeat tells. The committee is issued anew once the clocks are corrected again: the voters
+    /// stay the same, and so the lease, but every one of them has to save it, and WARMUP would wait for their
+    /// disks.
     const Committee& told_committee() const {
         return role_ == Role::master ? leadership_.committee() : elector_.committee();
     }
@@ -133,8 +138,8 @@ private:
     bool founded_ = false;  ///< in this life, and nobody else has joined
     bool retired_ = false;
     std::optional<RawTime> told_since_;  ///< members tell a candidate that remembers none of a cluster
-    Term asked_ = 0;        ///< the term that votes are sought for, or that this node leads
-    Term followed_ = 0;     ///< the last in which this node had a leader, perhaps itself
+    Term asked_ = 0;                     ///< the term that votes are sought for, or that this node leads
+    Term followed_ = 0;                  ///< the last in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;
     std::set<NodeId> refused_;
     /// Newer committees, by voters of the one that this node knows or of the one that they tell of.
@@ -144,9 +149,9 @@ private:
     std::string reason_ = "started";
     std::vector<CandidateInfo> peers_;
     std::uint64_t beat_number_ = 0;
-    RawTime deadline_{};    ///< of patience, where not leading
-    RawTime ask_at_{};      ///< when unanswered requests are repeated
-    RawTime beat_at_{};     ///< of the next heartbeat, where leading
+    RawTime deadline_{};  ///< of patience, where not leading
+    RawTime ask_at_{};    ///< when unanswered requests are repeated
+    RawTime beat_at_{};   ///< of the next heartbeat, where leading
 };
 
 }  // namespace berkeley

@@ -1,8 +1,9 @@
 // Elector: the voting half of every node, slaves included: what it has promised, and to whom.
 //
-// Raft's voter (Ongaro and Ousterhout, "In search of an understandable consensus algorithm", 2014; pre-vote and
-// leader stickiness: Ongaro's thesis, 2014, section 9.6), for a log that holds one entry, the committee:
-//   - one vote a term, to be persisted before it is given: `changed()` says that the memory must be saved first;
+// Raft's voter (Ongaro and Ousterhout, "In search of an understandable consensus algorithm", 2014; pre-vote
+// and leader stickiness: Ongaro's thesis, 2014, section 9.6), for a log that holds one entry, the committee:
+//   - one vote a term, to be persisted before it is given: `changed()` says that the memory must be saved
+//   first;
 //   - no vote while a master is heard, nor for D after it was: until then its lease may hold;
 //   - none for D + L after a restart, since a promise by silence may have been made before it;
 //   - none to a candidate whose committee is older than the one known here.
@@ -21,8 +22,8 @@ namespace berkeley {
 
 /// What survives a restart.
 struct ElectorMemory {
-    Term term = 0;      ///< the newest seen
-    NodeId voted_for;   ///< in `term`; empty: nobody
+    Term term = 0;     ///< the newest seen
+    NodeId voted_for;  ///< in `term`; empty: nobody
     Committee committee;
     friend bool operator==(const ElectorMemory&, const ElectorMemory&) = default;
 };
@@ -86,9 +87,9 @@ public:
 private:
     ElectorOptions options_;
     ElectorMemory memory_;
-    NodeId leader_;             ///< heard last,
-    Term leader_term_ = 0;      ///< and in this term
-    RawTime quiet_until_;       ///< no vote before
+    NodeId leader_;         ///< heard last,
+    Term leader_term_ = 0;  ///< and in this term
+    RawTime quiet_until_;   ///< no vote before
     bool changed_ = false;
     bool disabled_ = false;
     bool doubt_ = false;

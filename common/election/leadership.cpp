@@ -18,8 +18,8 @@ std::size_t odd_at_most(std::size_t n) { return n % 2 == 1 ? n : n - (n > 0 ? 1 
 
 }  // namespace
 
-void Leadership::begin(const ElectorOptions& options, Duration heartbeat_interval, Term term, Committee committee,
-                       RawTime now) {
+void Leadership::begin(const ElectorOptions& options, Duration heartbeat_interval, Term term,
+                       Committee committee, RawTime now) {
     options_ = options;
     heartbeat_interval_ = heartbeat_interval;
     committee_ = std::move(committee);
@@ -90,8 +90,8 @@ RawTime Leadership::lease_until() const {
 
 bool Leadership::lost(RawTime now) const {
     const RawTime until = lease_until();
-    // While a committee is new the voters' disks write it. Without a lease nobody is corrected, so to wait is safe; to
-    // give up would have them write the next term.
+    // While a committee is new the voters' disks write it. Without a lease nobody is corrected, so to wait is
+    // safe; to give up would have them write the next term.
     const bool waits = until != RawTime::min() && until != RawTime::max() && !settled();
     return now >= std::max(waits ? until + kSavePatience : until, begun_at_ + options_.timeout);
 }
@@ -99,15 +99,17 @@ bool Leadership::lost(RawTime now) const {
 bool Leadership::alive(const Voter& voter, RawTime now) const {
     if (voter.id == options_.id) return voter.incarnation == options_.incarnation;
     const Node* node = node_of(voter);
-    if (node == nullptr) return nodes_.contains(voter.id) ? false : now - begun_at_ <= kDeadTimeouts * options_.timeout;
+    if (node == nullptr)
+        return nodes_.contains(voter.id) ? false : now - begun_at_ <= kDeadTimeouts * options_.timeout;
     return now - node->heard_at <= kDeadTimeouts * options_.timeout;
 }
 
 bool Leadership::spares_me(RawTime now) const {
-    const auto others = std::count_if(committee_.voters.begin(), committee_.voters.end(), [&](const Voter& v) {
-        const Node* node = node_of(v);
-        return v.id != options_.id && node != nullptr && now - node->heard_at <= options_.timeout;
-    });
+    const auto others =
+        std::count_if(committee_.voters.begin(), committee_.voters.end(), [&](const Voter& v) {
+            const Node* node = node_of(v);
+            return v.id != options_.id && node != nullptr && now - node->heard_at <= options_.timeout;
+        });
     return static_cast<std::size_t>(others) >= majority(committee_);
 }
 
@@ -120,7 +122,8 @@ std::vector<std::pair<Voter, bool>> Leadership::learners(RawTime now) const {
         for (const auto& [id, node] : nodes_) {
             if (node.candidate != candidate || node.in_a_row < kLearned) continue;
             if (now - node.heard_at > kLearned * heartbeat_interval_) continue;
-            if (!contains(committee_, id, node.incarnation)) ready.push_back({{id, node.incarnation}, candidate});
+            if (!contains(committee_, id, node.incarnation))
+                ready.push_back({{id, node.incarnation}, candidate});
         }
     }
     return ready;
@@ -151,7 +154,8 @@ bool Leadership::change(RawTime now, bool alone) {
         }
     }
     for (const auto& [voter, candidate] : ready) candidates += candidate ? 1U : 0U;
-    const std::size_t filled = std::min({living + ready.size(), std::max(candidates + 1, kFill), kMaxCommittee});
+    const std::size_t filled =
+        std::min({living + ready.size(), std::max(candidates + 1, kFill), kMaxCommittee});
     const std::size_t wanted = alone && candidates <= 1 ? 1 : odd_at_most(filled);
     const auto remove = [&](const Voter* gone) {
         voters.erase(voters.begin() + (gone - voters.data()));
@@ -161,7 +165,8 @@ bool Leadership::change(RawTime now, bool alone) {
     const bool candidate_waits = !ready.empty() && ready.front().second && slave != nullptr;
     // Handed the leadership by the only voter: it must not depend on that one for ever.
     const bool outside = !contains(committee_, options_.id, options_.incarnation);
-    const bool replaces = voters.size() == wanted && !ready.empty() && (dead != nullptr || candidate_waits || outside);
+    const bool replaces =
+        voters.size() == wanted && !ready.empty() && (dead != nullptr || candidate_waits || outside);
     // One that came back without its memory stands in its own way: its old name goes first.
     const auto renamed = std::find_if(voters.begin(), voters.end(), [&](const Voter& voter) {
         return std::any_of(ready.begin(), ready.end(), [&](const auto& r) { return r.first.id == voter.id; });
@@ -181,7 +186,8 @@ bool Leadership::change(RawTime now, bool alone) {
     if (voters.size() > wanted && slave != nullptr) return remove(slave);
     if (voters.size() > wanted && voters.size() % 2 == 0) {
         // Two would both be needed for ever.
-        const auto other = std::find_if(voters.rbegin(), voters.rend(), [&](const Voter& v) { return v.id != options_.id; });
+        const auto other =
+            std::find_if(voters.rbegin(), voters.rend(), [&](const Voter& v) { return v.id != options_.id; });
         if (other != voters.rend()) return remove(&*other);
     }
     return false;

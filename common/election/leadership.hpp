@@ -1,11 +1,12 @@
 // Leadership: what a leading candidate holds: its lease, and the committee that it may change.
 //
-// The lease is the send-time of the newest heartbeat that a majority of the committee has acknowledged, plus L: a
-// voter that heard that heartbeat votes for nobody else for D > L. The committee changes by one voter at a time
-// (Ongaro's thesis, 2014, section 4.1, with the correction of 2015: a new leader first has its predecessor's
-// committee confirmed under its own term), and only when a majority has acknowledged the last change. Wanted: the
-// candidates that live, then slaves up to kFill, an odd number of them. A node may become a voter after it has
-// acknowledged kLearned heartbeats in a row, so that a dead one never costs the majority. Pure; not thread-safe.
+// The lease is the send-time of the newest heartbeat that a majority of the committee has acknowledged, plus
+// L: a voter that heard that heartbeat votes for nobody else for D > L. The committee changes by one voter at
+// a time (Ongaro's thesis, 2014, section 4.1, with the correction of 2015: a new leader first has its
+// predecessor's committee confirmed under its own term), and only when a majority has acknowledged the last
+// change. Wanted: the candidates that live, then slaves up to kFill, an odd number of them. A node may become
+// a voter after it has acknowledged kLearned heartbeats in a row, so that a dead one never costs the
+// majority. Pure; not thread-safe.
 #pragma once
 
 #include <array>
@@ -25,7 +26,8 @@ public:
     static constexpr std::size_t kHeartbeatsKept = 64;
 
     /// `committee`: the newest known; issued anew under `term`.
-    void begin(const ElectorOptions& options, Duration heartbeat_interval, Term term, Committee committee, RawTime now);
+    void begin(const ElectorOptions& options, Duration heartbeat_interval, Term term, Committee committee,
+               RawTime now);
 
     /// A heartbeat is sent now; its number.
     std::uint64_t beat(RawTime now);
@@ -41,7 +43,8 @@ public:
     /// Nobody can have led meanwhile: to be believed until then even without a lease, to get the first one.
     bool lost(RawTime now) const;
     /// Changes the committee by one voter where that is due; true where it did.
-    /// `alone`: no other candidate is known. Voters could elect nobody else then, and the cluster would only depend on them.
+    /// `alone`: no other candidate is known. Voters could elect nobody else then, and the cluster would only
+    /// depend on them.
     bool change(RawTime now, bool alone);
     /// Enough voters have acknowledged something of late to elect a leader, and keep it, without this node.
     bool spares_me(RawTime now) const;
@@ -50,9 +53,9 @@ private:
     struct Node {
         Incarnation incarnation = 0;
         bool candidate = false;
-        std::uint64_t sequence = 0;      ///< of the newest heartbeat acknowledged
+        std::uint64_t sequence = 0;  ///< of the newest heartbeat acknowledged
         std::uint32_t in_a_row = 0;
-        RawTime sent_at{};               ///< when that heartbeat was sent
+        RawTime sent_at{};  ///< when that heartbeat was sent
         RawTime heard_at{};
         Term committee_term = 0;
         std::uint64_t committee_version = 0;

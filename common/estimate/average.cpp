@@ -6,18 +6,18 @@
 //   liar                                         |--x--|
 //                 [lo      hi]        drop f lowest and f highest offsets, clamp the rest, take the mean
 //
-// With at most f liars at least f + 1 honest ends decide lo and hi, so [lo, hi] lies within the reach of honest
-// intervals (Schmid and Schossmaier, "How to reconcile fault-tolerant interval intersection with the Lipschitz
-// condition", Distributed Computing 14, 2001). Order statistics, clamping and means never move farther than
-// their inputs, so A moves by at most as much as the input that moves most.
+// With at most f liars at least f + 1 honest ends decide lo and hi, so [lo, hi] lies within the reach of
+// honest intervals (Schmid and Schossmaier, "How to reconcile fault-tolerant interval intersection with the
+// Lipschitz condition", Distributed Computing 14, 2001). Order statistics, clamping and means never move
+// farther than their inputs, so A moves by at most as much as the input that moves most.
 //
-// Rejected: the largest clique within gamma (original Berkeley): it jumps when the clique changes, and clocks of
-// one hardware model err alike, so the commonest model wins. Marzullo's intersection: same worst case, but not
-// continuous.
+// Rejected: the largest clique within gamma (original Berkeley): it jumps when the clique changes, and clocks
+// of one hardware model err alike, so the commonest model wins. Marzullo's intersection: same worst case, but
+// not continuous.
 //
-// Failure mode: more than f liars. Either no instant is within n - f intervals, which is seen (SPLIT; lo > hi is the
-// plainest case of it, and of three clocks there is none), or they agree with each other and are
-// the majority, which nothing can see.
+// Failure mode: more than f liars. Either no instant is within n - f intervals, which is seen (SPLIT; lo > hi
+// is the plainest case of it, and of three clocks there is none), or they agree with each other and are the
+// majority, which nothing can see.
 
 #include "estimate/average.hpp"
 
@@ -111,7 +111,8 @@ bool resolve_split(std::span<const Contribution> members, const Contribution& pr
 bool shared_by(std::span<const Contribution> members, Int128 low, Int128 high, std::size_t wanted) {
     const auto holding = [&](Int128 at) {
         return static_cast<std::size_t>(
-            std::count_if(members.begin(), members.end(), [&](const Contribution& c) { return left(c) <= at && at <= right(c); }));
+            std::count_if(members.begin(), members.end(),
+                          [&](const Contribution& c) { return left(c) <= at && at <= right(c); }));
     };
     // Where the clocks agree, as they do, every point of the stretch will do.
     for (const Int128 at : {low, high, (low + high) / 2}) {

@@ -2,8 +2,9 @@
 //
 // Cold start (Gusella and Zatti, "The accuracy of the clock synchronization achieved by TEMPO in Berkeley
 // UNIX 4.3BSD", 1989, made robust by the median absolute deviation): nobody knows the time, offsets may be
-// hours. Steady state: Schmid's fault-tolerant interval function with a clamped trimmed mean, see average.cpp.
-// Pure functions; thread-safe. Offsets in ns relative to the master, who contributes offset 0 like the rest.
+// hours. Steady state: Schmid's fault-tolerant interval function with a clamped trimmed mean, see
+// average.cpp. Pure functions; thread-safe. Offsets in ns relative to the master, who contributes offset 0
+// like the rest.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,10 @@ struct Contribution {
 };
 
 struct Average {
-    Duration value{0};          ///< A
-    bool split = false;         ///< no agreement: value is 0 and must not be applied
-    bool degraded = false;      ///< too few clocks for a vote
-    Duration low{0};            ///< the agreed interval [low, high], where not split
+    Duration value{0};      ///< A
+    bool split = false;     ///< no agreement: value is 0 and must not be applied
+    bool degraded = false;  ///< too few clocks for a vote
+    Duration low{0};        ///< the agreed interval [low, high], where not split
     Duration high{0};
     std::vector<bool> outlier;  ///< for each contribution: left out of A
 };
@@ -35,9 +36,9 @@ struct Average {
 Average cold_start_average(std::span<const Contribution> members);
 
 /// n >= 3: f = max(1, floor((n - 1) / 3)), trimmed and clamped; n = 2: the mean if the intervals overlap,
-/// else split, degraded either way; n = 1: that one's offset, degraded. Where no n - f intervals share a point: a strict majority whose
-/// intervals share a point with each other and with `predicted` (the ensemble as predicted, where known),
-/// otherwise split. O(n log n).
+/// else split, degraded either way; n = 1: that one's offset, degraded. Where no n - f intervals share a
+/// point: a strict majority whose intervals share a point with each other and with `predicted` (the ensemble
+/// as predicted, where known), otherwise split. O(n log n).
 Average fault_tolerant_average(std::span<const Contribution> members,
                                const std::optional<Contribution>& predicted = std::nullopt);
 

@@ -3,18 +3,20 @@
 //     |-----------x-----------|                 fast there: its right end counts
 //           [        m        ]
 //
-// The middle m is the sharpest where queueing is random; where the least delays of the two ways differ (an idle
-// CPU's are rarely met) it is off by half of that, and the median offset of the fast probes, warm-up left out, is
-// not. Neither wins everywhere, two parts of the middle and one of the median lose nowhere. What they differ by
-// tells how good either is: on recorded delays the error is about as large (docs/ALGORITHM.md).
+// The middle m is the sharpest where queueing is random; where the least delays of the two ways differ (an
+// idle CPU's are rarely met) it is off by half of that, and the median offset of the fast probes, warm-up
+// left out, is not. Neither wins everywhere, two parts of the middle and one of the median lose nowhere. What
+// they differ by tells how good either is: on recorded delays the error is about as large
+// (docs/ALGORITHM.md).
 //
-// With queueing that is independent on the two ways the least of n per way is found n times sooner than the probe
-// that was lucky on both. Probes that wake an idle CPU are slow on one way only; they take part, their other way
-// may be the fastest.
-// An oscillator that is 5 % off moves by microseconds during a burst, so its known frequency is taken out first.
+// With queueing that is independent on the two ways the least of n per way is found n times sooner than the
+// probe that was lucky on both. Probes that wake an idle CPU are slow on one way only; they take part, their
+// other way may be the fastest. An oscillator that is 5 % off moves by microseconds during a burst, so its
+// known frequency is taken out first.
 //
-// Failure mode: where the two ways' least delays differ persistently, the middle is wrong by half the difference
-// and no choice among the probes helps; the error bound, half the tightest sample's delay, covers it.
+// Failure mode: where the two ways' least delays differ persistently, the middle is wrong by half the
+// difference and no choice among the probes helps; the error bound, half the tightest sample's delay, covers
+// it.
 
 #include "estimate/burst.hpp"
 
@@ -101,8 +103,7 @@ std::optional<Measurement> combine_burst(std::span<const Sample> probes, const B
     // (2 * middle + median) / 3, instants and delays alike.
     const Int128 at = 2 * (Int128{to_ns(there.at)} + to_ns(back.at)) + median.at;
     result.at = from_ns<RawTime>(saturate(floor_div(at, 6)));
-    result.offset =
-        Duration{saturate(floor_div(right + left + median.offset, 6) + drifted(result.at))};
+    result.offset = Duration{saturate(floor_div(right + left + median.offset, 6) + drifted(result.at))};
     result.delay = Duration{saturate((2 * (right - left) + median.delay) / 6)};
     if (const std::int64_t deviation = median_deviation(warm); deviation > 0) {
         // The middle and the median, both four times.

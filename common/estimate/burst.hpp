@@ -1,8 +1,8 @@
-// A burst's probes become one measurement: each of them says that the offset lies within offset +- delay / 2, so
-// it lies within what all of these intervals share: between the fastest way there and the fastest way back, though
-// no single probe may have had both. The measurement is two parts the middle of that and one part the median
-// offset of the fastest quarter without the first ones, which only warm the path.
-// Not thread-safe.
+// A burst's probes become one measurement: each of them says that the offset lies within offset +- delay / 2,
+// so it lies within what all of these intervals share: between the fastest way there and the fastest way
+// back, though no single probe may have had both. The measurement is two parts the middle of that and one
+// part the median offset of the fastest quarter without the first ones, which only warm the path. Not
+// thread-safe.
 #pragma once
 
 #include <optional>
@@ -15,13 +15,13 @@ namespace berkeley {
 inline constexpr std::size_t kMaxBurst = 64;
 
 struct Measurement {
-    RawTime at{};           ///< master's raw time: the mean of the probes' that it is made of
-    Duration offset{0};     ///< slave's raw clock minus master's
-    Duration delay{0};      ///< made of the interval's width and the median's delay alike
-    Sample tightest{};      ///< the one of least delay: the narrowest certain interval of a single probe
+    RawTime at{};        ///< master's raw time: the mean of the probes' that it is made of
+    Duration offset{0};  ///< slave's raw clock minus master's
+    Duration delay{0};   ///< made of the interval's width and the median's delay alike
+    Sample tightest{};   ///< the one of least delay: the narrowest certain interval of a single probe
     std::uint32_t samples = 0;
-    /// How little the probes agree: the median deviation of their offsets, and how far the middle of the shared
-    /// interval and the fast probes' median lie apart. 0: too few probes to tell.
+    /// How little the probes agree: the median deviation of their offsets, and how far the middle of the
+    /// shared interval and the fast probes' median lie apart. 0: too few probes to tell.
     Duration disagreement{0};
 };
 

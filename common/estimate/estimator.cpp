@@ -1,26 +1,28 @@
 // The filter's model, with t in seconds:
 //
-//   offset(t + dt) = offset(t) + freq * dt          measured with variance (r0 + queued / 2) * (r1 + disagreement)
-//   freq(t + dt)   = freq(t) + noise                variance wander * dt
+//   offset(t + dt) = offset(t) + freq * dt          measured with variance (r0 + queued / 2) * (r1 +
+//   disagreement) freq(t + dt)   = freq(t) + noise                variance wander * dt
 //
-// Two witnesses say how good a measurement is. Queueing, delay - floor + hidden, may all be on one way: half of it
-// is the worst that it can do, and after waking an idle CPU, slow on both ways alike, ten times too much: the filter
-// then follows the rare fast probe alone, and every luck of that. The probes' own disagreement is what they show of
-// the error, and blind to what all of them share. Neither serves alone on delays as they are; their geometric mean
-// does (docs/ALGORITHM.md).
+// Two witnesses say how good a measurement is. Queueing, delay - floor + hidden, may all be on one way: half
+// of it is the worst that it can do, and after waking an idle CPU, slow on both ways alike, ten times too
+// much: the filter then follows the rare fast probe alone, and every luck of that. The probes' own
+// disagreement is what they show of the error, and blind to what all of them share. Neither serves alone on
+// delays as they are; their geometric mean does (docs/ALGORITHM.md).
 //
-// The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while the
-// innovations are as white noise is. Innovations that follow each other with the same sign, however small, are
-// drift that the filter denies (Mehra, "On the identification of variances and adaptive Kalman filtering", 1970):
-// they raise it, and so does one that is larger than predicted. A filter that believes the oscillator to be too
-// good is wrong by the drift that it denies; one that believes it too bad only passes some more noise.
+// The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while
+// the innovations are as white noise is. Innovations that follow each other with the same sign, however
+// small, are drift that the filter denies (Mehra, "On the identification of variances and adaptive Kalman
+// filtering", 1970): they raise it, and so does one that is larger than predicted. A filter that believes the
+// oscillator to be too good is wrong by the drift that it denies; one that believes it too bad only passes
+// some more noise.
 //
-// The floor is the least delay of all probes of 64 rounds, warm-up included. In the first rounds it is still too
-// high, and a filter that trusts it is far too sure of measurements that have the most leverage on the frequency,
-// and rejects the good ones after them: so floor / 2n of the delay is held to be queueing that n rounds have hidden.
+// The floor is the least delay of all probes of 64 rounds, warm-up included. In the first rounds it is still
+// too high, and a filter that trusts it is far too sure of measurements that have the most leverage on the
+// frequency, and rejects the good ones after them: so floor / 2n of the delay is held to be queueing that n
+// rounds have hidden.
 //
-// Failure mode: a persistent asymmetry of the path is invisible here and goes into the offset in full. A step of
-// the slave's raw clock (a virtual machine that was moved) looks like an outlier once, then is believed.
+// Failure mode: a persistent asymmetry of the path is invisible here and goes into the offset in full. A step
+// of the slave's raw clock (a virtual machine that was moved) looks like an outlier once, then is believed.
 
 #include "estimate/estimator.hpp"
 
@@ -88,7 +90,8 @@ void OffsetEstimator::set_prior_frequency(double freq_ppb, double stddev_ppb, do
 }
 
 void OffsetEstimator::set_prior_frequency(double freq_ppb) {
-    set_prior_frequency(freq_ppb, options_.freq_prior_stddev_ppb, kPriorSigmas * options_.freq_prior_stddev_ppb);
+    set_prior_frequency(freq_ppb, options_.freq_prior_stddev_ppb,
+                        kPriorSigmas * options_.freq_prior_stddev_ppb);
 }
 
 void OffsetEstimator::set_prior_offset(RawTime at, Duration offset, double stddev_ns) {
@@ -114,13 +117,15 @@ void OffsetEstimator::note_tightest(const Sample& sample) {
     }
 }
 
-/// Between two probes the offset has changed by the difference of their offsets, give or take half of both delays. The
-/// frequency lies in what that and the knowledge from before share, and the estimate is off by the way to its far end.
+/// Between two probes the offset has changed by the difference of their offsets, give or take half of both
+/// delays. The frequency lies in what that and the knowledge from before share, and the estimate is off by
+/// the way to its far end.
 double OffsetEstimator::freq_bound() const {
     double low = prior_freq_ - prior_bound_;
     double high = prior_freq_ + prior_bound_;
     if (const double dt = anchor_ ? seconds_between(anchor_->at, latest_.at) : 0; dt > 0) {
-        const auto parted = static_cast<double>(saturate(Int128{latest_.offset.count()} - anchor_->offset.count()));
+        const auto parted =
+            static_cast<double>(saturate(Int128{latest_.offset.count()} - anchor_->offset.count()));
         const double unknown =
             (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2 +
             2 * static_cast<double>(kReceiveDoubt.count());
@@ -162,11 +167,12 @@ void OffsetEstimator::adapt(double normalized) {
     innovation_ = bounded;
     const bool lagging = innovation_product_ > kLagging * innovation_power_;
     const bool surprising = normalized * normalized > kSurprising;
-    wander_ = std::clamp(wander_ * (lagging || surprising ? kWanderRise : kWanderFall), kWanderMin, kWanderMax);
+    wander_ =
+        std::clamp(wander_ * (lagging || surprising ? kWanderRise : kWanderFall), kWanderMin, kWanderMax);
 }
 
-/// A clock that has jumped is off by the same twice; one whose rate has changed, by more the second time. Where the two
-/// are too close together to tell, both are open.
+/// A clock that has jumped is off by the same twice; one whose rate has changed, by more the second time.
+/// Where the two are too close together to tell, both are open.
 void OffsetEstimator::learn_anew(const Measurement& measurement, double innovation, double variance) {
     const Rejected first = *rejected_;
     const double dt = seconds_between(first.tightest.at, measurement.at);
@@ -197,7 +203,8 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     const double queued = std::max(0.0, static_cast<double>(measurement.delay.count()) - floor) + hidden;
     const double deviation = static_cast<double>(options_.r0.count()) + queued / 2;
     const double shown = kAgreedDeviation + static_cast<double>(measurement.disagreement.count());
-    const double variance = deviation * (measurement.disagreement > Duration{0} ? std::min(deviation, shown) : deviation);
+    const double variance =
+        deviation * (measurement.disagreement > Duration{0} ? std::min(deviation, shown) : deviation);
     if (!started_) {
         begin(measurement.at, measurement.offset, variance);
         note_tightest(measurement.tightest);
@@ -205,8 +212,7 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     }
     const OffsetEstimator before = *this;
     const double predicted = advance(measurement.at);
-    const double measured =
-        static_cast<double>(saturate(Int128{measurement.offset.count()} - base_.count()));
+    const double measured = static_cast<double>(saturate(Int128{measurement.offset.count()} - base_.count()));
     const double innovation = measured - predicted;
     const double total = var_offset_ + variance;
     const double normalized = innovation * innovation / total;

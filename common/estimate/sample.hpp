@@ -4,8 +4,8 @@
 //   master   t1 ---\              /--> t4        offset = ((t2 - t1) + (t3 - t4)) / 2   slave minus master
 //   slave           \--> t2 -- t3 /              delay  = (t4 - t1) - (t3 - t2)
 //
-// The true offset lies within offset +- (delay / 2 + kReceiveDoubt), whatever the two ways' shares are. Offsets of raw
-// clocks may be 1e18 ns, so they stay integers. Plain values; thread-safe.
+// The true offset lies within offset +- (delay / 2 + kReceiveDoubt), whatever the two ways' shares are.
+// Offsets of raw clocks may be 1e18 ns, so they stay integers. Plain values; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ struct ProbeStamps {
 };
 
 struct Sample {
-    RawTime at{};       ///< master's raw time in the middle of the exchange
-    Duration offset{0}; ///< slave's raw clock minus master's
+    RawTime at{};        ///< master's raw time in the middle of the exchange
+    Duration offset{0};  ///< slave's raw clock minus master's
     Duration delay{0};
 };
 

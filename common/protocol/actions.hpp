@@ -35,8 +35,8 @@ struct SendToLink {
     Message message;
 };
 
-/// Over one of our PUB sockets; the codec derives the topic from the message. Dropped from `not_after` on: what a lease
-/// allowed may have waited for a disk.
+/// Over one of our PUB sockets; the codec derives the topic from the message. Dropped from `not_after` on:
+/// what a lease allowed may have waited for a disk.
 struct Publish {
     Channel channel;
     Message message;

@@ -1,4 +1,4 @@
-// What the cores tell the user. io/event_log prints each as one JSON line (--json) and, where it is worth
+// What the cores tell the user. log/event_log prints each as one JSON line (--json) and, where it is worth
 // one, as a line in plain words. Names and fields are a contract with scripts: append-only. Plain values.
 #pragma once
 
@@ -76,6 +76,8 @@ struct DroppedEvent {
 };
 
 enum class Severity : std::uint8_t { debug, info, warning, error };
+/// The least severity that is told to people.
+enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 
 /// For people only.
 struct NoteEvent {
@@ -83,7 +85,7 @@ struct NoteEvent {
     std::string text;
 };
 
-using Event =
-    std::variant<MemberEvent, RoleEvent, VoteEvent, CommitteeEvent, RoundEvent, CorrectionEvent, StatusEvent, DroppedEvent, NoteEvent>;
+using Event = std::variant<MemberEvent, RoleEvent, VoteEvent, CommitteeEvent, RoundEvent, CorrectionEvent,
+                           StatusEvent, DroppedEvent, NoteEvent>;
 
 }  // namespace berkeley

@@ -17,10 +17,10 @@
 
 namespace berkeley {
 
-using Term = std::uint64_t;        ///< number of a leadership; 0: none yet
-using Round = std::uint64_t;       ///< number of a Berkeley cycle within a term, from 1
-using Generation = std::uint64_t;  ///< drawn at random when a process starts; names its clock
-using Incarnation = std::uint64_t; ///< random, kept in the state directory; names its persistent state
+using Term = std::uint64_t;         ///< number of a leadership; 0: none yet
+using Round = std::uint64_t;        ///< number of a Berkeley cycle within a term, from 1
+using Generation = std::uint64_t;   ///< drawn at random when a process starts; names its clock
+using Incarnation = std::uint64_t;  ///< random, kept in the state directory; names its persistent state
 
 /// Two clocks part no faster than both may run wrong.
 inline constexpr std::int64_t kDriftMaxPpb = 2 * kRateMaxPpb;
@@ -30,11 +30,11 @@ inline constexpr std::int64_t kDurationMax = std::int64_t{1} << 61;
 inline constexpr std::uint64_t kTermMax = std::uint64_t{1} << 62;
 /// Nobody reaches so many elections between two messages; who claims a term further ahead is not believed.
 inline constexpr std::uint64_t kTermJumpMax = std::uint64_t{1} << 20;
-/// Nor does a node that knows no term yet believe one above this: whoever wants to use up the terms that are left
-/// needs 2^41 such jumps, where one message would have done, and nobody could ever be elected again.
+/// Nor does a node that knows no term yet believe one above this: whoever wants to use up the terms that are
+/// left needs 2^41 such jumps, where one message would have done, and nobody could ever be elected again.
 inline constexpr std::uint64_t kTermFirstMax = kTermMax / 2;
-/// Nor does a candidate that knows none believe its slaves a higher one: it may have to lead in the next, and nodes that
-/// know none have to follow it.
+/// Nor does a candidate that knows none believe its slaves a higher one: it may have to lead in the next, and
+/// nodes that know none have to follow it.
 inline constexpr std::uint64_t kTermToldFirstMax = kTermFirstMax / 2;
 inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
@@ -82,10 +82,10 @@ struct Header {
 struct Hello {
     Incarnation incarnation = 0;
     Generation generation = 0;
-    std::int64_t freq_ppb = 0;  ///< the rate of the sender's clock map
-    NodeId leader;              ///< the master that the sender follows; empty: none
+    std::int64_t freq_ppb = 0;               ///< the rate of the sender's clock map
+    NodeId leader;                           ///< the master that the sender follows; empty: none
     std::optional<CandidateInfo> candidate;  ///< where the sender is a candidate itself
-    Committee committee;        ///< the newest that the sender knows; term 0: none
+    Committee committee;                     ///< the newest that the sender knows; term 0: none
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -96,7 +96,7 @@ struct Welcome {
     NodeId leader;              ///< empty: none known
     Duration interval{0};
     std::vector<CandidateInfo> candidates;  ///< the sender first; at most kMaxCandidates
-    bool listen = false;        ///< the receiver is asked to hear heartbeats and to acknowledge them
+    bool listen = false;  ///< the receiver is asked to hear heartbeats and to acknowledge them
     friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
@@ -114,9 +114,9 @@ struct Reply {
     std::uint32_t probe = 0;
     std::uint64_t token = 0;
     Generation generation = 0;
-    RawTime t2{};  ///< slave's raw time right after the POLL was received
-    RawTime t3{};  ///< slave's raw time right before this is sent; stamped by the transport
-    ClockMap map;  ///< the slave's clock; its floor does not travel
+    RawTime t2{};       ///< slave's raw time right after the POLL was received
+    RawTime t3{};       ///< slave's raw time right before this is sent; stamped by the transport
+    ClockMap map;       ///< the slave's clock; its floor does not travel
     Duration bound{0};  ///< what the slave claims its own error bound to be, at t3
     ClockStatus status = ClockStatus::unsynchronized;
     Term applied_term = 0;  ///< the last correction that was applied: (0, 0) for none
@@ -144,11 +144,11 @@ struct Correction {
     Generation generation = 0;  ///< of the slave's clock as it was measured
     Term basis_term = 0;        ///< the last correction that the measured clock had applied
     Round basis_round = 0;
-    RawTime measured_at{};      ///< slave's raw time to which the bound belongs
-    Duration correction{0};     ///< to be added to the slave's clock
-    std::int64_t freq_ppb = 0;  ///< to be added to the slave's rate
-    Duration bound{0};          ///< half-width of the error at measured_at once slewed: e_i + a_master
-    std::int64_t drift_ppb = 0; ///< at least so fast the bound grows with age
+    RawTime measured_at{};       ///< slave's raw time to which the bound belongs
+    Duration correction{0};      ///< to be added to the slave's clock
+    std::int64_t freq_ppb = 0;   ///< to be added to the slave's rate
+    Duration bound{0};           ///< half-width of the error at measured_at once slewed: e_i + a_master
+    std::int64_t drift_ppb = 0;  ///< at least so fast the bound grows with age
     friend bool operator==(const Correction&, const Correction&) = default;
 };
 

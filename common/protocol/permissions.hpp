@@ -22,10 +22,14 @@ enum class AccessRole : std::uint8_t {
 
 constexpr std::string_view to_string(AccessRole role) {
     switch (role) {
-        case AccessRole::slave: return "slave";
-        case AccessRole::candidate: return "candidate";
-        case AccessRole::observer: return "observer";
-        case AccessRole::operating: break;
+        case AccessRole::slave:
+            return "slave";
+        case AccessRole::candidate:
+            return "candidate";
+        case AccessRole::observer:
+            return "observer";
+        case AccessRole::operating:
+            break;
     }
     return "operator";
 }

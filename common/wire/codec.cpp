@@ -38,11 +38,13 @@ enum class Type : std::uint8_t {
 constexpr std::uint32_t kHeaderElements = 5;
 
 Type type_of(const Body& body) {
-    if (const auto* vote = std::get_if<VoteRequest>(&body)) return vote->pre_vote ? Type::pre_vote : Type::vote;
+    if (const auto* vote = std::get_if<VoteRequest>(&body))
+        return vote->pre_vote ? Type::pre_vote : Type::vote;
     // In the order of Body's alternatives; the vote was told apart above.
-    constexpr std::array kTypes{Type::hello, Type::welcome,   Type::poll, Type::reply, Type::round,
-                                Type::correction, Type::heartbeat, Type::ack, Type::vote,  Type::grant,
-                                Type::refuse, Type::step_down, Type::status_request, Type::status_answer, Type::bye};
+    constexpr std::array kTypes{Type::hello,          Type::welcome,       Type::poll,      Type::reply,
+                                Type::round,          Type::correction,    Type::heartbeat, Type::ack,
+                                Type::vote,           Type::grant,         Type::refuse,    Type::step_down,
+                                Type::status_request, Type::status_answer, Type::bye};
     static_assert(kTypes.size() == std::variant_size_v<Body>);
     return kTypes[body.index()];
 }
@@ -63,22 +65,38 @@ void read_vote(Reader& r, Message& out, std::uint32_t size, bool pre_vote) {
 
 void read_typed(Reader& r, Type type, Message& out, std::uint32_t size) {
     switch (type) {
-        case Type::hello: return read_body<Hello>(r, out, size);
-        case Type::welcome: return read_body<Welcome>(r, out, size);
-        case Type::poll: return read_body<Poll>(r, out, size);
-        case Type::reply: return read_body<Reply>(r, out, size);
-        case Type::round: return read_body<RoundNotice>(r, out, size);
-        case Type::correction: return read_body<Correction>(r, out, size);
-        case Type::heartbeat: return read_body<Heartbeat>(r, out, size);
-        case Type::ack: return read_body<Ack>(r, out, size);
-        case Type::pre_vote: return read_vote(r, out, size, true);
-        case Type::vote: return read_vote(r, out, size, false);
-        case Type::grant: return read_body<Grant>(r, out, size);
-        case Type::refuse: return read_body<Refuse>(r, out, size);
-        case Type::step_down: return read_body<StepDown>(r, out, size);
-        case Type::status_request: return read_body<StatusRequest>(r, out, size);
-        case Type::status_answer: return read_body<StatusAnswer>(r, out, size);
-        case Type::bye: return read_body<Bye>(r, out, size);
+        case Type::hello:
+            return read_body<Hello>(r, out, size);
+        case Type::welcome:
+            return read_body<Welcome>(r, out, size);
+        case Type::poll:
+            return read_body<Poll>(r, out, size);
+        case Type::reply:
+            return read_body<Reply>(r, out, size);
+        case Type::round:
+            return read_body<RoundNotice>(r, out, size);
+        case Type::correction:
+            return read_body<Correction>(r, out, size);
+        case Type::heartbeat:
+            return read_body<Heartbeat>(r, out, size);
+        case Type::ack:
+            return read_body<Ack>(r, out, size);
+        case Type::pre_vote:
+            return read_vote(r, out, size, true);
+        case Type::vote:
+            return read_vote(r, out, size, false);
+        case Type::grant:
+            return read_body<Grant>(r, out, size);
+        case Type::refuse:
+            return read_body<Refuse>(r, out, size);
+        case Type::step_down:
+            return read_body<StepDown>(r, out, size);
+        case Type::status_request:
+            return read_body<StatusRequest>(r, out, size);
+        case Type::status_answer:
+            return read_body<StatusAnswer>(r, out, size);
+        case Type::bye:
+            return read_body<Bye>(r, out, size);
     }
     r.fail(DecodeError::unknown_type);
 }
@@ -87,12 +105,18 @@ void read_typed(Reader& r, Type type, Message& out, std::uint32_t size) {
 
 std::string_view to_string(DecodeError error) {
     switch (error) {
-        case DecodeError::oversize: return "oversize";
-        case DecodeError::malformed: return "malformed";
-        case DecodeError::version: return "version";
-        case DecodeError::unknown_type: return "unknown-type";
-        case DecodeError::foreign_cluster: return "foreign-cluster";
-        case DecodeError::out_of_range: return "out-of-range";
+        case DecodeError::oversize:
+            return "oversize";
+        case DecodeError::malformed:
+            return "malformed";
+        case DecodeError::version:
+            return "version";
+        case DecodeError::unknown_type:
+            return "unknown-type";
+        case DecodeError::foreign_cluster:
+            return "foreign-cluster";
+        case DecodeError::out_of_range:
+            return "out-of-range";
     }
     return "malformed";
 }
@@ -124,7 +148,8 @@ void patch_stamp(Encoded& out, RawTime stamp) {
     }
 }
 
-std::optional<DecodeError> decode(std::span<const std::byte> bytes, const ClusterName& cluster, Message& out) {
+std::optional<DecodeError> decode(std::span<const std::byte> bytes, const ClusterName& cluster,
+                                  Message& out) {
     if (bytes.size() > kMaxMessageBytes) return DecodeError::oversize;
     Reader r(bytes);
     const std::uint32_t size = r.array();
@@ -155,7 +180,8 @@ std::string correction_topic(const NodeId& target) {
 
 std::string topic_of(bool heartbeat_channel, const Message& message) {
     if (heartbeat_channel) return std::string{kHeartbeatTopic};
-    if (const auto* correction = std::get_if<Correction>(&message.body)) return correction_topic(correction->target);
+    if (const auto* correction = std::get_if<Correction>(&message.body))
+        return correction_topic(correction->target);
     return std::string{kRoundTopic};
 }
 

@@ -22,9 +22,9 @@ namespace berkeley {
 inline constexpr std::size_t kMaxMessageBytes = 32 * 1024;
 
 enum class DecodeError : std::uint8_t {
-    oversize,         ///< longer than kMaxMessageBytes
-    malformed,        ///< no msgpack array of the expected elements, or trailing bytes
-    version,          ///< another wire version
+    oversize,   ///< longer than kMaxMessageBytes
+    malformed,  ///< no msgpack array of the expected elements, or trailing bytes
+    version,    ///< another wire version
     unknown_type,
     foreign_cluster,  ///< well-formed, but of another cluster
     out_of_range,     ///< a name, time, rate, enum or count outside its limits

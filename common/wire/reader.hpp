@@ -1,7 +1,7 @@
-// A bounded cursor over msgpack's own format bytes, one pass from the bytes into the message struct: no tree of objects
-// is built, so no count in the input can make it allocate, and what would be rejected anyway (floats, maps, nil,
-// extensions) needs no code. It fails closed: it goes bad at the first element that is not what stands in
-// docs/PROTOCOL.md, and stays bad; reads give zeros from then on.
+// A bounded cursor over msgpack's own format bytes, one pass from the bytes into the message struct: no tree
+// of objects is built, so no count in the input can make it allocate, and what would be rejected anyway
+// (floats, maps, nil, extensions) needs no code. It fails closed: it goes bad at the first element that is
+// not what stands in docs/PROTOCOL.md, and stays bad; reads give zeros from then on.
 #pragma once
 
 #include <algorithm>
@@ -105,7 +105,8 @@ public:
     }
     void url(Url& out) {
         text(out);
-        if (good() && (out.empty() || out.view().find(' ') != std::string_view::npos)) fail(DecodeError::out_of_range);
+        if (good() && (out.empty() || out.view().find(' ') != std::string_view::npos))
+            fail(DecodeError::out_of_range);
     }
 
     /// What does not travel of a part is what a new one has.
@@ -145,15 +146,25 @@ private:
         if (head < 0x80) return head;
         if (head >= 0xe0) return static_cast<std::int8_t>(head);
         switch (head) {
-            case 0xcc: return big_endian(1);
-            case 0xcd: return big_endian(2);
-            case 0xce: return big_endian(4);
-            case 0xcf: return big_endian(8);
-            case 0xd0: return static_cast<std::int8_t>(big_endian(1));
-            case 0xd1: return static_cast<std::int16_t>(big_endian(2));
-            case 0xd2: return static_cast<std::int32_t>(big_endian(4));
-            case 0xd3: return static_cast<std::int64_t>(big_endian(8));
-            default: fail(DecodeError::malformed); return 0;
+            case 0xcc:
+                return big_endian(1);
+            case 0xcd:
+                return big_endian(2);
+            case 0xce:
+                return big_endian(4);
+            case 0xcf:
+                return big_endian(8);
+            case 0xd0:
+                return static_cast<std::int8_t>(big_endian(1));
+            case 0xd1:
+                return static_cast<std::int16_t>(big_endian(2));
+            case 0xd2:
+                return static_cast<std::int32_t>(big_endian(4));
+            case 0xd3:
+                return static_cast<std::int64_t>(big_endian(8));
+            default:
+                fail(DecodeError::malformed);
+                return 0;
         }
     }
 

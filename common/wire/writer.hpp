@@ -1,5 +1,6 @@
-// Appends the fields of a message to bytes, through msgpack's packer. Its public functions are the reader's, so that
-// one list of fields (wire/fields.hpp) serves both ways; the limits that the reader checks are not asked here.
+// Appends the fields of a message to bytes, through msgpack's packer. Its public functions are the reader's,
+// so that one list of fields (wire/fields.hpp) serves both ways; the limits that the reader checks are not
+// asked here.
 #pragma once
 
 #include <cassert>

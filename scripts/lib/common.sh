@@ -25,6 +25,7 @@ libspdlog-dev
 libcli11-dev
 libtomlplusplus-dev
 nlohmann-json3-dev
+libsodium-dev
 libgtest-dev
 librapidcheck-dev
 libbenchmark-dev

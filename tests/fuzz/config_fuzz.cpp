@@ -1,4 +1,5 @@
-// The command line and the configuration file: any bytes give options within their limits, or one line and exit code 2.
+// The command line and the configuration file: any bytes give options within their limits, or one line and
+// exit code 2.
 //
 // What stands before the first empty line is the file, each line after it an argument.
 
@@ -6,10 +7,10 @@
 #include <cstdlib>
 #include <vector>
 
-#include "fuzz/fuzz_file.hpp"
-#include "fuzz/fuzz_input.hpp"
-#include "io/endpoint.hpp"
-#include "io/options.hpp"
+#include "base/endpoint.hpp"
+#include "node/key_reader.hpp"
+#include "tests/fuzz/fuzz_file.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
 
@@ -29,9 +30,11 @@ void check_early(const EarlyExit& early) {
 void check_node(const NodeOptions& node) {
     if (!is_valid_name(node.id.view()) || !is_valid_name(node.cluster.view())) std::abort();
     if (node.heartbeat_timeout < 3 * node.heartbeat_interval) std::abort();
-    if (node.max_slew_ppb <= 0 || node.max_slew_ppb > kSlewRateMaxPpb || node.max_drift_ppb <= 0) std::abort();
-    if (node.insecure && node.credentials) std::abort();
-    if (node.clock == ClockKind::system_clock && (node.clock_offset != Duration{0} || node.clock_drift_ppb != 0)) {
+    if (node.max_slew_ppb <= 0 || node.max_slew_ppb > kSlewRateMaxPpb || node.max_drift_ppb <= 0)
+        std::abort();
+    if (node.insecure && node.keys.any()) std::abort();
+    if (node.clock == ClockKind::system_clock &&
+        (node.clock_offset != Duration{0} || node.clock_drift_ppb != 0)) {
         std::abort();
     }
 }
@@ -40,11 +43,13 @@ void check(const Parsed<MasterOptions>& parsed) {
     if (!parsed) return check_early(parsed.error());
     check_node(parsed->node);
     if (parsed->burst < 1 || parsed->window < 1 || parsed->interval <= Duration{0}) std::abort();
-    if (parsed->max_members < 1 || parsed->max_members > kMaxMembers || parsed->peers.size() > kMaxCandidates) std::abort();
+    if (parsed->max_members < 1 || parsed->max_members > kMaxMembers || parsed->peers.size() > kMaxCandidates)
+        std::abort();
     // The rule that security hangs on: nobody else reaches a node without keys, unless that was asked for.
     for (const std::string& url : {parsed->poll, parsed->publish, parsed->heartbeat}) {
         const auto endpoint = parse_endpoint(url, EndpointUse::bind);
-        if (!endpoint || (!endpoint->is_local() && !parsed->node.insecure && !parsed->node.credentials)) std::abort();
+        if (!endpoint || (!endpoint->is_local() && !parsed->node.insecure && !parsed->node.keys.any()))
+            std::abort();
     }
 }
 
@@ -74,7 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto split = all.find("\n\n");
     const fuzz::File file(all.substr(0, split));
     const std::string path = file.path();
-    const auto given = split == std::string::npos ? std::vector<std::string>{} : arguments_of(std::string_view(all).substr(split + 2));
+    const auto given = split == std::string::npos ? std::vector<std::string>{}
+                                                  : arguments_of(std::string_view(all).substr(split + 2));
     std::vector<const char*> arguments{"program", "--config", path.c_str()};
     // An argument that names a file is none of ours to open: no keys, no other file.
     const auto opens = [](const std::string& text) {
@@ -84,7 +90,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const std::string& argument : given) {
         if (!opens(argument)) arguments.push_back(argument.c_str());
     }
-    check(parse_master_options(static_cast<int>(arguments.size()), arguments.data()));
-    check(parse_slave_options(static_cast<int>(arguments.size()), arguments.data()));
+    std::optional<Credentials> credentials;
+    const auto keys = key_reader(credentials);
+    check(parse_master_options(static_cast<int>(arguments.size()), arguments.data(), keys));
+    check(parse_slave_options(static_cast<int>(arguments.size()), arguments.data(), keys));
     return 0;
 }

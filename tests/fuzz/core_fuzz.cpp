@@ -1,11 +1,11 @@
-// The pure cores against hostile peers: a candidate and a slave get messages, losses and passing time in any order.
-// Their own assertions, the sanitizers and what CoreWorld checks are what must hold.
+// The pure cores against hostile peers: a candidate and a slave get messages, losses and passing time in any
+// order. Their own assertions, the sanitizers and what CoreWorld checks are what must hold.
 //
-// The input is a list of steps; each says how much time passes, and what happens then: a message by its bytes as they
-// travel, one made of fields that echo what the cores said (message_maker.hpp), or a while of honest life, so that a
-// fuzzer finds the cores in every state that they can be in.
+// The input is a list of steps; each says how much time passes, and what happens then: a message by its bytes
+// as they travel, one made of fields that echo what the cores said (message_maker.hpp), or a while of honest
+// life, so that a fuzzer finds the cores in every state that they can be in.
 
-#include "fuzz/core_world.hpp"
+#include "tests/fuzz/core_world.hpp"
 
 namespace {
 
@@ -34,25 +34,31 @@ void step(CoreWorld& world, fuzz::Input& input) {
     const Route route = 1 + (flags >> 6);
     Message message;
     switch (what % 12) {
-        case 0: return world.run_timers();
+        case 0:
+            return world.run_timers();
         case 1:
             if (read(input, world.cluster(), message)) world.to_route(route, message);
             return;
         case 2:
-            if (read(input, world.cluster(), message)) world.to_link(Who::candidate, link_of(flags), via_of(flags), message);
+            if (read(input, world.cluster(), message))
+                world.to_link(Who::candidate, link_of(flags), via_of(flags), message);
             return;
         case 3:
-            if (read(input, world.cluster(), message)) world.to_link(Who::slave, link_of(flags), via_of(flags), message);
+            if (read(input, world.cluster(), message))
+                world.to_link(Who::slave, link_of(flags), via_of(flags), message);
             return;
-        case 4: return world.unreachable(route);
-        case 5: return world.disrupt(who_of(flags));
+        case 4:
+            return world.unreachable(route);
+        case 5:
+            return world.disrupt(who_of(flags));
         case 6: {
             const auto from = static_cast<Route>(input.byte() % (fuzz::kPeers + 2));
             return world.to_route(from, fuzz::MessageMaker(input, world.known()).make());
         }
         case 7: {
             const auto link = static_cast<Link>(input.byte() % (kMaxCandidates + 1));
-            return world.to_link(who_of(flags), link, via_of(flags), fuzz::MessageMaker(input, world.known()).make());
+            return world.to_link(who_of(flags), link, via_of(flags),
+                                 fuzz::MessageMaker(input, world.known()).make());
         }
         case 8: {
             // A while of honest life, several heartbeats long.
@@ -66,12 +72,14 @@ void step(CoreWorld& world, fuzz::Input& input) {
         }
         case 9: {
             const Term term = world.term(who_of(flags)) + (flags >> 6);
-            return world.lead(who_of(flags), link_of(flags), term, Duration{static_cast<std::int16_t>(input.word())} * 100'000);
+            return world.lead(who_of(flags), link_of(flags), term,
+                              Duration{static_cast<std::int16_t>(input.word())} * 100'000);
         }
         case 10:
             world.pass(std::chrono::seconds{input.word()});
             return world.run_timers();
-        default: return world.stop_voting(who_of(flags));
+        default:
+            return world.stop_voting(who_of(flags));
     }
 }
 

@@ -1,8 +1,10 @@
-// A candidate ("m1") and a slave ("s1") in a world of peers that a fuzzer plays: what the nodes do is checked, and
-// kept so that the next messages can echo it. Everything follows from the calls: the same ones give the same digest().
+// A candidate ("m1") and a slave ("s1") in a world of peers that a fuzzer plays: what the nodes do is
+// checked, and kept so that the next messages can echo it. Everything follows from the calls: the same ones
+// give the same digest().
 //
-// What must hold whatever comes: what a node sends is well-formed; a term is voted in once, and the vote is saved
-// before it is given; terms never fall; rosters, committees, links and actions keep their bounds; timers come to rest.
+// What must hold whatever comes: what a node sends is well-formed; a term is voted in once, and the vote is
+// saved before it is given; terms never fall; rosters, committees, links and actions keep their bounds;
+// timers come to rest.
 #pragma once
 
 #include <cstdio>
@@ -11,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "fuzz/message_maker.hpp"
 #include "master/candidate_core.hpp"
+#include "tests/fuzz/message_maker.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::fuzz {
@@ -43,8 +45,11 @@ public:
     void pass(Duration time) { now_ += time; }
 
     void run_timers() {
-        run_timers(Who::candidate, [this] { candidate_.on_timer(now_, out_); }, [this] { return candidate_.next_deadline(); });
-        run_timers(Who::slave, [this] { slave_.on_timer(now_, out_); }, [this] { return slave_.next_deadline(); });
+        run_timers(
+            Who::candidate, [this] { candidate_.on_timer(now_, out_); },
+            [this] { return candidate_.next_deadline(); });
+        run_timers(
+            Who::slave, [this] { slave_.on_timer(now_, out_); }, [this] { return slave_.next_deadline(); });
     }
 
     void to_route(Route route, const Message& message) {
@@ -80,7 +85,8 @@ public:
         carry_out(Who::slave);
     }
 
-    /// Peers 2 to 2 + `peers` - 1 greet the candidate where it does not know them, and answer all that it has asked.
+    /// Peers 2 to 2 + `peers` - 1 greet the candidate where it does not know them, and answer all that it has
+    /// asked.
     void honest_peers(std::size_t peers) {
         for (std::size_t peer = 2; peer < 2 + peers; ++peer) {
             if (!candidate_.master().roster().members().contains(peer_name(peer))) greet(peer);
@@ -99,17 +105,29 @@ public:
         };
         const SlaveCore& led = node(who);
         to_link(who, link, Via::dealer,
-                from_leader(Welcome{led.generation(), Role::master, peer_name(2), std::chrono::milliseconds{250},
-                                    {peer_info(2)}, true}));
+                from_leader(Welcome{led.generation(),
+                                    Role::master,
+                                    peer_name(2),
+                                    std::chrono::milliseconds{250},
+                                    {peer_info(2)},
+                                    true}));
         Committee committee{term, 1, {{peer_name(2), peer_incarnation(2)}, {peer_name(1), kOwnIncarnation}}};
         to_link(who, link, Via::heartbeat,
-                from_leader(Heartbeat{++sequence_, Role::master, 0, round_, Duration{400'000'000}, committee, {peer_info(2)}, Duration{500'000'000}}));
+                from_leader(Heartbeat{++sequence_,
+                                      Role::master,
+                                      0,
+                                      round_,
+                                      Duration{400'000'000},
+                                      committee,
+                                      {peer_info(2)},
+                                      Duration{500'000'000}}));
         to_link(who, link, Via::dealer, from_leader(Poll{++round_, 0, round_ * 7 + 1}));
         const RawTime measured_at = now_;
         now_ += std::chrono::milliseconds{1};
         to_link(who, link, Via::publish,
-                from_leader(Correction{round_, led.options().id, led.generation(), led.applied_term(), led.applied_round(),
-                                       measured_at, correction, 0, std::chrono::microseconds{60}, 50'000}));
+                from_leader(Correction{round_, led.options().id, led.generation(), led.applied_term(),
+                                       led.applied_round(), measured_at, correction, 0,
+                                       std::chrono::microseconds{60}, 50'000}));
     }
 
     Known known() const {
@@ -117,7 +135,8 @@ public:
         known.cluster = cluster_;
         known.now = now_;
         known.terms = {candidate_.election().term(), slave_.term(), slave_.applied_term()};
-        known.generations = {candidate_.slave().generation(), slave_.generation(), generation(2), generation(3)};
+        known.generations = {candidate_.slave().generation(), slave_.generation(), generation(2),
+                             generation(3)};
         known.committees = {candidate_.slave().elector().committee(), slave_.elector().committee()};
         known.applied_term = slave_.applied_term();
         known.applied_round = slave_.applied_round();
@@ -171,9 +190,12 @@ private:
         const Term term = asked.header.term;
         for (std::size_t peer = 2; peer < peers_end; ++peer) {
             if (to != 0 && to != route(peer)) continue;
-            const auto say = [&](Body body) { to_route(route(peer), {{cluster_, peer_name(peer), term}, std::move(body)}); };
+            const auto say = [&](Body body) {
+                to_route(route(peer), {{cluster_, peer_name(peer), term}, std::move(body)});
+            };
             if (const auto* poll = std::get_if<Poll>(&asked.body)) {
-                Reply reply{poll->round, poll->probe, poll->token, generation(peer), now_, now_, {}, Duration{-1}};
+                Reply reply{poll->round, poll->probe, poll->token, generation(peer),
+                            now_,        now_,        {},          Duration{-1}};
                 reply.map.anchor_raw = now_;
                 reply.map.anchor_cluster = ClusterTime{std::chrono::hours{25}} + now_.time_since_epoch() +
                                            std::chrono::milliseconds{peer};
@@ -181,7 +203,8 @@ private:
                 reply.drift_ppb = 50'000;
                 say(reply);
             } else if (const auto* beat = std::get_if<Heartbeat>(&asked.body)) {
-                say(Ack{beat->sequence, peer_incarnation(peer), beat->committee.term, beat->committee.version});
+                say(Ack{beat->sequence, peer_incarnation(peer), beat->committee.term,
+                        beat->committee.version});
             } else if (const auto* vote = std::get_if<VoteRequest>(&asked.body)) {
                 say(Grant{vote->pre_vote, peer_incarnation(peer)});
             }
@@ -201,7 +224,8 @@ private:
                 sent(who, to_link->message, saved);
             } else if (const auto* publish = std::get_if<Publish>(&action)) {
                 sent(who, publish->message, saved);
-                if (const auto* beat = std::get_if<Heartbeat>(&publish->message.body)) known_.sequence = beat->sequence;
+                if (const auto* beat = std::get_if<Heartbeat>(&publish->message.body))
+                    known_.sequence = beat->sequence;
                 ask(0, publish->message);
             } else if (std::holds_alternative<SaveState>(action)) {
                 saved = true;
@@ -213,7 +237,8 @@ private:
     }
 
     void ask(Route to, const Message& message) {
-        const bool asks = std::holds_alternative<Poll>(message.body) || std::holds_alternative<Heartbeat>(message.body) ||
+        const bool asks = std::holds_alternative<Poll>(message.body) ||
+                          std::holds_alternative<Heartbeat>(message.body) ||
                           std::holds_alternative<VoteRequest>(message.body);
         if (!asks) return;
         // What nobody answers is forgotten.
@@ -226,12 +251,14 @@ private:
         const auto error = decode(encoded_.bytes, cluster_, again_);
         if (error) std::fprintf(stderr, "%s: type %zu\n", to_string(*error).data(), message.body.index());
         require(!error, "what is sent is well-formed");
-        for (const std::byte byte : encoded_.bytes) digest_ = (digest_ ^ std::to_integer<std::uint64_t>(byte)) * 1099511628211U;
+        for (const std::byte byte : encoded_.bytes)
+            digest_ = (digest_ ^ std::to_integer<std::uint64_t>(byte)) * 1099511628211U;
         if (const auto* correction = std::get_if<Correction>(&message.body)) known_.round = correction->round;
         const auto* grant = std::get_if<Grant>(&message.body);
         const auto* request = std::get_if<VoteRequest>(&message.body);
         if (grant != nullptr && !grant->pre_vote) {
-            require(!is_new_vote(who, message.header.term, cause_) || saved, "a vote is saved before it is given");
+            require(!is_new_vote(who, message.header.term, cause_) || saved,
+                    "a vote is saved before it is given");
         }
         // Its own vote is not given by asking for others', but must be on the disk before their answers come.
         if (request != nullptr && !request->pre_vote) {
@@ -258,7 +285,8 @@ private:
         require(core.discipline().bound(now_) >= Duration{0}, "error bounds are lengths");
         Reading& last = read_[static_cast<std::size_t>(who)];
         const Reading reading{map.cluster(now_), core.discipline().jumps()};
-        require(reading.time >= last.time || reading.jumps > last.jumps, "no clock runs backward without saying so");
+        require(reading.time >= last.time || reading.jumps > last.jumps,
+                "no clock runs backward without saying so");
         last = reading;
     }
 
@@ -274,7 +302,8 @@ private:
     Encoded encoded_;
     Known known_;
     NodeId cause_;  ///< who sent the message at hand
-    std::vector<std::pair<Route, Message>> asked_;  ///< by the candidate, and not answered yet; route 0: everybody
+    std::vector<std::pair<Route, Message>>
+        asked_;  ///< by the candidate, and not answered yet; route 0: everybody
     std::array<std::map<Term, NodeId>, 2> votes_;
     std::array<Term, 2> newest_{};
     std::array<Reading, 2> read_{};

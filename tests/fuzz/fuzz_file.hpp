@@ -13,7 +13,8 @@ namespace berkeley::fuzz {
 class File {
 public:
     explicit File(std::string_view content) : fd_(::memfd_create("berkeley-fuzz", MFD_CLOEXEC)) {
-        if (fd_ < 0 || ::write(fd_, content.data(), content.size()) != static_cast<ssize_t>(content.size())) std::abort();
+        if (fd_ < 0 || ::write(fd_, content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+            std::abort();
     }
     ~File() { ::close(fd_); }
     File(const File&) = delete;

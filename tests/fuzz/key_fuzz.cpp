@@ -1,13 +1,13 @@
-// Key files: any text is refused in one line that says nothing of what stands in it, which can be a secret, or says
-// what it says when written again.
+// Key files: any text is refused in one line that says nothing of what stands in it, which can be a secret,
+// or says what it says when written again.
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <set>
 
-#include "fuzz/fuzz_input.hpp"
-#include "io/curve_keys.hpp"
+#include "keys/curve_keys.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
 
@@ -38,7 +38,8 @@ std::set<std::string> known_refusals() {
         note(lines, field + public_key);
         note(lines, field + ("secret-key = \"" + std::string(pair->secret_key.c_str()) + "\"\n"));
     }
-    note(lines, "public-key = \"" + other->public_key.str() + "\"\nsecret-key = \"" + pair->secret_key.c_str() + "\"\n");
+    note(lines, "public-key = \"" + other->public_key.str() + "\"\nsecret-key = \"" +
+                    pair->secret_key.c_str() + "\"\n");
     return lines;
 }
 
@@ -54,7 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto card = parse_key_card(text, "file");
     if (card) {
         const auto again = parse_key_card(key_card_text(*card), "file");
-        if (!again || again->key != card->key || again->id != card->id || again->role != card->role) std::abort();
+        if (!again || again->key != card->key || again->id != card->id || again->role != card->role)
+            std::abort();
     } else {
         check_refusal(card.error());
     }

@@ -1,14 +1,14 @@
-// Messages as a hostile or broken peer may make them, from few bytes: each field is either something that the nodes
-// under test said or know (so that the message gets past the checks that only an honest peer would pass), something
-// near it, or any value at all that a decoder lets through.
+// Messages as a hostile or broken peer may make them, from few bytes: each field is either something that the
+// nodes under test said or know (so that the message gets past the checks that only an honest peer would
+// pass), something near it, or any value at all that a decoder lets through.
 #pragma once
 
 #include <array>
 #include <initializer_list>
 #include <limits>
 
-#include "fuzz/fuzz_input.hpp"
 #include "protocol/messages.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 namespace berkeley::fuzz {
 
@@ -16,7 +16,7 @@ namespace berkeley::fuzz {
 struct Known {
     ClusterName cluster;
     RawTime now{};
-    Poll poll;                 ///< the last one sent
+    Poll poll;                   ///< the last one sent
     std::uint64_t sequence = 0;  ///< of the last heartbeat
     Round round = 0;
     std::array<Term, 3> terms{};              ///< the candidate's, the slave's, the last applied
@@ -61,7 +61,9 @@ private:
         const std::uint8_t which = in_.byte();
         // Above the list: a value of its own, or one beside those.
         if (which < 128) return values.begin()[which % values.size()];
-        if (which < 192) return static_cast<Number>(values.begin()[which % values.size()] + static_cast<Number>(which % 5 - 2));
+        if (which < 192)
+            return static_cast<Number>(values.begin()[which % values.size()] +
+                                       static_cast<Number>(which % 5 - 2));
         Number value = 0;
         for (int i = 0; i < 4; ++i) value = static_cast<Number>(value << 16 | in_.word());
         return value;
@@ -69,26 +71,36 @@ private:
     std::int64_t within(std::int64_t low, std::int64_t high, std::initializer_list<std::int64_t> values) {
         return std::clamp(one_of<std::int64_t>(values), low, high);
     }
-    std::uint64_t number(std::initializer_list<std::uint64_t> values) { return one_of<std::uint64_t>(values); }
+    std::uint64_t number(std::initializer_list<std::uint64_t> values) {
+        return one_of<std::uint64_t>(values);
+    }
     Term term() {
-        return std::min(kTermMax, number({known_.terms[0], known_.terms[1], known_.terms[0] + 1, known_.terms[2], 0,
-                                          known_.terms[0] + kTermJumpMax, kTermFirstMax, kTermMax}));
+        return std::min(kTermMax,
+                        number({known_.terms[0], known_.terms[1], known_.terms[0] + 1, known_.terms[2], 0,
+                                known_.terms[0] + kTermJumpMax, kTermFirstMax, kTermMax}));
     }
     Generation generation() {
-        return number({known_.generations[0], known_.generations[1], known_.generations[2], known_.generations[3]});
+        return number(
+            {known_.generations[0], known_.generations[1], known_.generations[2], known_.generations[3]});
     }
-    Round round() { return number({known_.round, known_.poll.round, known_.applied_round + 1, known_.applied_round, 1}); }
+    Round round() {
+        return number({known_.round, known_.poll.round, known_.applied_round + 1, known_.applied_round, 1});
+    }
     Duration duration(bool signed_too = true) {
         const std::int64_t least = signed_too ? -kDurationMax : 0;
-        return Duration{within(least, kDurationMax, {0, 1000, 1'000'000, 250'000'000, 3'000'000'000, -5000,
-                                                     kDurationMax, -kDurationMax})};
+        return Duration{
+            within(least, kDurationMax,
+                   {0, 1000, 1'000'000, 250'000'000, 3'000'000'000, -5000, kDurationMax, -kDurationMax})};
     }
     RawTime time() {
         const std::int64_t now = to_ns(known_.now);
-        return from_ns<RawTime>(within(-kRawTimeMax + 1, kRawTimeMax - 1,
-                                       {now, now - 50'000, now + 1000, 0, kRawTimeMax - 1, -kRawTimeMax + 1}));
+        return from_ns<RawTime>(
+            within(-kRawTimeMax + 1, kRawTimeMax - 1,
+                   {now, now - 50'000, now + 1000, 0, kRawTimeMax - 1, -kRawTimeMax + 1}));
     }
-    std::int64_t rate() { return within(-kRateMaxPpb, kRateMaxPpb, {0, 30'000, -30'000, kRateMaxPpb, -kRateMaxPpb}); }
+    std::int64_t rate() {
+        return within(-kRateMaxPpb, kRateMaxPpb, {0, 30'000, -30'000, kRateMaxPpb, -kRateMaxPpb});
+    }
     std::int64_t drift() { return within(0, kDriftMaxPpb, {50'000, 0, kDriftMaxPpb}); }
     bool flag() { return (in_.byte() & 1U) != 0; }
     template <class Enum>
@@ -135,42 +147,76 @@ private:
                 if (flag()) hello.candidate = flag() ? peer_info(sender) : candidate();
                 return hello;
             }
-            case 1: return Welcome{generation(), choice(Role::master), name(true), duration(false), candidates(sender), flag()};
-            case 2: return Poll{round(), in_.byte(), number({known_.poll.token, 5})};
+            case 1:
+                return Welcome{generation(),    choice(Role::master), name(true),
+                               duration(false), candidates(sender),   flag()};
+            case 2:
+                return Poll{round(), in_.byte(), number({known_.poll.token, 5})};
             case 3: {
-                Reply reply{known_.poll.round, known_.poll.probe, number({known_.poll.token, 5}), generation(),
-                            time(), time(), map(), duration(false), choice(ClockStatus::disrupted),
-                            term(), round(), drift()};
+                Reply reply{known_.poll.round,
+                            known_.poll.probe,
+                            number({known_.poll.token, 5}),
+                            generation(),
+                            time(),
+                            time(),
+                            map(),
+                            duration(false),
+                            choice(ClockStatus::disrupted),
+                            term(),
+                            round(),
+                            drift()};
                 if (flag()) reply.round = round();
                 return reply;
             }
-            case 4: return RoundNotice{round(), choice(RoundState::split), in_.byte(), in_.byte(), duration()};
+            case 4:
+                return RoundNotice{round(), choice(RoundState::split), in_.byte(), in_.byte(), duration()};
             case 5:
-                return Correction{round(), name(), generation(),
-                                  number({known_.applied_term, known_.terms[1]}), number({known_.applied_round, 0}),
-                                  time(), duration(),
-                                  within(-2 * kRateMaxPpb, 2 * kRateMaxPpb, {0, 100, -100, 2 * kRateMaxPpb, -2 * kRateMaxPpb}),
-                                  duration(false), drift()};
+                return Correction{round(),
+                                  name(),
+                                  generation(),
+                                  number({known_.applied_term, known_.terms[1]}),
+                                  number({known_.applied_round, 0}),
+                                  time(),
+                                  duration(),
+                                  within(-2 * kRateMaxPpb, 2 * kRateMaxPpb,
+                                         {0, 100, -100, 2 * kRateMaxPpb, -2 * kRateMaxPpb}),
+                                  duration(false),
+                                  drift()};
             case 6:
-                return Heartbeat{number({known_.sequence, 1}), choice(Role::master), in_.byte(), round(),
-                                 duration(false), committee(), candidates(sender), duration(false)};
+                return Heartbeat{number({known_.sequence, 1}),
+                                 choice(Role::master),
+                                 in_.byte(),
+                                 round(),
+                                 duration(false),
+                                 committee(),
+                                 candidates(sender),
+                                 duration(false)};
             case 7:
                 return Ack{number({known_.sequence, known_.sequence - 1}), incarnation(sender), term(),
                            number({known_.committees[0].version, 1})};
             case 8:
-                return VoteRequest{flag(), incarnation(sender), in_.byte(), term(),
-                                   number({known_.committees[1].version, 1}), flag()};
-            case 9: return Grant{flag(), incarnation(sender)};
-            case 10: return Refuse{choice(RefuseKind::not_allowed), generation(), *Reason::from("fuzz")};
-            case 11: return StepDown{name(true)};
-            case 12: return StatusRequest{in_.byte()};
+                return VoteRequest{flag(),
+                                   incarnation(sender),
+                                   in_.byte(),
+                                   term(),
+                                   number({known_.committees[1].version, 1}),
+                                   flag()};
+            case 9:
+                return Grant{flag(), incarnation(sender)};
+            case 10:
+                return Refuse{choice(RefuseKind::not_allowed), generation(), *Reason::from("fuzz")};
+            case 11:
+                return StepDown{name(true)};
+            case 12:
+                return StatusRequest{in_.byte()};
             case 13: {
                 StatusAnswer answer;
                 answer.candidates = candidates(sender);
                 answer.committee = committee();
                 return answer;
             }
-            default: return Bye{generation()};
+            default:
+                return Bye{generation()};
         }
     }
 

@@ -1,14 +1,15 @@
-// The clock page as applications read it, and as a restarted node finds it: whatever a file holds, the reader refuses
-// it or gives an interval whose ends are in order; and a node that takes it over makes a good page of it, or refuses.
+// The clock page as applications read it, and as a restarted node finds it: whatever a file holds, the reader
+// refuses it or gives an interval whose ends are in order; and a node that takes it over makes a good page of
+// it, or refuses.
 
 #include <cstdlib>
 #include <fstream>
 
 #include "berkeley/clock.h"
-#include "fuzz/fuzz_folder.hpp"
-#include "fuzz/fuzz_input.hpp"
-#include "io/clock_page.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
+#include "page/clock_page.hpp"
+#include "tests/fuzz/fuzz_folder.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
 

@@ -1,14 +1,14 @@
-// The state file: what is not exactly what a save wrote is refused, and what is accepted is saved and loaded alike.
-// An odd first byte has the checksum put right, so that what lies behind it is reached.
+// The state file: what is not exactly what a save wrote is refused, and what is accepted is saved and loaded
+// alike. An odd first byte has the checksum put right, so that what lies behind it is reached.
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 
-#include "fuzz/fuzz_folder.hpp"
-#include "fuzz/fuzz_input.hpp"
-#include "io/state_file.hpp"
+#include "state/state_file.hpp"
+#include "tests/fuzz/fuzz_folder.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
 

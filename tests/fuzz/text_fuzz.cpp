@@ -3,8 +3,8 @@
 #include <cstdlib>
 
 #include "base/duration_text.hpp"
-#include "fuzz/fuzz_input.hpp"
-#include "io/endpoint.hpp"
+#include "base/endpoint.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace berkeley;
@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto endpoint = parse_endpoint(text, use);
         if (!endpoint) continue;
         const auto again = parse_endpoint(endpoint->url(), use);
-        if (!again || again->url() != endpoint->url() || again->is_local() != endpoint->is_local()) std::abort();
+        if (!again || again->url() != endpoint->url() || again->is_local() != endpoint->is_local())
+            std::abort();
         static_cast<void>(advertised_url(endpoint->url(), text, "fallback"));
     }
     const auto duration = parse_duration(text);

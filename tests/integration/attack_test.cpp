@@ -1,5 +1,5 @@
-// Attacks on a secured cluster of real processes: what hostile input and hostile load can do. Those with a key
-// are members gone bad: they lose their own place, and nobody else does.
+// Attacks on a secured cluster of real processes: what hostile input and hostile load can do. Those with a
+// key are members gone bad: they lose their own place, and nobody else does.
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -16,19 +16,21 @@
 #include <fstream>
 #include <thread>
 
-#include "integration/secured_cluster.hpp"
-#include "io/endpoint.hpp"
-#include "io/file_descriptor.hpp"
-#include "raw_peer.hpp"
+#include "base/endpoint.hpp"
+#include "os/file_descriptor.hpp"
+#include "tests/integration/secured_cluster.hpp"
+#include "tests/raw_peer.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::test {
 namespace {
 
-constexpr std::int64_t kMebi = 1024;  // in KiB
+constexpr std::int64_t kMebi = 1024;      // in KiB
 constexpr std::int64_t kEnd = INT64_MAX;  // the year 2262
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 /// Connections that say nothing, as many as the kernel takes without waiting.
 class SilentCrowd {
@@ -83,7 +85,8 @@ private:
     void pump() {
         std::vector<pollfd> ready{{listener_.get(), POLLIN, 0}};
         for (const Pair& pair : pairs_) {
-            for (const FileDescriptor* side : {&pair.first, &pair.second}) ready.push_back({side->get(), POLLIN, 0});
+            for (const FileDescriptor* side : {&pair.first, &pair.second})
+                ready.push_back({side->get(), POLLIN, 0});
         }
         ::poll(ready.data(), ready.size(), 1);
         if (reset_.exchange(false)) end_all();
@@ -119,7 +122,8 @@ private:
         std::array<char, 65536> bytes;
         const ssize_t size = ::recv(from.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
         if (size < 0) return errno == EAGAIN;
-        return size > 0 && ::send(to.get(), bytes.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL) == size;
+        return size > 0 &&
+               ::send(to.get(), bytes.data(), static_cast<std::size_t>(size), MSG_NOSIGNAL) == size;
     }
 
     FileDescriptor listener_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -135,7 +139,8 @@ private:
 class Attack : public Secured {
 protected:
     using Secured::Secured;
-    RawPeer raw(zmq::socket_type type, const Credentials& own, const std::string& url, int receive_limit = 1000) const {
+    RawPeer raw(zmq::socket_type type, const Credentials& own, const std::string& url,
+                int receive_limit = 1000) const {
         return {type, own.own, own.ring.pins().front().key, url, receive_limit};
     }
     void member_gone_bad() { make_key("eve", AccessRole::slave); }
@@ -232,9 +237,11 @@ TEST_F(Attack, OversizeMessagesEndTheConnection) {
 
 TEST_F(Attack, AMessageThatDoesNotEndEndsItsConnection) {
     member_gone_bad();
-    // libzmq hands out whole messages only: nobody but the kernel sees how much has come of these. They would end, since
-    // libzmq sends nothing of one either before it has an end; without keys, a unit test has one that does not.
-    const auto attack = [&](zmq::socket_type type, const std::string& url, std::size_t frame_size, std::uint64_t count) {
+    // libzmq hands out whole messages only: nobody but the kernel sees how much has come of these. They would
+    // end, since libzmq sends nothing of one either before it has an end; without keys, a unit test has one
+    // that does not.
+    const auto attack = [&](zmq::socket_type type, const std::string& url, std::size_t frame_size,
+                            std::uint64_t count) {
         RawPeer eve = raw(type, credentials("eve"), url);
         const std::string frame(frame_size, 'x');
         EXPECT_TRUE(cluster_.wait_for([&] { return eve.connected() > 0; })) << url;
@@ -290,7 +297,8 @@ TEST_F(Attack, BytesThatExplodeAreDroppedByReason) {
         EXPECT_TRUE(cluster_.wait_for([&] {
             if (sent < 25 && eve->send_bytes(c.message)) ++sent;
             return drops("malformed") >= before + 25;
-        })) << c.what << ": " << drops("malformed") - before << " of " << sent;
+        })) << c.what
+            << ": " << drops("malformed") - before << " of " << sent;
         EXPECT_EQ(drops("malformed"), before + sent) << c.what;
     }
     EXPECT_LT(master_kib(), 100 * kMebi);
@@ -369,26 +377,37 @@ TEST_F(Attack, TimesOutOfRangeMoveNobody) {
     member_gone_bad();
     const auto eve = fake("eve");
     const std::vector<std::function<void(Reply&)>> tricks{
-        [](Reply& r) { r.t2 = RawTime{Duration{kEnd}}; r.t3 = RawTime{Duration{kEnd}}; },
-        [](Reply& r) { r.t2 = RawTime{Duration{INT64_MIN}}; r.t3 = RawTime{Duration{INT64_MIN}}; },
+        [](Reply& r) {
+            r.t2 = RawTime{Duration{kEnd}};
+            r.t3 = RawTime{Duration{kEnd}};
+        },
+        [](Reply& r) {
+            r.t2 = RawTime{Duration{INT64_MIN}};
+            r.t3 = RawTime{Duration{INT64_MIN}};
+        },
         [](Reply& r) { r.map.anchor_cluster = ClusterTime{Duration{kEnd}}; },
         [](Reply& r) { r.map.anchor_cluster = ClusterTime{Duration{-kEnd}}; },
         [](Reply& r) { r.map.anchor_raw = RawTime{Duration{INT64_MIN}}; },
         [](Reply& r) { r.map.rate_ppb = kRateMaxPpb; },
         [](Reply& r) { r.bound = Duration{kDurationMax}; },
-        [](Reply& r) { r.applied_term = UINT64_MAX; r.applied_round = UINT64_MAX; },
+        [](Reply& r) {
+            r.applied_term = UINT64_MAX;
+            r.applied_round = UINT64_MAX;
+        },
     };
     std::size_t replies = 0;
     int steps = 0;
-    EXPECT_TRUE(cluster_.wait_for([&] {
-        // Whose replies are worth nothing is no member any more, and comes again.
-        if (++steps % 20 == 0) eve->hello();
-        eve->step([&](const Poll&, Reply reply, Term term) {
-            tricks[replies++ / 8 % tricks.size()](reply);
-            eve->say(reply, term);
-        });
-        return replies >= 8 * tricks.size();
-    }, seconds{60}));
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] {
+            // Whose replies are worth nothing is no member any more, and comes again.
+            if (++steps % 20 == 0) eve->hello();
+            eve->step([&](const Poll&, Reply reply, Term term) {
+                tricks[replies++ / 8 % tricks.size()](reply);
+                eve->say(reply, term);
+            });
+            return replies >= 8 * tricks.size();
+        },
+        seconds{60}));
     for (const Json& e : m1_->events()) {
         if (!is(e, "round")) continue;
         EXPECT_LT(std::abs(e["average_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
@@ -421,7 +440,8 @@ TEST_F(CrowdedMaster, MembersBeyondTheLimitAreRefusedInPlainWords) {
     Process& fifth = start_slave("s5");
     EXPECT_TRUE(cluster_.wait_for([&] { return find(fifth, "correction") != nullptr; }));
     Process& sixth = start_slave("s6");
-    EXPECT_TRUE(cluster_.wait_for([&] { return dropped("roster-full") && contains(sixth.log(), "the roster is full"); }));
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return dropped("roster-full") && contains(sixth.log(), "the roster is full"); }));
     EXPECT_EQ(find(sixth, "correction"), nullptr);
     expect_still_synchronized();
 }

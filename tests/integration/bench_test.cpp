@@ -1,5 +1,5 @@
-// Every benchmark, as short as it can be: that it runs, keeps its contract with scripts and leaves nothing behind.
-// What it measures is not judged here.
+// Every benchmark, as short as it can be: that it runs, keeps its contract with scripts and leaves nothing
+// behind. What it measures is not judged here.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <set>
 #include <sstream>
 
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
@@ -25,7 +25,10 @@ Json bench(std::vector<std::string> arguments) {
     Json json = Json::parse(finished.out, nullptr, false);
     if (!json.is_object()) {
         ADD_FAILURE() << "no JSON object: " << finished.out;
-        return Json{{"rows", Json::array()}, {"ratios", Json::object()}, {"violations", -1}, {"machine", Json::object()}};
+        return Json{{"rows", Json::array()},
+                    {"ratios", Json::object()},
+                    {"violations", -1},
+                    {"machine", Json::object()}};
     }
     EXPECT_EQ(json["bench"], arguments.front());
     EXPECT_TRUE(json["machine"].is_object());
@@ -46,7 +49,8 @@ Json bench(std::vector<std::string> arguments) {
 
 void expect_rows(const Json& json, const std::vector<std::string>& names) {
     std::set<std::string> there;
-    for (const Json& row : json["rows"]) EXPECT_TRUE(there.insert(row["name"]).second) << row["name"] << " twice";
+    for (const Json& row : json["rows"])
+        EXPECT_TRUE(there.insert(row["name"]).second) << row["name"] << " twice";
     for (const std::string& name : names) EXPECT_TRUE(there.contains(name)) << name;
 }
 
@@ -59,7 +63,8 @@ pid_t parent_of(pid_t pid) {
     std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
     std::string text;
     std::getline(file, text);
-    std::istringstream rest(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // the name before may hold anything
+    std::istringstream rest(
+        text.substr(std::min(text.size(), text.rfind(')') + 1)));  // the name before may hold anything
     char state = 'Z';
     pid_t parent = 0;
     rest >> state >> parent;
@@ -77,8 +82,8 @@ std::vector<pid_t> children_of(pid_t parent) {
 
 TEST(Bench, LatencyKeepsItsContract) {
     const Json json = bench({"latency", "--count", "200"});
-    expect_rows(json, {"poll_tcp", "libzmq_tcp", "raw_tcp", "poll_ipc", "libzmq_ipc", "poll_inproc", "libzmq_inproc",
-                       "poll_tcp_curve"});
+    expect_rows(json, {"poll_tcp", "libzmq_tcp", "raw_tcp", "poll_ipc", "libzmq_ipc", "poll_inproc",
+                       "libzmq_inproc", "poll_tcp_curve"});
     expect_ratios(json, {"poll_tcp/libzmq_tcp", "poll_tcp/libzmq_tcp_p99"});
     EXPECT_EQ(json["violations"], 0);
 }
@@ -91,7 +96,8 @@ TEST(Bench, AccuracyKeepsItsContract) {
 }
 
 TEST(Bench, TakeoverKeepsItsContract) {
-    const Json json = bench({"takeover", "--kills", "1", "--slaves", "2", "--settle", "2s", "--profile", "default"});
+    const Json json =
+        bench({"takeover", "--kills", "1", "--slaves", "2", "--settle", "2s", "--profile", "default"});
     expect_rows(json, {"first_heartbeat_default", "first_correction_default", "spread_through_default"});
     EXPECT_EQ(json["violations"], 0);
 }
@@ -104,7 +110,8 @@ TEST(Bench, ScaleKeepsItsContract) {
 }
 
 TEST(Bench, ATableHasNoPercentileThatItsSamplesCannotTell) {
-    const Finished finished = run(BERKELEY_BENCH_PROGRAM, {"scale", "--slaves", "8", "--rounds", "3"}, seconds{60});
+    const Finished finished =
+        run(BERKELEY_BENCH_PROGRAM, {"scale", "--slaves", "8", "--rounds", "3"}, seconds{60});
     EXPECT_EQ(finished.code, 0) << finished.err;
     std::istringstream lines(finished.out);
     int rows = 0;
@@ -133,8 +140,8 @@ TEST(Bench, AFailingReplayPrintsTheCommandThatRepeatsIt) {
     // Whole bursts are 20 ms slower on one way, now on this one and now on that one: no estimator bears it.
     std::ofstream(delays) << "# berkeley delays 1\n0 0 1000 20000000\n250000000 0 1000 20000000\n"
                              "500000000 0 20000000 1000\n750000000 0 20000000 1000\n";
-    const Finished first = run(BERKELEY_BENCH_PROGRAM,
-                               {"simulate", "--scenario", "recorded-idle", "--idle-delays", delays, "--seed", "3"});
+    const Finished first = run(BERKELEY_BENCH_PROGRAM, {"simulate", "--scenario", "recorded-idle",
+                                                        "--idle-delays", delays, "--seed", "3"});
     EXPECT_EQ(first.code, 1);
     const std::string printed = "repeat it: ";
     const auto at = first.err.find(printed);
@@ -147,8 +154,9 @@ TEST(Bench, AFailingReplayPrintsTheCommandThatRepeatsIt) {
 
 TEST(Bench, CodecKeepsItsContract) {
     const Json json = bench({"codec", "--benchmark_repetitions=3"});
-    for (const char* kind : {"hello", "welcome", "poll", "reply", "round", "correction", "heartbeat", "ack", "prevote", "vote",
-                             "grant", "refuse", "stepdown", "status_request", "status_answer", "bye"}) {
+    for (const char* kind :
+         {"hello", "welcome", "poll", "reply", "round", "correction", "heartbeat", "ack", "prevote", "vote",
+          "grant", "refuse", "stepdown", "status_request", "status_answer", "bye"}) {
         for (const std::string what : {"encode_", "decode_"}) {
             expect_rows(json, {what + kind, "msgpack_" + what + kind});
             expect_ratios(json, {what + kind + "/msgpack_" + what + kind});
@@ -184,15 +192,18 @@ TEST(Bench, InterruptedItLeavesNoProcessAndNoFile) {
         ASSERT_TRUE(wait_until(started)) << command.front() << ": " << process.log();
         process.signal(SIGINT);
         EXPECT_EQ(process.wait_exit(seconds{20}), 128 + SIGINT) << command.front();
-        for (const pid_t child : children) EXPECT_TRUE(wait_until([&] { return parent_of(child) == 0; })) << command.front();
+        for (const pid_t child : children)
+            EXPECT_TRUE(wait_until([&] { return parent_of(child) == 0; })) << command.front();
         EXPECT_TRUE(fs::is_empty(temporary)) << command.front();
     }
 }
 
 TEST(Bench, MistakesAreNamedInOneShortLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
-        {{"simulate", "--scenario", "nope"}, "--scenario: 'nope' is not allowed: one of those that --list lists"},
-        {{"simulate", "--scenario", "recorded-idle"}, "--scenario: 'recorded-idle' is not allowed without --idle-delays"},
+        {{"simulate", "--scenario", "nope"},
+         "--scenario: 'nope' is not allowed: one of those that --list lists"},
+        {{"simulate", "--scenario", "recorded-idle"},
+         "--scenario: 'recorded-idle' is not allowed without --idle-delays"},
         {{"simulate", "--scenario", "recorded-loaded"}, "without --loaded-delays"},
         {{"scale", "--slaves", "1"}, "--slaves"},
         {{"scale", "--slaves", "8,many"}, "--slaves"},
@@ -211,10 +222,13 @@ TEST(Bench, MistakesAreNamedInOneShortLine) {
 }
 
 TEST(Bench, ScaleRefusesWhatTheLimitOfFilesDoesNotBear) {
-    const Finished finished = run("sh", {"-c", "ulimit -n 1000; exec " BERKELEY_BENCH_PROGRAM " scale --slaves 8,1024"});
+    const Finished finished =
+        run("sh", {"-c", "ulimit -n 1000; exec " BERKELEY_BENCH_PROGRAM " scale --slaves 8,1024"});
     EXPECT_EQ(finished.code, 2);
-    EXPECT_EQ(finished.err, "berkeley-bench: --slaves: 1024 need 4256 open files and this machine allows 1000 (ulimit -Hn): "
-                            "at most 210 are allowed\n");
+    EXPECT_EQ(
+        finished.err,
+        "berkeley-bench: --slaves: 1024 need 4256 open files and this machine allows 1000 (ulimit -Hn): "
+        "at most 210 are allowed\n");
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <set>
 
-#include "documented_fields.hpp"
-#include "integration/process.hpp"
+#include "tests/documented_fields.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
@@ -24,7 +24,8 @@ void expect_failed_start(const Finished& finished, const std::string& id, const 
     EXPECT_NE(finished.err.find(reason), std::string::npos) << finished.err;
     const Json exit = Json::parse(finished.out, nullptr, false);
     ASSERT_TRUE(exit.is_object()) << finished.out;
-    EXPECT_EQ(keys_of(exit), (std::set<std::string>{"event", "node", "term", "raw_ns", "cluster_ns", "code", "reason"}));
+    EXPECT_EQ(keys_of(exit),
+              (std::set<std::string>{"event", "node", "term", "raw_ns", "cluster_ns", "code", "reason"}));
     EXPECT_EQ(exit["event"], "exit");
     EXPECT_EQ(exit["node"], id);
     EXPECT_EQ(exit["code"], 1);
@@ -36,21 +37,24 @@ TEST(Cli, AFailedStartIsAnExitEventToo) {
     Process& m1 = cluster.master("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
     const auto state = [&](const std::string& id) { return (cluster.folder() / id).string(); };
-    expect_failed_start(run(BERKELEY_MASTER_PROGRAM, {"--id", "m9", "--json", "--poll", cluster.url("m1"), "--publish",
-                                                      cluster.url("m9", "p"), "--heartbeat", cluster.url("m9", "h"),
-                                                      "--clock-page", "none", "--state-dir", state("m9")}),
-                        "m9", "--poll");
-    expect_failed_start(run(BERKELEY_SLAVE_PROGRAM, {"--id", "s9", "--json", "--master", cluster.url("m1"), "--clock-page",
-                                                     "/proc/no/page", "--state-dir", state("s9")}),
-                        "s9", "clock page: folder /proc/no");
+    expect_failed_start(
+        run(BERKELEY_MASTER_PROGRAM,
+            {"--id", "m9", "--json", "--poll", cluster.url("m1"), "--publish", cluster.url("m9", "p"),
+             "--heartbeat", cluster.url("m9", "h"), "--clock-page", "none", "--state-dir", state("m9")}),
+        "m9", "--poll");
+    expect_failed_start(
+        run(BERKELEY_SLAVE_PROGRAM, {"--id", "s9", "--json", "--master", cluster.url("m1"), "--clock-page",
+                                     "/proc/no/page", "--state-dir", state("s9")}),
+        "s9", "clock page: folder /proc/no");
 }
 
 TEST(Cli, AStateDirectoryBelongsToItsId) {
     Cluster cluster;
     const std::string state = (cluster.folder() / "shared").string();
     {
-        Process first(BERKELEY_SLAVE_PROGRAM, {"--id", "s1", "--json", "--master", cluster.url("m1"), "--clock-page", "none",
-                                               "--state-dir", state},
+        Process first(BERKELEY_SLAVE_PROGRAM,
+                      {"--id", "s1", "--json", "--master", cluster.url("m1"), "--clock-page", "none",
+                       "--state-dir", state},
                       (cluster.folder() / "log").string());
         ASSERT_TRUE(cluster.wait_for([&] {
             first.pump();
@@ -59,9 +63,10 @@ TEST(Cli, AStateDirectoryBelongsToItsId) {
         first.signal(SIGTERM);
         ASSERT_EQ(first.wait_exit(seconds{5}), 0);
     }
-    const std::string why = state + ": holds the state of 's1', not of 's2': give each --id a --state-dir of its own";
-    expect_failed_start(run(BERKELEY_SLAVE_PROGRAM, {"--id", "s2", "--json", "--master", cluster.url("m1"), "--clock-page",
-                                                     "none", "--state-dir", state}),
+    const std::string why =
+        state + ": holds the state of 's1', not of 's2': give each --id a --state-dir of its own";
+    expect_failed_start(run(BERKELEY_SLAVE_PROGRAM, {"--id", "s2", "--json", "--master", cluster.url("m1"),
+                                                     "--clock-page", "none", "--state-dir", state}),
                         "s2", why);
 }
 
@@ -78,7 +83,8 @@ TEST(Cli, AStandbyThatCanHearNobodySaysSo) {
 TEST(Cli, AFounderSaysSoOnceAndNamesAnEqualPriorityOnce) {
     Cluster cluster;
     Process& m1 = cluster.master("m1", {"--priority", "7", "--cluster", "lab"});
-    const std::vector<std::string> rest{"--priority", "7", "--cluster", "lab", "--standby", "--peer", cluster.url("m1")};
+    const std::vector<std::string> rest{"--priority", "7",      "--cluster",      "lab",
+                                        "--standby",  "--peer", cluster.url("m1")};
     Process& m2 = cluster.master("m2", rest);
     Process& m3 = cluster.master("m3", rest);
     const auto count = [](const Process& process, const std::string& text) {
@@ -89,7 +95,8 @@ TEST(Cli, AFounderSaysSoOnceAndNamesAnEqualPriorityOnce) {
     };
     const auto all_vote = [](const Json& e) { return e["voters"].size() == 3; };
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "committee", all_vote) != nullptr; }));
-    EXPECT_EQ(count(m1, "founding a new cluster 'lab'; to join one, use --standby --peer URL"), 1) << m1.log();
+    EXPECT_EQ(count(m1, "founding a new cluster 'lab'; to join one, use --standby --peer URL"), 1)
+        << m1.log();
     EXPECT_EQ(count(m1, "has the same --priority as this node, 7"), 1) << m1.log();
     for (const Process* standby : {&m2, &m3}) {
         EXPECT_EQ(count(*standby, "founding") + count(*standby, "same --priority"), 0) << standby->log();
@@ -101,16 +108,19 @@ TEST(Cli, AnIdThatAPeerHasIsToldOnceAndNotAsSilence) {
     Process& m1 = cluster.master("m1");
     cluster.slave("s1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "round") != nullptr; }));
-    const auto url = [&](const char* what) { return "ipc://" + (cluster.folder() / (std::string("twin.") + what)).string(); };
+    const auto url = [&](const char* what) {
+        return "ipc://" + (cluster.folder() / (std::string("twin.") + what)).string();
+    };
     Process twin(BERKELEY_MASTER_PROGRAM,
-                 {"--id", "m1", "--json", "--standby", "--peer", cluster.url("m1"), "--poll", url("poll"), "--publish",
-                  url("publish"), "--heartbeat", url("heartbeat"), "--clock-page", "none", "--state-dir",
-                  (cluster.folder() / "twin").string()},
+                 {"--id", "m1", "--json", "--standby", "--peer", cluster.url("m1"), "--poll", url("poll"),
+                  "--publish", url("publish"), "--heartbeat", url("heartbeat"), "--clock-page", "none",
+                  "--state-dir", (cluster.folder() / "twin").string()},
                  (cluster.folder() / "twin.log").string());
     const std::string line = "the id 'm1' is in use at " + cluster.url("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return twin.log().find(line) != std::string::npos; }));
     // Longer than a link may be silent.
-    ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "round", [](const Json& e) { return e["round"] > 30; }) != nullptr; }));
+    ASSERT_TRUE(cluster.wait_for(
+        [&] { return find(m1, "round", [](const Json& e) { return e["round"] > 30; }) != nullptr; }));
     const std::string log = twin.log();
     EXPECT_EQ(log.find(line), log.rfind(line)) << log;
     EXPECT_EQ(log.find("own-name"), std::string::npos) << log;
@@ -132,14 +142,16 @@ TEST(Cli, WatchHasTheSameKeysInEachLine) {
     // Before anything is known, as a founder, with a member, and when it is gone.
     ASSERT_TRUE(seen([](const Json& line) { return line.value("node", "") == "m1"; }));
     cluster.slave("s1");
-    ASSERT_TRUE(seen([](const Json& line) { return line.contains("members") && line["members"].size() == 1; }));
+    ASSERT_TRUE(
+        seen([](const Json& line) { return line.contains("members") && line["members"].size() == 1; }));
     ASSERT_TRUE(seen([](const Json& line) { return line.value("status", "") == "SYNCHRONIZED"; }));
     cluster.forget(m1);
     ASSERT_TRUE(seen([](const Json& line) { return line.contains("error"); }));
     const std::set<std::string> keys = keys_of(watch.events().front());
     EXPECT_TRUE(keys.contains("role") && keys.contains("bound_ns") && keys.contains("lease_left_ns"));
     for (const Json& line : watch.events()) {
-        EXPECT_EQ(keys_of(line), line.contains("error") ? (std::set<std::string>{"node", "error"}) : keys) << line;
+        EXPECT_EQ(keys_of(line), line.contains("error") ? (std::set<std::string>{"node", "error"}) : keys)
+            << line;
     }
 }
 
@@ -148,7 +160,8 @@ TEST(Cli, ABoundIsNullUntilItIsKnown) {
     Process& m1 = cluster.master("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
     const auto status = [&] {
-        return Json::parse(run(BERKELEYCTL_PROGRAM, {"status", "--json", "--poll", cluster.url("m1")}).out, nullptr, false);
+        return Json::parse(run(BERKELEYCTL_PROGRAM, {"status", "--json", "--poll", cluster.url("m1")}).out,
+                           nullptr, false);
     };
     const Json before = status();
     EXPECT_EQ(before["status"], "UNSYNCHRONIZED");
@@ -198,7 +211,8 @@ TEST(Cli, APlusBeforeADriftChangesNothing) {
         });
     };
     EXPECT_TRUE(cluster.wait_for([&] {
-        return find(m1, "round", [&](const Json& e) { return e["peers"].size() == 2 && both_fast(e); }) != nullptr;
+        return find(m1, "round", [&](const Json& e) { return e["peers"].size() == 2 && both_fast(e); }) !=
+               nullptr;
     }));
 }
 
@@ -209,7 +223,8 @@ TEST(Cli, LogLevelWarnSilencesInfo) {
         Process& s1 = cluster.slave("s1", {"--log-level", level});
         ASSERT_TRUE(cluster.wait_for([&] { return find(s1, "correction") != nullptr; }));
         for (const Process* process : {&m1, &s1}) {
-            EXPECT_EQ(process->log().find(" info ") != std::string::npos, talks) << level << '\n' << process->log();
+            EXPECT_EQ(process->log().find(" info ") != std::string::npos, talks) << level << '\n'
+                                                                                 << process->log();
         }
     }
 }

@@ -4,13 +4,14 @@
 
 #include <cmath>
 
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
 
 bool joined(const Process& master, const std::string& id) {
-    return find(master, "member", [&](const Json& e) { return e["id"] == id && e["change"] == "joined"; }) != nullptr;
+    return find(master, "member", [&](const Json& e) { return e["id"] == id && e["change"] == "joined"; }) !=
+           nullptr;
 }
 
 std::size_t count(const Process& process, const char* name, const std::function<bool(const Json&)>& where) {
@@ -27,7 +28,8 @@ TEST(Programs, TextbookCaseIsCorrectedByPlus5Plus15AndMinus20Minutes) {
     Process& s2 = cluster.slave("s2", {"--clock-offset", "205m"});
     const std::vector<std::pair<Process*, double>> expected{{&m1, 5}, {&s1, 15}, {&s2, -20}};
     for (const auto& [process, minutes] : expected) {
-        ASSERT_TRUE(cluster.wait_for([&, process = process] { return find(*process, "correction") != nullptr; }));
+        ASSERT_TRUE(
+            cluster.wait_for([&, process = process] { return find(*process, "correction") != nullptr; }));
         const Json& first = *find(*process, "correction");
         EXPECT_NEAR(first["correction_ns"].get<double>(), minutes * 60e9, 50e6);
         EXPECT_EQ(first["applied"], "step");
@@ -39,7 +41,8 @@ TEST(Programs, EveryEventCarriesNodeTermAndBothTimes) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
     Process& s1 = cluster.slave("s1");
-    ASSERT_TRUE(cluster.wait_for([&] { return find(s1, "correction") != nullptr && find(m1, "round") != nullptr; }));
+    ASSERT_TRUE(
+        cluster.wait_for([&] { return find(s1, "correction") != nullptr && find(m1, "round") != nullptr; }));
     for (const Process* process : {&m1, &s1}) {
         ASSERT_TRUE(is(process->events().front(), "ready"));
         for (const Json& event : process->events()) {
@@ -49,7 +52,8 @@ TEST(Programs, EveryEventCarriesNodeTermAndBothTimes) {
         }
     }
     const Json& round = *find(m1, "round");
-    for (const char* field : {"round", "members", "replied", "average_ns", "split", "outliers", "duration_us", "peers"}) {
+    for (const char* field :
+         {"round", "members", "replied", "average_ns", "split", "outliers", "duration_us", "peers"}) {
         EXPECT_TRUE(round.contains(field)) << field;
     }
     for (const char* field : {"offset_ns", "delay_ns", "bound_ns", "correction_ns", "freq_ppb"}) {
@@ -71,7 +75,8 @@ TEST(Programs, StandbyTakesOverWithin2SecondsOfAKillWithoutAStep) {
     std::vector<std::string> all = ids;
     all.push_back("m1");
     ASSERT_TRUE(cluster.wait_agreement(all));
-    ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role", [](const Json& e) { return e["role"] == "standby"; }); }));
+    ASSERT_TRUE(cluster.wait_for(
+        [&] { return find(m2, "role", [](const Json& e) { return e["role"] == "standby"; }); }));
     m1.signal(SIGKILL);
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC_RAW, &now);
@@ -100,7 +105,8 @@ TEST(Programs, OldMasterReturnsAsStandby) {
     const auto leads = [](const Json& e) { return e["role"] == "master"; };
     ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role", leads) != nullptr; }));
     Process& back = cluster.master("m1");
-    ASSERT_TRUE(cluster.wait_for([&] { return find(back, "role", [](const Json& e) { return e["role"] == "standby"; }); }));
+    ASSERT_TRUE(cluster.wait_for(
+        [&] { return find(back, "role", [](const Json& e) { return e["role"] == "standby"; }); }));
     EXPECT_TRUE(cluster.wait_agreement({"m1", "m2", "s1", "s2"}));
     EXPECT_EQ(find(back, "role", leads), nullptr);
 }
@@ -113,7 +119,8 @@ TEST(Programs, StoppedMasterHandsOverAtOnce) {
     ASSERT_TRUE(cluster.wait_agreement({"m1", "m2", "s1"}));
     m1.signal(SIGTERM);
     EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
-    ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role", [](const Json& e) { return e["role"] == "master"; }); }));
+    ASSERT_TRUE(cluster.wait_for(
+        [&] { return find(m2, "role", [](const Json& e) { return e["role"] == "master"; }); }));
     const Json& last = m1.events().back();
     EXPECT_TRUE(is(last, "exit"));
     EXPECT_EQ(last["code"], 0);
@@ -128,14 +135,17 @@ TEST(Programs, OfTwoMastersWithoutSlavesTheStandbyLeadsWhenTheMasterIsAskedToSto
     ASSERT_TRUE(cluster.wait_agreement({"m1", "m2"}));
     m1.signal(SIGTERM);
     EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
-    ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role", leads) && find(m2, "committee", alone("m2")); }));
+    ASSERT_TRUE(
+        cluster.wait_for([&] { return find(m2, "role", leads) && find(m2, "committee", alone("m2")); }));
     // And back again.
     cluster.forget(m1);
     Process& back = cluster.master("m1");
-    ASSERT_TRUE(cluster.wait_for([&] { return find(back, "correction") != nullptr; })) << "it is a standby that follows";
+    ASSERT_TRUE(cluster.wait_for([&] { return find(back, "correction") != nullptr; }))
+        << "it is a standby that follows";
     m2.signal(SIGTERM);
     EXPECT_EQ(m2.wait_exit(seconds{5}), 0);
-    EXPECT_TRUE(cluster.wait_for([&] { return find(back, "role", leads) && find(back, "committee", alone("m1")); }));
+    EXPECT_TRUE(
+        cluster.wait_for([&] { return find(back, "role", leads) && find(back, "committee", alone("m1")); }));
 }
 
 TEST(Programs, ASecondSignalEndsAMasterThatStaysForItsSuccessor) {
@@ -145,7 +155,8 @@ TEST(Programs, ASecondSignalEndsAMasterThatStaysForItsSuccessor) {
     ASSERT_TRUE(cluster.wait_agreement({"m1", "m2"}));
     m2.signal(SIGSTOP);
     m1.signal(SIGTERM);
-    ASSERT_TRUE(cluster.wait_for([&] { return m1.log().find("does without its vote") != std::string::npos; }));
+    ASSERT_TRUE(
+        cluster.wait_for([&] { return m1.log().find("does without its vote") != std::string::npos; }));
     m1.signal(SIGINT);
     EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
     EXPECT_EQ(m1.events().back()["reason"], "SIGINT") << "it did not wait for the end of its patience";
@@ -169,8 +180,8 @@ TEST(Programs, RestartedSlaveIsAcceptedAndASecondOneOfItsNameIsRefused) {
     ASSERT_TRUE(cluster.wait_agreement({"m1", "s1", "s2"}));
     // The impostor has a state and a page of its own; the later of two options counts.
     Process impostor(BERKELEY_SLAVE_PROGRAM,
-                     {"--id", "s1", "--json", "--master", cluster.url("m1"), "--clock-page", "none", "--state-dir",
-                      (cluster.folder() / "other").string()},
+                     {"--id", "s1", "--json", "--master", cluster.url("m1"), "--clock-page", "none",
+                      "--state-dir", (cluster.folder() / "other").string()},
                      (cluster.folder() / "impostor.log").string());
     ASSERT_TRUE(cluster.wait_for([&] { return impostor.log().find("in use") != std::string::npos; }));
     EXPECT_NE(m1.log().find("claims the name s1"), std::string::npos);
@@ -207,7 +218,8 @@ TEST(Programs, EndOnSignalsWithinASecondAndSayGoodbye) {
         EXPECT_EQ(s1.wait_exit(seconds{5}), 0);
         EXPECT_TRUE(is(s1.events().back(), "exit"));
         EXPECT_TRUE(cluster.wait_for([&] {
-            return find(m1, "member", [](const Json& e) { return e["id"] == "s1" && e["change"] == "left"; }) != nullptr;
+            return find(m1, "member",
+                        [](const Json& e) { return e["id"] == "s1" && e["change"] == "left"; }) != nullptr;
         }));
         EXPECT_TRUE(std::filesystem::exists(cluster.folder() / "state" / "s1"));
         m1.signal(signal);
@@ -240,10 +252,10 @@ TEST(Programs, PortInUseEndsWithCode1AndOneLine) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
-    const Finished second =
-        run(BERKELEY_MASTER_PROGRAM, {"--id", "m9", "--poll", cluster.url("m1"), "--publish", cluster.url("m9", "p"),
-                                      "--heartbeat", cluster.url("m9", "h"), "--clock-page", "none", "--state-dir",
-                                      (cluster.folder() / "m9").string()});
+    const Finished second = run(
+        BERKELEY_MASTER_PROGRAM,
+        {"--id", "m9", "--poll", cluster.url("m1"), "--publish", cluster.url("m9", "p"), "--heartbeat",
+         cluster.url("m9", "h"), "--clock-page", "none", "--state-dir", (cluster.folder() / "m9").string()});
     EXPECT_EQ(second.code, 1);
     EXPECT_NE(second.err.find("--poll"), std::string::npos) << second.err;
     EXPECT_EQ(std::count(second.err.begin(), second.err.end(), '\n'), 1) << second.err;

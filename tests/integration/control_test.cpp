@@ -4,13 +4,14 @@
 
 #include <algorithm>
 
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
 
 bool has_role(const Process& process, const char* role, std::uint64_t term = 1) {
-    return find(process, "role", [&](const Json& e) { return e["role"] == role && e["term"] >= term; }) != nullptr;
+    return find(process, "role", [&](const Json& e) { return e["role"] == role && e["term"] >= term; }) !=
+           nullptr;
 }
 
 Json status(const Cluster& cluster, const std::string& id) {
@@ -20,7 +21,8 @@ Json status(const Cluster& cluster, const std::string& id) {
 
 std::vector<std::string> voters(const Cluster& cluster, const std::string& id) {
     const Json json = status(cluster, id);
-    return json.is_object() ? json["committee"]["voters"].get<std::vector<std::string>>() : std::vector<std::string>{};
+    return json.is_object() ? json["committee"]["voters"].get<std::vector<std::string>>()
+                            : std::vector<std::string>{};
 }
 
 class Control : public ::testing::Test {
@@ -58,9 +60,11 @@ TEST_F(Control, StepDownHandsOverWithoutAStepAndIsRefusedWhereItCannotBe) {
         return run(BERKELEYCTL_PROGRAM, more);
     };
     EXPECT_EQ(step_down("m2").err, "berkeleyctl: m2 refuses: m2 does not lead; m1 does\n");
-    EXPECT_EQ(step_down("m1", {"--to", "s1"}).err, "berkeleyctl: m1 refuses: s1 is no standby that follows m1\n");
+    EXPECT_EQ(step_down("m1", {"--to", "s1"}).err,
+              "berkeleyctl: m1 refuses: s1 is no standby that follows m1\n");
     EXPECT_EQ(step_down("m1", {"--to", "m2"}).code, 0);
-    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m2_, "master", 2) && has_role(*m1_, "standby", 2); }));
+    ASSERT_TRUE(
+        cluster_.wait_for([&] { return has_role(*m2_, "master", 2) && has_role(*m1_, "standby", 2); }));
     const auto of_new_term = [](const Json& e) { return e["term"] >= 2; };
     ASSERT_TRUE(cluster_.wait_for([&] { return find(*s1_, "correction", of_new_term) != nullptr; }));
     EXPECT_EQ((*find(*s1_, "correction", of_new_term))["applied"], "slew");
@@ -84,14 +88,16 @@ TEST_F(Control, WatchPrintsALineForEveryChange) {
 
 TEST_F(Control, WatchIsNotHeldUpByACandidateThatIsDead) {
     begin();
-    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster_.url("nobody"), "--poll", cluster_.url("m1"),
-                                        "--timeout", "30s", "--for", "60s"},
+    Process watch(BERKELEYCTL_PROGRAM,
+                  {"watch", "--json", "--poll", cluster_.url("nobody"), "--poll", cluster_.url("m1"),
+                   "--timeout", "30s", "--for", "60s"},
                   (cluster_.folder() / "watch.log").string());
     // Both answer long before the patience with the dead one ends, again and again.
     const auto seen = [&](const char* node, const char* role) {
         watch.pump();
-        return std::any_of(watch.events().begin(), watch.events().end(),
-                           [&](const Json& e) { return e.value("node", "") == node && e.value("role", "") == role; });
+        return std::any_of(watch.events().begin(), watch.events().end(), [&](const Json& e) {
+            return e.value("node", "") == node && e.value("role", "") == role;
+        });
     };
     ASSERT_TRUE(cluster_.wait_for([&] { return seen("m1", "master") && seen("m2", "standby"); }));
     cluster_.forget(*m1_);
@@ -101,7 +107,8 @@ TEST_F(Control, WatchIsNotHeldUpByACandidateThatIsDead) {
 
 TEST_F(Control, StatusAndStepDownFindWhoLeadsAmongSeveral) {
     begin();
-    const auto ask = [&](const std::string& command, std::vector<std::string> ids, std::vector<std::string> more = {}) {
+    const auto ask = [&](const std::string& command, std::vector<std::string> ids,
+                         std::vector<std::string> more = {}) {
         more.insert(more.begin(), command);
         for (const std::string& id : ids) more.insert(more.end(), {"--poll", cluster_.url(id)});
         return run(BERKELEYCTL_PROGRAM, more);
@@ -117,7 +124,8 @@ TEST_F(Control, StatusAndStepDownFindWhoLeadsAmongSeveral) {
     EXPECT_EQ(rest.code, 0);
     EXPECT_TRUE(rest.out.starts_with("m2 is ")) << rest.out;
     EXPECT_EQ(std::count(rest.err.begin(), rest.err.end(), '\n'), 1) << rest.err;
-    EXPECT_NE(rest.err.find("no answer from " + cluster_.url("m1") + " within 500 ms"), std::string::npos) << rest.err;
+    EXPECT_NE(rest.err.find("no answer from " + cluster_.url("m1") + " within 500 ms"), std::string::npos)
+        << rest.err;
     EXPECT_EQ(ask("status", {"m1", "nobody"}, {"--timeout", "200ms"}).code, 1);
     EXPECT_EQ(ask("stepdown", {"m1", "nobody"}, {"--timeout", "200ms"}).code, 1);
 }
@@ -128,17 +136,23 @@ TEST_F(Control, EventsTellTheVotersAndWhyAVoteWasRefused) {
     for (const Process* node : {m1_, m2_}) {
         EXPECT_TRUE(cluster_.wait_for([&] { return find(*node, "committee", full) != nullptr; }));
     }
-    // A voter that has forgotten everything gives no vote, so the other candidate must do without it, and cannot.
+    // A voter that has forgotten everything gives no vote, so the other candidate must do without it, and
+    // cannot.
     cluster_.forget(*s1_);
     std::filesystem::remove_all(cluster_.folder() / "state" / "s1");
     cluster_.forget(*m1_);
-    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m2_, "candidate") || find(*m2_, "vote") != nullptr; }));
+    ASSERT_TRUE(
+        cluster_.wait_for([&] { return has_role(*m2_, "candidate") || find(*m2_, "vote") != nullptr; }));
     EXPECT_FALSE(has_role(*m2_, "warmup"));
     // Where a hand-over is asked for while the voters still hear their master, they say so.
     m1_ = &cluster_.master("m1");
-    ASSERT_TRUE(cluster_.wait_for([&] { return has_role(*m1_, "master", 2) || has_role(*m2_, "master", 2); }));
-    const auto with_reason = [](const Json& e) { return e["granted"] == false && !e["reason"].get<std::string>().empty(); };
-    EXPECT_TRUE(cluster_.wait_for([&] { return find(*m1_, "vote", with_reason) || find(*m2_, "vote", with_reason); }));
+    ASSERT_TRUE(
+        cluster_.wait_for([&] { return has_role(*m1_, "master", 2) || has_role(*m2_, "master", 2); }));
+    const auto with_reason = [](const Json& e) {
+        return e["granted"] == false && !e["reason"].get<std::string>().empty();
+    };
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return find(*m1_, "vote", with_reason) || find(*m2_, "vote", with_reason); }));
 }
 
 TEST_F(Control, NodeThatCannotSaveVotesNoMoreAndSaysSo) {
@@ -147,8 +161,10 @@ TEST_F(Control, NodeThatCannotSaveVotesNoMoreAndSaysSo) {
     std::filesystem::remove_all(cluster_.folder() / "state" / "s1");
     std::filesystem::remove_all(cluster_.folder() / "state" / "m2");
     cluster_.forget(*m1_);
-    ASSERT_TRUE(cluster_.wait_for([&] { return s1_->log().find("votes no more") != std::string::npos ||
-                                               m2_->log().find("votes no more") != std::string::npos; }));
+    ASSERT_TRUE(cluster_.wait_for([&] {
+        return s1_->log().find("votes no more") != std::string::npos ||
+               m2_->log().find("votes no more") != std::string::npos;
+    }));
     EXPECT_FALSE(has_role(*m2_, "warmup"));
 }
 
@@ -161,18 +177,19 @@ TEST_F(Control, ForceBootstrapMakesAClusterOfTheLastMaster) {
     const Finished warned = run(BERKELEYCTL_PROGRAM, {"force-bootstrap", "--state-dir", state, "--id", "m2"});
     EXPECT_EQ(warned.code, 2);
     EXPECT_NE(warned.err.find("two"), std::string::npos) << "it says what can happen";
-    const Finished forced = run(BERKELEYCTL_PROGRAM, {"force-bootstrap", "--state-dir", state, "--id", "m2", "--yes"});
+    const Finished forced =
+        run(BERKELEYCTL_PROGRAM, {"force-bootstrap", "--state-dir", state, "--id", "m2", "--yes"});
     EXPECT_EQ(forced.code, 0) << forced.err;
     Process& m2 = cluster_.master("m2", {"--standby", "--peer", cluster_.url("m1")});
     Process& s1 = cluster_.slave("s1", {}, "m2");
     ASSERT_TRUE(cluster_.wait_for([&] { return has_role(m2, "master", 1000); }));
-    EXPECT_TRUE(cluster_.wait_for([&] {
-        return find(s1, "correction", [](const Json& e) { return e["term"] >= 1000; }) != nullptr;
-    }));
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return find(s1, "correction", [](const Json& e) { return e["term"] >= 1000; }) != nullptr; }));
 }
 
 TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
-    const std::vector<std::string> commands{"status", "watch", "clock", "stepdown", "force-bootstrap", "keygen", "authorize", "revoke"};
+    const std::vector<std::string> commands{"status",          "watch",  "clock",     "stepdown",
+                                            "force-bootstrap", "keygen", "authorize", "revoke"};
     for (const std::string& command : commands) {
         const std::string help = run(BERKELEYCTL_PROGRAM, {command, "--help"}).out;
         for (const std::string& other : commands) {
@@ -184,7 +201,9 @@ TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
 
 TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
-        {{"steppdown"}, "'steppdown' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and revoke are allowed"},
+        {{"steppdown"},
+         "'steppdown' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and "
+         "revoke are allowed"},
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
         {{"watch", "--for", "soon"}, "--for: 'soon' is not a duration: write a number and a unit"},
         {{"watch", "--for", "5"}, "--for: '5' has no unit: write a number and a unit"},

@@ -1,4 +1,5 @@
-// Disks that keep nothing, on real processes: a node without a memory makes no promise, and is a slave for all that.
+// Disks that keep nothing, on real processes: a node without a memory makes no promise, and is a slave for
+// all that.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -6,7 +7,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
@@ -17,11 +18,13 @@ protected:
         if (::geteuid() != 0) GTEST_SKIP() << "needs root for a small file system of its own";
     }
     std::string state(const std::string& id) const { return (cluster_.folder() / "state" / id).string(); }
-    /// The next program's state is on a file system of its own, which vanishes with it; `then`: a command after the mount.
+    /// The next program's state is on a file system of its own, which vanishes with it; `then`: a command
+    /// after the mount.
     void mount_for(const std::string& id, const std::string& then) {
         std::filesystem::create_directories(state(id));
-        cluster_.wrap({"unshare", "-m", "/bin/sh", "-c",
-                       "mount -t tmpfs -o size=32k tmpfs " + state(id) + " && " + then + " && exec \"$0\" \"$@\""});
+        cluster_.wrap(
+            {"unshare", "-m", "/bin/sh", "-c",
+             "mount -t tmpfs -o size=32k tmpfs " + state(id) + " && " + then + " && exec \"$0\" \"$@\""});
     }
     static void fill(const std::string& folder) {
         std::ofstream filler(folder + "/filler");
@@ -32,7 +35,8 @@ protected:
         return process.log().find(text) != std::string::npos;
     }
     static bool has_led(const Process& process) {
-        return find(process, "role", [](const Json& e) { return e["role"] == "warmup" || e["role"] == "master"; }) != nullptr;
+        return find(process, "role",
+                    [](const Json& e) { return e["role"] == "warmup" || e["role"] == "master"; }) != nullptr;
     }
     /// A standby that cannot promise anything follows, and does not take a lost master's place.
     void expect_only_a_slave(Process& m1, Process& m2, const std::string& why) {
@@ -88,9 +92,8 @@ TEST_F(UselessDisk, AMasterWhoseDiskFillsUpHandsOverAndStaysASlave) {
     // There is room for five voters now, which the master has to remember.
     cluster_.slave("s3");
     EXPECT_TRUE(cluster_.wait_for([&] { return log_has(m1, "No space left") && has_led(m2); }));
-    EXPECT_TRUE(cluster_.wait_for([&] {
-        return find(s1, "correction", [](const Json& e) { return e["term"] == 2; }) != nullptr;
-    }));
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return find(s1, "correction", [](const Json& e) { return e["term"] == 2; }) != nullptr; }));
     EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2", "s3"}));
     EXPECT_TRUE(log_has(m1, "votes no more until it is restarted"));
     const auto led = [&] {

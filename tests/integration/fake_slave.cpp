@@ -1,10 +1,10 @@
-#include "integration/fake_slave.hpp"
+#include "tests/integration/fake_slave.hpp"
 
 #include <gtest/gtest.h>
 
 #include <ctime>
 
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::test {
@@ -20,7 +20,8 @@ std::unique_ptr<Transport> make_transport(std::optional<Credentials> credentials
     return std::move(*transport);
 }
 
-FakeSlave::FakeSlave(const std::string& id, const std::string& master_url, std::optional<Credentials> credentials)
+FakeSlave::FakeSlave(const std::string& id, const std::string& master_url,
+                     std::optional<Credentials> credentials)
     : id_(node_id(id)), transport_(make_transport(std::move(credentials))) {
     EXPECT_TRUE(transport_->connect_link(0, master_url));
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "io/transport.hpp"
+#include "net/transport.hpp"
 #include "protocol/messages.hpp"
 
 namespace berkeley::test {

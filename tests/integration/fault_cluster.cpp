@@ -1,4 +1,4 @@
-#include "integration/fault_cluster.hpp"
+#include "tests/integration/fault_cluster.hpp"
 
 #include <algorithm>
 
@@ -157,10 +157,12 @@ void Faults::expect_full_committee() {
 }
 
 bool Faults::wait_for(const std::function<bool()>& predicate, milliseconds patience) {
-    return cluster_.wait_for([&] {
-        check_bounds();
-        return predicate();
-    }, patience);
+    return cluster_.wait_for(
+        [&] {
+            check_bounds();
+            return predicate();
+        },
+        patience);
 }
 
 void Faults::hold(milliseconds time) {

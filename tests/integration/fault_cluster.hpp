@@ -12,8 +12,8 @@
 
 #include <gtest/gtest.h>
 
-#include "integration/namespaces.hpp"
-#include "integration/process.hpp"
+#include "tests/integration/namespaces.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "integration/fault_cluster.hpp"
+#include "tests/integration/fault_cluster.hpp"
 
 namespace berkeley::test {
 namespace {

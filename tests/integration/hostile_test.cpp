@@ -1,13 +1,13 @@
-// What a peer that is broken or malicious can send, against the real programs: it is counted by reason, and the
-// honest nodes stay synchronised.
+// What a peer that is broken or malicious can send, against the real programs: it is counted by reason, and
+// the honest nodes stay synchronised.
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <map>
 
-#include "integration/fake_slave.hpp"
-#include "integration/process.hpp"
+#include "tests/integration/fake_slave.hpp"
+#include "tests/integration/process.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::test {
@@ -34,7 +34,8 @@ protected:
         EXPECT_TRUE(cluster_.wait_agreement(honest_));
         cluster_.expect_bounded(honest_);
         EXPECT_EQ(find(m1_, "exit"), nullptr);
-        for (const Json& e : s1_.events()) EXPECT_FALSE(is(e, "status") && e["status"] != "SYNCHRONIZED") << e.dump();
+        for (const Json& e : s1_.events())
+            EXPECT_FALSE(is(e, "status") && e["status"] != "SYNCHRONIZED") << e.dump();
     }
 
     Cluster cluster_;
@@ -91,7 +92,8 @@ TEST_F(Hostile, LiarBy10SecondsIsNamedAndTheOthersDoNotMove) {
         if (!is(e, "round") || !names_liar(e)) continue;
         EXPECT_LT(std::abs(e["average_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
         for (const auto& [id, peer] : e["peers"].items()) {
-            // On a loaded machine an honest clock may be named too, off by more than its measurement: by microseconds.
+            // On a loaded machine an honest clock may be named too, off by more than its measurement: by
+            // microseconds.
             if (id == "liar") continue;
             EXPECT_LT(std::abs(peer["correction_ns"].get<std::int64_t>()), 1'000'000) << e.dump();
         }
@@ -105,11 +107,31 @@ TEST_F(Hostile, RepliesThatCannotBeTrueAreDroppedByReason) {
         std::function<void(FakeSlave&, Reply, Term)> answer;
     };
     const std::vector<Case> cases{
-        {"duplicate-reply", [](FakeSlave& s, Reply r, Term t) { s.say(r, t); s.say(r, t); }},
-        {"unexpected-reply", [](FakeSlave& s, Reply r, Term t) { r.token ^= 2; s.say(r, t); }},
-        {"generation", [](FakeSlave& s, Reply r, Term t) { ++r.generation; s.say(r, t); }},
-        {"impossible-stamps", [](FakeSlave& s, Reply r, Term t) { r.t2 += seconds{5}; s.say(r, t); }},
-        {"impossible-residence", [](FakeSlave& s, Reply r, Term t) { r.t2 -= seconds{5}; s.say(r, t); }},
+        {"duplicate-reply",
+         [](FakeSlave& s, Reply r, Term t) {
+             s.say(r, t);
+             s.say(r, t);
+         }},
+        {"unexpected-reply",
+         [](FakeSlave& s, Reply r, Term t) {
+             r.token ^= 2;
+             s.say(r, t);
+         }},
+        {"generation",
+         [](FakeSlave& s, Reply r, Term t) {
+             ++r.generation;
+             s.say(r, t);
+         }},
+        {"impossible-stamps",
+         [](FakeSlave& s, Reply r, Term t) {
+             r.t2 += seconds{5};
+             s.say(r, t);
+         }},
+        {"impossible-residence",
+         [](FakeSlave& s, Reply r, Term t) {
+             r.t2 -= seconds{5};
+             s.say(r, t);
+         }},
     };
     for (const Case& c : cases) {
         FakeSlave slave(std::string("fake-") + c.reason, cluster_.url("m1"));
@@ -192,7 +214,8 @@ public:
                 welcome.candidates = {info_};
                 send(in.route, welcome);
                 route_ = in.route;
-            } else if (const auto* reply = std::get_if<Reply>(&message.body); reply && reply->round == round_) {
+            } else if (const auto* reply = std::get_if<Reply>(&message.body);
+                       reply && reply->round == round_) {
                 Correction correction;
                 correction.round = round_;
                 correction.target = message.header.sender;

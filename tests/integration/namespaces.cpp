@@ -1,4 +1,4 @@
-#include "integration/namespaces.hpp"
+#include "tests/integration/namespaces.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {

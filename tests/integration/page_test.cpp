@@ -6,14 +6,16 @@
 #include <ctime>
 
 #include "berkeley/clock.h"
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
 
 class Page {
 public:
-    explicit Page(const std::string& path) { EXPECT_EQ(berkeley_clock_open(path.c_str(), &clock_), BERKELEY_CLOCK_OK); }
+    explicit Page(const std::string& path) {
+        EXPECT_EQ(berkeley_clock_open(path.c_str(), &clock_), BERKELEY_CLOCK_OK);
+    }
     ~Page() { berkeley_clock_close(clock_); }
     Page(const Page&) = delete;
     Page& operator=(const Page&) = delete;
@@ -58,12 +60,14 @@ Reading read_ahead(const Page& page) {
 /// How fast the page's clock runs against it.
 double rate_ppm(Cluster& cluster, const std::string& id) {
     const Page page(cluster.page(id));
-    // A node that takes over the page of an earlier one stands still where that one had come to, until it is there too.
+    // A node that takes over the page of an earlier one stands still where that one had come to, until it is
+    // there too.
     EXPECT_TRUE(cluster.wait_for([&] { return page.now().now_ns != page.now().now_ns; }));
     const Reading before = read_ahead(page);
     EXPECT_TRUE(cluster.wait_for([&] { return raw_ns() - before.raw_ns > 500'000'000; }));
     const Reading after = read_ahead(page);
-    return static_cast<double>(after.ahead_ns - before.ahead_ns) / static_cast<double>(after.raw_ns - before.raw_ns) * 1e6;
+    return static_cast<double>(after.ahead_ns - before.ahead_ns) /
+           static_cast<double>(after.raw_ns - before.raw_ns) * 1e6;
 }
 
 TEST(Pages, OfStoppedAndOfKilledNodesGrowTheirBoundsAndFallToHoldoverAndThenToUnsynchronized) {
@@ -108,10 +112,12 @@ TEST(Pages, AFrequencyOnceLearntIsThereAgainAfterARestartWithoutAMaster) {
     Process& m1 = cluster.master("m1");
     Process* s1 = &cluster.slave("s1", {"--clock-drift", "40"});
     ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
-    ASSERT_TRUE(cluster.wait_for([&] { return std::abs(rate_ppm(cluster, "s1") - rate_ppm(cluster, "m1")) < 1; }));
+    ASSERT_TRUE(
+        cluster.wait_for([&] { return std::abs(rate_ppm(cluster, "s1") - rate_ppm(cluster, "m1")) < 1; }));
     s1->signal(SIGTERM);
     EXPECT_EQ(s1->wait_exit(seconds{5}), 0);
-    const double learnt = rate_ppm(cluster, "s1");  // the page outlives its writer, and its rate moves no more
+    const double learnt =
+        rate_ppm(cluster, "s1");  // the page outlives its writer, and its rate moves no more
     ASSERT_GT(std::abs(learnt - 40), 3) << "and so not its own oscillator's";
     m1.signal(SIGKILL);
     cluster.forget(*s1);

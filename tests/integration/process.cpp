@@ -1,4 +1,4 @@
-#include "integration/process.hpp"
+#include "tests/integration/process.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -30,7 +30,8 @@ std::string read_file(const std::string& path) {
 
 }  // namespace
 
-Process::Process(const std::string& program, const std::vector<std::string>& arguments, const std::string& log)
+Process::Process(const std::string& program, const std::vector<std::string>& arguments,
+                 const std::string& log)
     : log_(log) {
     int pipe_fds[2];
     if (pipe2(pipe_fds, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
@@ -127,9 +128,10 @@ std::string Cluster::url(const std::string& id, const std::string& what) const {
     return "ipc://" + (folder_ / (id + "-" + what)).string();
 }
 
-Process& Cluster::start(const std::string& program, const std::string& id, std::vector<std::string> arguments) {
-    const std::vector<std::string> common{"--id", id, "--json", "--state-dir", (folder_ / "state" / id).string(),
-                                          "--clock-page", page(id)};
+Process& Cluster::start(const std::string& program, const std::string& id,
+                        std::vector<std::string> arguments) {
+    const std::vector<std::string> common{
+        "--id", id, "--json", "--state-dir", (folder_ / "state" / id).string(), "--clock-page", page(id)};
     arguments.insert(arguments.begin(), common.begin(), common.end());
     if (equip_) {
         for (std::string& option : equip_(id)) arguments.push_back(std::move(option));
@@ -138,13 +140,15 @@ Process& Cluster::start(const std::string& program, const std::string& id, std::
     std::vector<std::string> command = wrapper_;
     command.push_back(program);
     command.insert(command.end(), arguments.begin(), arguments.end());
-    processes_.push_back(std::make_unique<Process>(command.front(), std::vector(command.begin() + 1, command.end()), log));
+    processes_.push_back(
+        std::make_unique<Process>(command.front(), std::vector(command.begin() + 1, command.end()), log));
     return *processes_.back();
 }
 
 Process& Cluster::master(const std::string& id, std::vector<std::string> extra) {
-    std::vector<std::string> arguments{"--interval", "250ms", "--poll", url(id), "--publish", url(id, "publish"),
-                                       "--heartbeat", url(id, "heartbeat")};
+    std::vector<std::string> arguments{
+        "--interval",        "250ms", "--poll", url(id), "--publish", url(id, "publish"), "--heartbeat",
+        url(id, "heartbeat")};
     arguments.insert(arguments.end(), extra.begin(), extra.end());
     return start(BERKELEY_MASTER_PROGRAM, id, std::move(arguments));
 }
@@ -205,7 +209,8 @@ void Cluster::expect_bounded(const std::map<std::string, Reading>& readings) {
     for (const auto& [one, a] : readings) {
         EXPECT_NE(a.status, BERKELEY_CLOCK_UNSYNCHRONIZED) << one;
         for (const auto& [other, b] : readings) {
-            EXPECT_LE(std::abs(a.ahead - b.ahead), a.bound + a.width + b.bound + b.width) << one << " and " << other;
+            EXPECT_LE(std::abs(a.ahead - b.ahead), a.bound + a.width + b.bound + b.width)
+                << one << " and " << other;
         }
     }
 }

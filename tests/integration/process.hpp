@@ -46,7 +46,7 @@ private:
     pid_t pid_ = -1;
     int out_ = -1;
     std::string log_;
-    std::string text_;     ///< all of stdout
+    std::string text_;  ///< all of stdout
     std::size_t parsed_ = 0;
     std::vector<Json> events_;
     std::optional<int> code_;
@@ -61,7 +61,8 @@ public:
     /// Endpoints are ipc in the folder: `m1` has its poll endpoint at url("m1").
     Process& master(const std::string& id, std::vector<std::string> extra = {});
     Process& standby(const std::string& id, const std::string& peer, std::vector<std::string> extra = {});
-    Process& slave(const std::string& id, std::vector<std::string> extra = {}, const std::string& master = "m1");
+    Process& slave(const std::string& id, std::vector<std::string> extra = {},
+                   const std::string& master = "m1");
     /// Any program, with an identity, a state directory and a clock page of its own.
     Process& start(const std::string& program, const std::string& id, std::vector<std::string> arguments);
     /// From now on programs are started by this one, which gets theirs and its arguments after its own, and
@@ -69,7 +70,9 @@ public:
     void wrap(std::vector<std::string> wrapper) { wrapper_ = std::move(wrapper); }
     void forget(const Process& process);
     /// Options that every program gets from now on, by its id.
-    void equip(std::function<std::vector<std::string>(const std::string& id)> options) { equip_ = std::move(options); }
+    void equip(std::function<std::vector<std::string>(const std::string& id)> options) {
+        equip_ = std::move(options);
+    }
 
     std::string url(const std::string& id, const std::string& what = "poll") const;
     std::string page(const std::string& id) const { return (folder_ / "pages" / id).string(); }
@@ -86,8 +89,8 @@ public:
         std::int64_t width = 0;  ///< how long the reading took
     };
     Reading read(const std::string& id) const;
-    /// There is a time from which none of these clocks is further than its bound says: no two are further apart than both
-    /// their bounds together.
+    /// There is a time from which none of these clocks is further than its bound says: no two are further
+    /// apart than both their bounds together.
     static void expect_bounded(const std::map<std::string, Reading>& readings);
     void expect_bounded(const std::vector<std::string>& ids) const;
 
@@ -112,11 +115,13 @@ struct Finished {
     std::string out;
     std::string err;
 };
-Finished run(const std::string& program, const std::vector<std::string>& arguments, milliseconds patience = seconds{20});
+Finished run(const std::string& program, const std::vector<std::string>& arguments,
+             milliseconds patience = seconds{20});
 
 bool is(const Json& event, const char* name);
 /// The first event of that name for which `where` holds.
-const Json* find(const Process& process, const char* name,
-                 const std::function<bool(const Json&)>& where = [](const Json&) { return true; });
+const Json* find(
+    const Process& process, const char* name,
+    const std::function<bool(const Json&)>& where = [](const Json&) { return true; });
 
 }  // namespace berkeley::test

@@ -1,14 +1,16 @@
-#include "integration/secured_cluster.hpp"
+#include "tests/integration/secured_cluster.hpp"
 
 #include <fstream>
 
 namespace berkeley::test {
 
 Secured::Secured(std::vector<std::string> master_options, std::vector<std::string> master_wrapper) {
-    for (const std::string& id : honest_) make_key(id, id == "m1" ? AccessRole::candidate : AccessRole::slave);
+    for (const std::string& id : honest_)
+        make_key(id, id == "m1" ? AccessRole::candidate : AccessRole::slave);
     cluster_.equip([this](const std::string& id) { return options_of(id); });
-    std::vector<std::string> arguments{"--interval", "250ms", "--poll", "tcp://127.0.0.1:0", "--publish",
-                                       "tcp://127.0.0.1:0", "--heartbeat", "tcp://127.0.0.1:0"};
+    std::vector<std::string> arguments{
+        "--interval",        "250ms",       "--poll",           "tcp://127.0.0.1:0", "--publish",
+        "tcp://127.0.0.1:0", "--heartbeat", "tcp://127.0.0.1:0"};
     arguments.insert(arguments.end(), master_options.begin(), master_options.end());
     cluster_.wrap(std::move(master_wrapper));
     m1_ = &cluster_.start(BERKELEY_MASTER_PROGRAM, "m1", std::move(arguments));
@@ -51,8 +53,9 @@ Credentials Secured::credentials(const std::string& id, const std::string& trust
 std::vector<std::string> Secured::options_of(const std::string& id) const {
     std::vector<std::string> options{"--secret-key-file", key_file(id, "secret")};
     const bool candidate = id.front() == 'm';
-    options.insert(options.end(), candidate ? std::initializer_list<std::string>{"--authorized-keys", authorized()}
-                                            : std::initializer_list<std::string>{"--server-key", key_file("m1", "key")});
+    options.insert(options.end(),
+                   candidate ? std::initializer_list<std::string>{"--authorized-keys", authorized()}
+                             : std::initializer_list<std::string>{"--server-key", key_file("m1", "key")});
     return options;
 }
 
@@ -71,7 +74,8 @@ void Secured::expect_still_synchronized() {
     const std::size_t before = m1_->events().size();
     const auto rounds = [&] {
         std::size_t count = 0;
-        for (std::size_t i = before; i < m1_->events().size(); ++i) count += is(m1_->events()[i], "round") ? 1U : 0U;
+        for (std::size_t i = before; i < m1_->events().size(); ++i)
+            count += is(m1_->events()[i], "round") ? 1U : 0U;
         return count;
     };
     EXPECT_TRUE(cluster_.wait_for([&] { return rounds() >= 2; }));

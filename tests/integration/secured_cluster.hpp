@@ -1,5 +1,5 @@
-// A cluster with keys: a candidate m1, slaves s1 to s4, all by tcp on ports of their own, and what an attacker
-// needs to speak to it.
+// A cluster with keys: a candidate m1, slaves s1 to s4, all by tcp on ports of their own, and what an
+// attacker needs to speak to it.
 #pragma once
 
 #include <memory>
@@ -8,17 +8,18 @@
 
 #include <gtest/gtest.h>
 
-#include "integration/fake_slave.hpp"
-#include "integration/process.hpp"
-#include "io/curve_keys.hpp"
-#include "io/keyring.hpp"
+#include "keys/credentials.hpp"
+#include "keys/curve_keys.hpp"
+#include "tests/integration/fake_slave.hpp"
+#include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 
 class Secured : public ::testing::Test {
 protected:
     /// `master_wrapper`: see Cluster::wrap().
-    explicit Secured(std::vector<std::string> master_options = {}, std::vector<std::string> master_wrapper = {});
+    explicit Secured(std::vector<std::string> master_options = {},
+                     std::vector<std::string> master_wrapper = {});
 
     /// A key pair in files; `authorized`: the running master knows it at once.
     void make_key(const std::string& id, AccessRole role, bool authorized = true);
@@ -37,9 +38,11 @@ protected:
 
     /// By the master.
     std::uint64_t drops(const std::string& reason) const;
-    bool dropped(const std::string& reason, std::uint64_t at_least = 1) const { return drops(reason) >= at_least; }
-    /// The honest nodes agree within a millisecond and within what their bounds say, have been synchronised all the time,
-    /// and nobody has ended.
+    bool dropped(const std::string& reason, std::uint64_t at_least = 1) const {
+        return drops(reason) >= at_least;
+    }
+    /// The honest nodes agree within a millisecond and within what their bounds say, have been synchronised
+    /// all the time, and nobody has ended.
     void expect_still_synchronized();
     /// Resident memory of the master.
     std::int64_t master_kib() const;

@@ -10,23 +10,27 @@
 #include <cstring>
 #include <fstream>
 
-#include "integration/secured_cluster.hpp"
-#include "raw_peer.hpp"
+#include "tests/integration/secured_cluster.hpp"
+#include "tests/raw_peer.hpp"
 
 namespace berkeley::test {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 class Security : public Secured {};
 
 TEST_F(Security, AnUnknownKeyIsNeverHeardAndItsLogSaysWhatToDo) {
     make_key("eve", AccessRole::slave, false);
     Process& eve = start_slave("eve");
-    EXPECT_TRUE(cluster_.wait_for([&] { return dropped("unauthorised-key", 3) && contains(eve.log(), "berkeleyctl authorize"); }));
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return dropped("unauthorised-key", 3) && contains(eve.log(), "berkeleyctl authorize"); }));
     EXPECT_EQ(find(eve, "correction"), nullptr);
     EXPECT_EQ(find(*m1_, "member", [](const Json& e) { return e["id"] == "eve"; }), nullptr);
-    EXPECT_FALSE(dropped("unauthenticated")) << "not even one message may come from behind a refused handshake";
+    EXPECT_FALSE(dropped("unauthenticated"))
+        << "not even one message may come from behind a refused handshake";
     expect_still_synchronized();
     // Authorised while it tries, it is let in.
     EXPECT_EQ(ctl({"authorize", "--dir", authorized(), key_file("eve", "key")}).code, 0);
@@ -40,7 +44,8 @@ TEST_F(Security, ARevokedKeyIsCutWithinTwoSeconds) {
     const auto began = std::chrono::steady_clock::now();
     ASSERT_EQ(ctl({"revoke", "--dir", authorized(), "s5"}).code, 0);
     EXPECT_TRUE(cluster_.wait_for([&] {
-        return find(*m1_, "member", [](const Json& e) { return e["id"] == "s5" && e["change"] == "left"; }) != nullptr;
+        return find(*m1_, "member", [](const Json& e) { return e["id"] == "s5" && e["change"] == "left"; }) !=
+               nullptr;
     }));
     EXPECT_LT(std::chrono::steady_clock::now() - began, seconds{2});
     std::size_t corrections = s5.events().size();
@@ -67,10 +72,12 @@ TEST_F(Security, AHangUpHasAFileReadAgainThatWasEditedInPlace) {
         std::ofstream(file) << std::ifstream(key_file(id, "key")).rdbuf();
     };
     const auto left = [&] {
-        return find(*m1_, "member", [](const Json& e) { return e["id"] == "s5" && e["change"] == "left"; }) != nullptr;
+        return find(*m1_, "member", [](const Json& e) { return e["id"] == "s5" && e["change"] == "left"; }) !=
+               nullptr;
     };
     const auto rounds = [&] {
-        return std::count_if(m1_->events().begin(), m1_->events().end(), [](const Json& e) { return is(e, "round"); });
+        return std::count_if(m1_->events().begin(), m1_->events().end(),
+                             [](const Json& e) { return is(e, "round"); });
     };
     // The directory itself is the same as before, so nobody looks for four rounds a second and three seconds.
     edit("other");
@@ -101,7 +108,8 @@ TEST_F(Security, WhenTheZapHandlerStandsStillNobodyGetsIn) {
         return RawPeer(zmq::socket_type::dealer, own.own, own.ring.pins().front().key, poll_);
     };
     const pid_t loop = m1_->pid();
-    if (::ptrace(PTRACE_SEIZE, loop, nullptr, nullptr) != 0) GTEST_SKIP() << "may not stop a thread: " << std::strerror(errno);
+    if (::ptrace(PTRACE_SEIZE, loop, nullptr, nullptr) != 0)
+        GTEST_SKIP() << "may not stop a thread: " << std::strerror(errno);
     ASSERT_EQ(::ptrace(PTRACE_INTERRUPT, loop, nullptr, nullptr), 0);
     ASSERT_EQ(::waitpid(loop, nullptr, __WALL), loop);
     RawPeer eve = peer();
@@ -118,8 +126,8 @@ TEST_F(Security, AnOperatorMayCallInALoop) {
     make_key("admin", AccessRole::operating);
     ASSERT_TRUE(cluster_.wait_for([&] { return contains(m1_->log(), "authorised keys: 6"); }));
     for (int i = 0; i < 50; ++i) {
-        const Finished status = ctl({"status", "--poll", poll_, "--secret-key-file", key_file("admin", "secret"),
-                                     "--server-key", key_file("m1", "key")});
+        const Finished status = ctl({"status", "--poll", poll_, "--secret-key-file",
+                                     key_file("admin", "secret"), "--server-key", key_file("m1", "key")});
         ASSERT_EQ(status.code, 0) << i << ": " << status.err;
     }
     EXPECT_FALSE(dropped("admission-limit"));
@@ -131,10 +139,11 @@ TEST_F(Security, TheWrongServerKeyIsNamedByTheClient) {
     make_key("s5", AccessRole::slave);
     cluster_.equip([](const std::string&) { return std::vector<std::string>{}; });
     Process& wrong = cluster_.start(BERKELEY_SLAVE_PROGRAM, "s5",
-                                    {"--master", poll_, "--secret-key-file", key_file("s5", "secret"), "--server-key",
-                                     key_file("other", "key")});
+                                    {"--master", poll_, "--secret-key-file", key_file("s5", "secret"),
+                                     "--server-key", key_file("other", "key")});
     EXPECT_TRUE(cluster_.wait_for([&] { return contains(wrong.log(), "wrong --server-key"); }));
-    EXPECT_TRUE(cluster_.wait_for([&] { return contains(m1_->log(), "expects another server key; ours is"); }));
+    EXPECT_TRUE(
+        cluster_.wait_for([&] { return contains(m1_->log(), "expects another server key; ours is"); }));
     EXPECT_EQ(find(wrong, "correction"), nullptr);
     expect_still_synchronized();
 }
@@ -142,7 +151,8 @@ TEST_F(Security, TheWrongServerKeyIsNamedByTheClient) {
 TEST_F(Security, AClientInTheClearIsTurnedAway) {
     cluster_.equip([](const std::string&) { return std::vector<std::string>{}; });
     Process& plain = cluster_.start(BERKELEY_SLAVE_PROGRAM, "s5", {"--master", poll_});
-    EXPECT_TRUE(cluster_.wait_for([&] { return dropped("failed-handshake") && contains(plain.log(), "--secret-key-file"); }));
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return dropped("failed-handshake") && contains(plain.log(), "--secret-key-file"); }));
     EXPECT_EQ(find(plain, "correction"), nullptr);
     EXPECT_FALSE(dropped("unauthenticated"));
     const Finished status = ctl({"status", "--poll", poll_});
@@ -163,7 +173,8 @@ TEST_F(Security, ANameBelongsToItsKey) {
         eve->say_as(node_id("m1"), StepDown{});
         return dropped("sender-mismatch", 3);
     }));
-    EXPECT_EQ(find(*m1_, "member", [](const Json& e) { return e["id"] == "s1" && e["change"] == "left"; }), nullptr);
+    EXPECT_EQ(find(*m1_, "member", [](const Json& e) { return e["id"] == "s1" && e["change"] == "left"; }),
+              nullptr);
     expect_still_synchronized();
 }
 
@@ -174,7 +185,8 @@ TEST_F(Security, APollOfASlavesIsNotPassedOnNorAnswered) {
         eve->step([](const Poll&, const Reply&, Term) {});
         return eve->welcomed();
     }));
-    // It polls under its own name, and as the master would; each is counted for what it is, and for nothing else.
+    // It polls under its own name, and as the master would; each is counted for what it is, and for nothing
+    // else.
     const Poll forged{1, 0, 5};
     struct Case {
         const char* sender;
@@ -219,10 +231,12 @@ TEST_F(Security, AnObserverSeesTheStatusAndAnOperatorMayHandOver) {
     make_key("admin", AccessRole::operating);
     ASSERT_TRUE(cluster_.wait_for([&] { return contains(m1_->log(), "authorised keys: 7"); }));
     const auto with = [&](const std::string& command, const std::string& id) {
-        return ctl({command, "--poll", poll_, "--secret-key-file", key_file(id, "secret"), "--server-key", key_file("m1", "key")});
+        return ctl({command, "--poll", poll_, "--secret-key-file", key_file(id, "secret"), "--server-key",
+                    key_file("m1", "key")});
     };
     Finished status;
-    EXPECT_TRUE(cluster_.wait_for([&] { return (status = with("status", "watcher")).code == 0; })) << status.err;
+    EXPECT_TRUE(cluster_.wait_for([&] { return (status = with("status", "watcher")).code == 0; }))
+        << status.err;
     EXPECT_TRUE(contains(status.out, "m1 is master")) << status.out;
     const Finished denied = with("stepdown", "watcher");
     EXPECT_EQ(denied.code, 1);

@@ -1,5 +1,6 @@
-// What the fault-tolerant average promises, for 100,000 random rounds each (10,000 under a sanitizer), liars among them.
-// rapidcheck shrinks a counterexample to few clocks and prints it; RC_PARAMS="seed=..." repeats the run that found it.
+// What the fault-tolerant average promises, for 100,000 random rounds each (10,000 under a sanitizer), liars
+// among them. rapidcheck shrinks a counterexample to few clocks and prints it; RC_PARAMS="seed=..." repeats
+// the run that found it.
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -15,7 +16,8 @@ namespace berkeley {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kRounds = 10'000;  // there memory and threads are in question, and each takes thirty times as long
+constexpr int kRounds =
+    10'000;  // there memory and threads are in question, and each takes thirty times as long
 #else
 constexpr int kRounds = 100'000;
 #endif
@@ -47,7 +49,8 @@ std::vector<Draw> draws(std::size_t n) {
     const auto one = rc::gen::tuple(rc::gen::inRange(0, 5), rc::gen::inRange<std::int64_t>(0, 200'000),
                                     rc::gen::inRange<std::int64_t>(-kDay, kDay));
     std::vector<Draw> result;
-    for (const auto& [kind, width, place] : *rc::gen::container<std::vector<std::tuple<int, std::int64_t, std::int64_t>>>(n, one)) {
+    for (const auto& [kind, width, place] :
+         *rc::gen::container<std::vector<std::tuple<int, std::int64_t, std::int64_t>>>(n, one)) {
         result.push_back({kind, width, place});
     }
     return result;
@@ -55,11 +58,11 @@ std::vector<Draw> draws(std::size_t n) {
 
 struct Round {
     std::vector<Contribution> members;
-    std::size_t liars = 0;    ///< the first ones
-    std::int64_t truth = 0;   ///< in every honest interval
+    std::size_t liars = 0;                                           ///< the first ones
+    std::int64_t truth = 0;                                          ///< in every honest interval
     Duration honest_low{std::numeric_limits<std::int64_t>::max()};   ///< least left end of an honest interval
     Duration honest_high{std::numeric_limits<std::int64_t>::min()};  ///< greatest right end
-    Duration offset_low = honest_low;    ///< of the honest offsets
+    Duration offset_low = honest_low;                                ///< of the honest offsets
     Duration offset_high = honest_high;
 };
 
@@ -72,8 +75,9 @@ Round adversarial_round() {
     const std::int64_t together = between(-400'000, 400'000);
     for (const Draw& d : draws(n)) {
         if (round.members.size() < round.liars) {
-            const std::array<std::int64_t, 5> lies{d.place, round.truth + together, round.truth + d.place % 400'000,
-                                                   std::int64_t{1} << 62, -(std::int64_t{1} << 62)};
+            const std::array<std::int64_t, 5> lies{d.place, round.truth + together,
+                                                   round.truth + d.place % 400'000, std::int64_t{1} << 62,
+                                                   -(std::int64_t{1} << 62)};
             const bool claims_to_know_nothing = d.place % 5 == 0;
             round.members.push_back({Duration{lies.at(static_cast<std::size_t>(d.kind))},
                                      Duration{claims_to_know_nothing ? std::int64_t{1} << 61 : d.width}});
@@ -129,14 +133,16 @@ TEST(AverageProperty, MovesWithAllInputsAlike) {
         Round round = adversarial_round();
         // Without the ends of the range, where ends of intervals saturate.
         for (Contribution& c : round.members) {
-            c.offset = std::clamp(c.offset, Duration{-(std::int64_t{1} << 50)}, Duration{std::int64_t{1} << 50});
+            c.offset =
+                std::clamp(c.offset, Duration{-(std::int64_t{1} << 50)}, Duration{std::int64_t{1} << 50});
             c.half_width = std::min(c.half_width, Duration{std::int64_t{1} << 50});
         }
         const Duration shift{between(-(std::int64_t{1} << 55), std::int64_t{1} << 55)};
         std::vector<Contribution> shifted = round.members;
         for (Contribution& c : shifted) c.offset += shift;
         const std::optional<Contribution> predicted = Contribution{Duration{round.truth}, Duration{1'000}};
-        const std::optional<Contribution> there = Contribution{Duration{round.truth} + shift, Duration{1'000}};
+        const std::optional<Contribution> there =
+            Contribution{Duration{round.truth} + shift, Duration{1'000}};
         const Average a = fault_tolerant_average(round.members, predicted);
         const Average b = fault_tolerant_average(shifted, there);
         RC_ASSERT(a.split == b.split);

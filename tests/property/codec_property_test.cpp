@@ -1,4 +1,5 @@
-// Arbitrary valid messages of every type survive the wire unchanged, and their encodings stay within the limit.
+// Arbitrary valid messages of every type survive the wire unchanged, and their encodings stay within the
+// limit.
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -20,10 +21,14 @@ std::int64_t between(std::int64_t low, std::int64_t high) {
         return std::clamp(saturate(Int128{center} + off), low, high);
     };
     switch (*rc::gen::inRange(0, 5)) {
-        case 0: return around(low);
-        case 1: return around(high);
-        case 2: return around(0);
-        case 3: return around(std::int64_t{1} << *rc::gen::inRange(0, 63));
+        case 0:
+            return around(low);
+        case 1:
+            return around(high);
+        case 2:
+            return around(0);
+        case 3:
+            return around(std::int64_t{1} << *rc::gen::inRange(0, 63));
         default: {
             const auto width = static_cast<Int128>(high) - low + 1;
             const auto random = static_cast<Int128>(*rc::gen::arbitrary<std::uint64_t>());
@@ -33,9 +38,12 @@ std::int64_t between(std::int64_t low, std::int64_t high) {
 }
 std::uint64_t u64(std::uint64_t high = std::numeric_limits<std::uint64_t>::max()) {
     switch (*rc::gen::inRange(0, 3)) {
-        case 0: return std::min<std::uint64_t>(high, *rc::gen::inRange<std::uint64_t>(0, 300));
-        case 1: return high - *rc::gen::inRange<std::uint64_t>(0, 300);
-        default: return std::min(high, std::uint64_t{1} << *rc::gen::inRange(0, 64));
+        case 0:
+            return std::min<std::uint64_t>(high, *rc::gen::inRange<std::uint64_t>(0, 300));
+        case 1:
+            return high - *rc::gen::inRange<std::uint64_t>(0, 300);
+        default:
+            return std::min(high, std::uint64_t{1} << *rc::gen::inRange(0, 64));
     }
 }
 std::uint32_t u32() { return static_cast<std::uint32_t>(u64(std::numeric_limits<std::uint32_t>::max())); }
@@ -84,42 +92,84 @@ ClockMap map() {
 }
 /// Terms and versions are limited.
 std::uint64_t count() { return u64() >> 2; }
-Committee committee() { return {count(), count(), list(kMaxCommittee, [] { return Voter{name(), u64()}; })}; }
+Committee committee() {
+    return {count(), count(), list(kMaxCommittee, [] { return Voter{name(), u64()}; })};
+}
 MemberStatus member() {
-    return {name(), choice(ClockStatus::disrupted), flag(), duration(), length(), length(),
-            between(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()), length()};
+    return {name(),
+            choice(ClockStatus::disrupted),
+            flag(),
+            duration(),
+            length(),
+            length(),
+            between(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()),
+            length()};
 }
 
 Body body(std::size_t kind) {
     // In the order of Body's alternatives. Brace lists are evaluated from left to right.
     switch (kind) {
         case 0:
-            return Hello{u64(), u64(), rate(), name_or_empty(),
-                         flag() ? std::optional{candidate()} : std::nullopt, committee()};
-        case 1: return Welcome{u64(), choice(Role::master), name_or_empty(), length(), list(kMaxCandidates, candidate), flag()};
-        case 2: return Poll{u64(), u32(), u64()};
+            return Hello{u64(),
+                         u64(),
+                         rate(),
+                         name_or_empty(),
+                         flag() ? std::optional{candidate()} : std::nullopt,
+                         committee()};
+        case 1:
+            return Welcome{
+                u64(), choice(Role::master), name_or_empty(), length(), list(kMaxCandidates, candidate),
+                flag()};
+        case 2:
+            return Poll{u64(), u32(), u64()};
         case 3:
-            return Reply{u64(), u32(), u64(), u64(), raw_time(), raw_time(), map(), length(),
-                         choice(ClockStatus::disrupted), u64(), u64(), between(0, kDriftMaxPpb)};
-        case 4: return RoundNotice{u64(), choice(RoundState::split), u32(), u32(), duration()};
+            return Reply{u64(), u32(),      u64(),
+                         u64(), raw_time(), raw_time(),
+                         map(), length(),   choice(ClockStatus::disrupted),
+                         u64(), u64(),      between(0, kDriftMaxPpb)};
+        case 4:
+            return RoundNotice{u64(), choice(RoundState::split), u32(), u32(), duration()};
         case 5:
-            return Correction{u64(), name(), u64(), u64(), u64(), raw_time(), duration(), rate(2 * kRateMaxPpb),
-                              length()};
+            return Correction{
+                u64(), name(), u64(), u64(), u64(), raw_time(), duration(), rate(2 * kRateMaxPpb), length()};
         case 6:
-            return Heartbeat{u64(), choice(Role::master), i32(), u64(), length(), committee(),
-                             list(kMaxCandidates, candidate), length()};
-        case 7: return Ack{u64(), u64(), u64(), u64()};
-        case 8: return VoteRequest{flag(), u64(), i32(), u64(), u64(), flag()};
-        case 9: return Grant{flag(), u64()};
-        case 10: return Refuse{choice(RefuseKind::not_allowed), u64(), reason()};
-        case 11: return StepDown{name_or_empty()};
-        case 12: return StatusRequest{u32()};
+            return Heartbeat{u64(),
+                             choice(Role::master),
+                             i32(),
+                             u64(),
+                             length(),
+                             committee(),
+                             list(kMaxCandidates, candidate),
+                             length()};
+        case 7:
+            return Ack{u64(), u64(), u64(), u64()};
+        case 8:
+            return VoteRequest{flag(), u64(), i32(), u64(), u64(), flag()};
+        case 9:
+            return Grant{flag(), u64()};
+        case 10:
+            return Refuse{choice(RefuseKind::not_allowed), u64(), reason()};
+        case 11:
+            return StepDown{name_or_empty()};
+        case 12:
+            return StatusRequest{u32()};
         case 13:
-            return StatusAnswer{choice(Role::master), name_or_empty(), u64(), choice(RoundState::split),
-                                choice(ClockStatus::disrupted), length(), cluster_time(), u64(),
-                                list(kMaxCandidates, candidate), u32(), u32(), list(kMaxStatusMembers, member),
-                                committee(), length()};
-        default: return Bye{u64()};
+            return StatusAnswer{choice(Role::master),
+                                name_or_empty(),
+                                u64(),
+                                choice(RoundState::split),
+                                choice(ClockStatus::disrupted),
+                                length(),
+                                cluster_time(),
+                                u64(),
+                                list(kMaxCandidates, candidate),
+                                u32(),
+                                u32(),
+                                list(kMaxStatusMembers, member),
+                                committee(),
+                                length()};
+        default:
+            return Bye{u64()};
     }
 }
 
@@ -142,7 +192,8 @@ TEST_P(CodecProperty, ArbitraryMessagesRoundTrip) {
     EXPECT_TRUE(holds);
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryBody, CodecProperty, ::testing::Range<std::size_t>(0, std::variant_size_v<Body>));
+INSTANTIATE_TEST_SUITE_P(EveryBody, CodecProperty,
+                         ::testing::Range<std::size_t>(0, std::variant_size_v<Body>));
 
 }  // namespace
 }  // namespace berkeley

@@ -9,8 +9,12 @@ namespace berkeley::sim {
 
 class CheckedCluster : public SimCluster {
 public:
-    CheckedCluster(std::uint64_t seed, const SimOptions& options) : SimCluster(seed, options), invariants_(*this) { watch(); }
-    explicit CheckedCluster(std::uint64_t seed, NetworkModel network = {}, Duration interval = std::chrono::milliseconds{250})
+    CheckedCluster(std::uint64_t seed, const SimOptions& options)
+        : SimCluster(seed, options), invariants_(*this) {
+        watch();
+    }
+    explicit CheckedCluster(std::uint64_t seed, NetworkModel network = {},
+                            Duration interval = std::chrono::milliseconds{250})
         : SimCluster(seed, network, interval), invariants_(*this) {
         watch();
     }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sim/checked_cluster.hpp"
+#include "tests/sim/checked_cluster.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -38,7 +38,11 @@ std::string slave_name(int i) { return (i < 10 ? "s0" : "s") + std::to_string(i)
 void populate(SimCluster& cluster, int slaves, std::uint64_t seed) {
     Prng prng(seed);
     cluster.add({.id = "m1", .offset = minutes{7}, .drift_ppm = -20, .candidate = true, .masters = {}});
-    cluster.add({.id = "m2", .offset = -minutes{20}, .drift_ppm = 35, .candidate = true, .standby = true,
+    cluster.add({.id = "m2",
+                 .offset = -minutes{20},
+                 .drift_ppm = 35,
+                 .candidate = true,
+                 .standby = true,
                  .priority = 50,
                  .masters = {"m1"}});
     for (int i = 0; i < slaves; ++i) {
@@ -73,7 +77,8 @@ TEST(Cluster, TwentySlavesHoursWrongAgreeWithin50MicrosecondsAfter10Seconds) {
         populate(cluster, 20, seed);
         cluster.run_for(seconds{10});
         for (int i = 0; i < 100; ++i) {
-            ASSERT_LT(cluster.spread(), microseconds{50}) << "seed " << seed << " at " << to_ns(cluster.now());
+            ASSERT_LT(cluster.spread(), microseconds{50})
+                << "seed " << seed << " at " << to_ns(cluster.now());
             cluster.run_for(milliseconds{50});
         }
     }
@@ -195,11 +200,11 @@ TEST(Cluster, SilentMemberIsDroppedAfterThreeMissedRoundsAndComesBack) {
     populate(cluster, 3, 11);
     cluster.run_for(seconds{5});
     cluster.pause("s02");
-    ASSERT_TRUE(cluster.run_until([&] { return cluster.candidate("m1").master().roster().size() == 3; },
-                                  seconds{2}));
+    ASSERT_TRUE(
+        cluster.run_until([&] { return cluster.candidate("m1").master().roster().size() == 3; }, seconds{2}));
     cluster.resume("s02");
-    EXPECT_TRUE(cluster.run_until([&] { return cluster.candidate("m1").master().roster().size() == 4; },
-                                  seconds{3}));
+    EXPECT_TRUE(
+        cluster.run_until([&] { return cluster.candidate("m1").master().roster().size() == 4; }, seconds{3}));
     cluster.run_for(seconds{1});
     EXPECT_LT(cluster.spread(), microseconds{50});
 }
@@ -245,7 +250,8 @@ struct HostileReply {
 TEST(Cluster, HostileRepliesAreDroppedByReason) {
     const std::vector<HostileReply> cases{
         {"sent before it was received", [](Reply& r) { r.t3 = r.t2 - milliseconds{1}; }, "impossible-stamps"},
-        {"resided longer than the round trip", [](Reply& r) { r.t3 = r.t2 + seconds{1}; }, "impossible-residence"},
+        {"resided longer than the round trip", [](Reply& r) { r.t3 = r.t2 + seconds{1}; },
+         "impossible-residence"},
         {"a forged token", [](Reply& r) { r.token ^= 2; }, "unexpected-reply"},
         {"another clock's generation", [](Reply& r) { r.generation ^= 2; }, "generation"},
     };
@@ -289,7 +295,8 @@ TEST(Cluster, MasterThatLostItsStateDoesNotReuseItsTerm) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         SimCluster cluster(seed);
         cluster.add({.id = "m1", .candidate = true, .masters = {}});
-        for (int i = 0; i < 3; ++i) cluster.add({.id = slave_name(i), .offset = minutes{i}, .masters = {"m1"}});
+        for (int i = 0; i < 3; ++i)
+            cluster.add({.id = slave_name(i), .offset = minutes{i}, .masters = {"m1"}});
         cluster.run_for(seconds{10});
         cluster.restart("m1", false);
         cluster.run_for(seconds{6});
@@ -305,7 +312,8 @@ TEST(Cluster, MasterThatLostItsStateDoesNotReuseItsTerm) {
 double rate_ppm(SimCluster& cluster, const std::string& id, Duration length) {
     const ClusterTime before = cluster.clock(id);
     cluster.run_for(length);
-    return static_cast<double>((cluster.clock(id) - before - length).count()) / static_cast<double>(length.count()) * 1e6;
+    return static_cast<double>((cluster.clock(id) - before - length).count()) /
+           static_cast<double>(length.count()) * 1e6;
 }
 
 TEST(Cluster, ClusterTimeTicksAsTheTrimmedMeanOfTheOscillatorsDoesWhoeverLeads) {
@@ -321,7 +329,8 @@ TEST(Cluster, ClusterTimeTicksAsTheTrimmedMeanOfTheOscillatorsDoesWhoeverLeads) 
     EXPECT_NEAR(rate_ppm(cluster, "s00", minutes{1}), 3.75, 0.1);
     cluster.kill("m1");
     cluster.run_for(seconds{5});
-    EXPECT_NEAR(rate_ppm(cluster, "s00", minutes{1}), 3.75, 0.3) << "the new master brings no rate of its own";
+    EXPECT_NEAR(rate_ppm(cluster, "s00", minutes{1}), 3.75, 0.3)
+        << "the new master brings no rate of its own";
 }
 
 TEST(Cluster, RestartedSlaveKeepsItsFrequencyUnlessItLostItsState) {

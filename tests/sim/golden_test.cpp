@@ -1,5 +1,5 @@
-// Golden traces of the canonical elections: who said what to whom, in virtual milliseconds. A change of the election
-// shows here as a difference that a reviewer can read. BERKELEY_GOLDEN=write writes them anew.
+// Golden traces of the canonical elections: who said what to whom, in virtual milliseconds. A change of the
+// election shows here as a difference that a reviewer can read. BERKELEY_GOLDEN=write writes them anew.
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "sim/checked_cluster.hpp"
+#include "tests/sim/checked_cluster.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -17,12 +17,18 @@ using std::chrono::seconds;
 
 const char* name_of(Role role) {
     switch (role) {
-        case Role::slave: return "slave";
-        case Role::listen: return "listen";
-        case Role::standby: return "standby";
-        case Role::candidate: return "candidate";
-        case Role::warmup: return "warmup";
-        case Role::master: return "master";
+        case Role::slave:
+            return "slave";
+        case Role::listen:
+            return "listen";
+        case Role::standby:
+            return "standby";
+        case Role::candidate:
+            return "candidate";
+        case Role::warmup:
+            return "warmup";
+        case Role::master:
+            return "master";
     }
     return "?";
 }
@@ -30,7 +36,8 @@ const char* name_of(Role role) {
 class Golden : public ::testing::Test {
 protected:
     Golden() : cluster_(1, SimOptions{.network = {.jitter_mean = Duration{0}}}) {
-        cluster_.on_event = [this, watch = cluster_.on_event](SimCluster::NodeIndex from, const Event& event) {
+        cluster_.on_event = [this, watch = cluster_.on_event](SimCluster::NodeIndex from,
+                                                              const Event& event) {
             watch(from, event);
             if (const auto* role = std::get_if<RoleEvent>(&event)) {
                 line(cluster_.spec(from).id + " is " + name_of(role->role) + ": " + role->reason);
@@ -45,7 +52,8 @@ protected:
                 line(way + (grant->pre_vote ? "GRANT of the pre-vote" : "GRANT") + term);
             } else if (const auto* refuse = std::get_if<Refuse>(&message.body)) {
                 line(way + "REFUSE" + term + ": " + refuse->reason.str());
-            } else if (const auto* step_down = std::get_if<StepDown>(&message.body); step_down && to.front() == 'm') {
+            } else if (const auto* step_down = std::get_if<StepDown>(&message.body);
+                       step_down && to.front() == 'm') {
                 line(way + "STEPDOWN" + term + ", successor " + step_down->successor.str());
             } else if (const auto* beat = std::get_if<Heartbeat>(&message.body); beat && to == told_to_) {
                 std::string voters;
@@ -67,7 +75,8 @@ protected:
 
     void compare(const std::string& name) {
         const std::string path = std::string(BERKELEY_SOURCE_DIR "/tests/sim/golden/") + name;
-        if (const char* write = std::getenv("BERKELEY_GOLDEN"); write != nullptr && std::string_view(write) == "write") {
+        if (const char* write = std::getenv("BERKELEY_GOLDEN");
+            write != nullptr && std::string_view(write) == "write") {
             std::ofstream(path) << trace_.str();
         }
         std::ifstream file(path);

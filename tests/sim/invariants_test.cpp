@@ -1,5 +1,5 @@
-// The checker itself: the code is broken on purpose, once for each promise, and the checker must say so; and a
-// sound cluster must not be blamed.
+// The checker itself: the code is broken on purpose, once for each promise, and the checker must say so; and
+// a sound cluster must not be blamed.
 
 #include "sim/invariants.hpp"
 
@@ -35,8 +35,10 @@ protected:
 
     /// Hands every correction of `id` to `change` on its way.
     void tamper(const std::string& id, std::function<void(Correction&)> change) {
-        cluster_.tap = [id, change = std::move(change)](const std::string&, const std::string& to, Message& message) {
-            if (auto* correction = std::get_if<Correction>(&message.body); correction && to == id) change(*correction);
+        cluster_.tap = [id, change = std::move(change)](const std::string&, const std::string& to,
+                                                        Message& message) {
+            if (auto* correction = std::get_if<Correction>(&message.body); correction && to == id)
+                change(*correction);
             return true;
         };
     }
@@ -116,7 +118,8 @@ TEST(BrokenElection, VotersThatVoteTwiceMakeTwoLeadersWhichBreaksTheSeventh) {
         if (std::holds_alternative<VoteRequest>(message.body)) asked[from] = message.header.term;
         const auto* refuse = std::get_if<Refuse>(&message.body);
         if (refuse == nullptr || from.front() != 's') return true;
-        const Grant grant{refuse->kind == RefuseKind::pre_vote, cluster.slave(from).elector().options().incarnation};
+        const Grant grant{refuse->kind == RefuseKind::pre_vote,
+                          cluster.slave(from).elector().options().incarnation};
         message.header.term = asked[to];
         message.body = grant;
         return true;

@@ -60,7 +60,8 @@ TEST(Oscillator, StandsStillWhileSuspendedAndGoesOnWithoutAJump) {
 
 TEST(Oscillator, NeverRunsBackwardAndWhenIsTheInverse) {
     Prng prng(3);
-    Oscillator oscillator({.ppm = 80, .wander_ppb = 500, .sine_ppb = 3000, .sine_period = seconds{7}}, Duration{0}, 9);
+    Oscillator oscillator({.ppm = 80, .wander_ppb = 500, .sine_ppb = 3000, .sine_period = seconds{7}},
+                          Duration{0}, 9);
     Duration now{0};
     RawTime last = oscillator.raw(at(now));
     for (int i = 0; i < 20'000; ++i) {

@@ -17,7 +17,7 @@ namespace berkeley::sim {
 namespace {
 
 DelayTrace recorded(const std::string& name) {
-    std::ifstream file(BERKELEY_SOURCE_DIR "/tests/sim/traces/" + name);
+    std::ifstream file(BERKELEY_SOURCE_DIR "/sim/traces/" + name);
     std::ostringstream text;
     text << file.rdbuf();
     auto trace = parse_trace(text.str());
@@ -34,7 +34,7 @@ const std::vector<Scenario>& all_scenarios() {
 
 /// What a scenario needs that replays one, as the bench's options.
 std::string recordings(std::string_view scenario) {
-    const std::string traces = BERKELEY_SOURCE_DIR "/tests/sim/traces/";
+    const std::string traces = BERKELEY_SOURCE_DIR "/sim/traces/";
     if (scenario == "recorded-idle") return " --idle-delays " + traces + "loopback_idle.txt";
     if (scenario == "recorded-loaded") return " --loaded-delays " + traces + "loopback_loaded.txt";
     return {};
@@ -56,13 +56,14 @@ TEST_P(Scenarios, HoldsForEverySeed) {
         node_rounds += outcome.node_rounds;
         EXPECT_GT(outcome.node_rounds, 0U);
         for (const std::string& line : complaints(scenario, outcome)) {
-            ADD_FAILURE() << scenario.name << ", seed " << seed << ": " << line << "\n  berkeley-bench simulate"
-                          << recordings(scenario.name) << " --scenario " << scenario.name << " --seed " << seed << " repeats it";
+            ADD_FAILURE() << scenario.name << ", seed " << seed << ": " << line
+                          << "\n  berkeley-bench simulate" << recordings(scenario.name) << " --scenario "
+                          << scenario.name << " --seed " << seed << " repeats it";
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    std::cout << scenario.name << ": " << seeds() << " seeds, " << static_cast<double>(node_rounds) / took.count()
-              << " node-rounds/s\n";
+    std::cout << scenario.name << ": " << seeds() << " seeds, "
+              << static_cast<double>(node_rounds) / took.count() << " node-rounds/s\n";
 }
 
 std::string test_name(const ::testing::TestParamInfo<std::size_t>& info) {

@@ -1,9 +1,9 @@
-// Machines that sleep, and clocks that come back with less than they knew: what a leader, a standby and a new master may
-// make of it. Most of these cases were found by an attack on the simulator.
+// Machines that sleep, and clocks that come back with less than they knew: what a leader, a standby and a new
+// master may make of it. Most of these cases were found by an attack on the simulator.
 
 #include <gtest/gtest.h>
 
-#include "sim/checked_cluster.hpp"
+#include "tests/sim/checked_cluster.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -14,14 +14,15 @@ using std::chrono::seconds;
 
 void add_masters(SimCluster& cluster, int masters) {
     for (int i = 1; i <= masters; ++i) {
-        NodeSpec spec{.id = "m" + std::to_string(i), .candidate = true, .standby = i > 1, .priority = 100 - 10 * i};
+        NodeSpec spec{
+            .id = "m" + std::to_string(i), .candidate = true, .standby = i > 1, .priority = 100 - 10 * i};
         if (i > 1) spec.masters = {"m1"};
         cluster.add(spec);
     }
 }
 
-/// The replies that wait when the machine wakes would end the round, with offsets of before the sleep and a lease that by
-/// the raw clock still holds.
+/// The replies that wait when the machine wakes would end the round, with offsets of before the sleep and a
+/// lease that by the raw clock still holds.
 TEST(Sleep, ALeaderThatSleptInABurstStepsDownBeforeItHearsWhatCameMeanwhile) {
     for (const int masters : {1, 2}) {
         for (std::uint64_t probe = 1; probe <= 24; ++probe) {
@@ -29,7 +30,9 @@ TEST(Sleep, ALeaderThatSleptInABurstStepsDownBeforeItHearsWhatCameMeanwhile) {
             add_masters(cluster, masters);
             for (int i = 0; i < 3; ++i) cluster.add({.id = "s" + std::to_string(i), .masters = {"m1"}});
             cluster.run_for(seconds{20});
-            const Duration nap = probe % 3 == 0 ? milliseconds{40} : probe % 3 == 1 ? milliseconds{700} : milliseconds{3000};
+            const Duration nap = probe % 3 == 0   ? milliseconds{40}
+                                 : probe % 3 == 1 ? milliseconds{700}
+                                                  : milliseconds{3000};
             std::optional<TrueTime> woke;
             std::uint64_t sent = 0;
             const Term term = cluster.candidate("m1").election().term();
@@ -64,7 +67,8 @@ TEST(Sleep, AStandbyThatOnceSleptTakesOverLikeAnyOther) {
     EXPECT_EQ(cluster.slave("s0").applied_term(), term + 1) << "its first leadership lasts";
 }
 
-/// One is back from a long holdover, honest and wide, the other is narrow: their mean lies outside of what both allow.
+/// One is back from a long holdover, honest and wide, the other is narrow: their mean lies outside of what
+/// both allow.
 TEST(Sleep, AMasterThatAdoptsTheTimeOfTwoHandsDownHowFarTheirMeanMayBeOff) {
     CheckedCluster cluster(3, {}, seconds{1});
     OscillatorModel stepped;
@@ -84,12 +88,15 @@ TEST(Sleep, AMasterThatAdoptsTheTimeOfTwoHandsDownHowFarTheirMeanMayBeOff) {
     EXPECT_EQ(cluster.slave("m1").discipline().status(), ClockStatus::synchronized);
 }
 
-/// Its own oscillator is 90 ppm away from the dead master's, and the time was adopted before anybody's rate was known.
+/// Its own oscillator is 90 ppm away from the dead master's, and the time was adopted before anybody's rate
+/// was known.
 TEST(Sleep, AMasterWithoutTheTimeDoesNotKeepTheRateOfItsOwnOscillator) {
     CheckedCluster cluster(5, {}, seconds{1});
     cluster.add({.id = "m1", .drift_ppm = -45, .candidate = true, .priority = 90});
-    cluster.add({.id = "m2", .drift_ppm = 45, .candidate = true, .standby = true, .priority = 80, .masters = {"m1"}});
-    for (int i = 0; i < 3; ++i) cluster.add({.id = "s" + std::to_string(i), .drift_ppm = -45, .masters = {"m1"}});
+    cluster.add(
+        {.id = "m2", .drift_ppm = 45, .candidate = true, .standby = true, .priority = 80, .masters = {"m1"}});
+    for (int i = 0; i < 3; ++i)
+        cluster.add({.id = "s" + std::to_string(i), .drift_ppm = -45, .masters = {"m1"}});
     cluster.run_for(seconds{25});
     for (const char* other : {"m1", "m2", "s0", "s1"}) cluster.cut("s2", other);
     cluster.restart("m2", true);

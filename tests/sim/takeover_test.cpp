@@ -21,13 +21,19 @@ protected:
         cluster_ = std::make_unique<SimCluster>(seed, options);
         invariants_ = std::make_unique<Invariants>(*cluster_);
         for (int i = 1; i <= candidates; ++i) {
-            NodeSpec spec{.id = "m" + std::to_string(i), .drift_ppm = 10.0 * i, .candidate = true, .standby = i > 1,
+            NodeSpec spec{.id = "m" + std::to_string(i),
+                          .drift_ppm = 10.0 * i,
+                          .candidate = true,
+                          .standby = i > 1,
                           .priority = 100 - 10 * i};
             if (i > 1) spec.masters = {"m1"};
             cluster_->add(spec);
         }
         for (int i = 0; i < slaves; ++i) {
-            cluster_->add({.id = "s" + std::to_string(i), .offset = seconds{i}, .drift_ppm = -5.0 * i, .masters = {"m1"}});
+            cluster_->add({.id = "s" + std::to_string(i),
+                           .offset = seconds{i},
+                           .drift_ppm = -5.0 * i,
+                           .masters = {"m1"}});
         }
         run(seconds{8});
     }
@@ -52,7 +58,8 @@ protected:
     /// Of the committee that this node knows.
     Names voters(const char* id) const {
         Names names;
-        for (const Voter& voter : cluster_->slave(id).elector().committee().voters) names.push_back(voter.id.str());
+        for (const Voter& voter : cluster_->slave(id).elector().committee().voters)
+            names.push_back(voter.id.str());
         return names;
     }
     void tell_violations() const {
@@ -75,7 +82,8 @@ TEST_F(Takeover, TwoMastersAndOneSlaveSurviveTheLossOfAnyOne) {
         EXPECT_TRUE(leads(master)) << "without " << lost;
         for (const std::string id : {"m1", "m2", "s0"}) {
             if (id == lost) continue;
-            EXPECT_EQ(cluster_->slave(id).discipline().status(), ClockStatus::synchronized) << id << " without " << lost;
+            EXPECT_EQ(cluster_->slave(id).discipline().status(), ClockStatus::synchronized)
+                << id << " without " << lost;
         }
     }
 }
@@ -100,7 +108,8 @@ TEST_F(Takeover, FirstCorrectionOfTheNewTermComesWithinASecondOfAKillAtAnyPhase)
         build(2, 8, seed);
         run(milliseconds{5} * static_cast<int>(seed));
         cluster_->kill("m1");
-        for (const char* id : {"s0", "s7"}) EXPECT_LE(corrected_after(id, 1), milliseconds{900}) << "seed " << seed;
+        for (const char* id : {"s0", "s7"})
+            EXPECT_LE(corrected_after(id, 1), milliseconds{900}) << "seed " << seed;
         run(seconds{1});
         EXPECT_LT(cluster_->spread(), microseconds{20}) << "seed " << seed;
     }
@@ -113,7 +122,9 @@ TEST_F(Takeover, WaitsForTheDisksOnceOnly) {
         options.save_takes = milliseconds{100};
         build(2, 8, seed, options);
         cluster_->kill("m1");
-        const auto is_candidate = [&] { return cluster_->candidate("m2").election().role() == Role::candidate; };
+        const auto is_candidate = [&] {
+            return cluster_->candidate("m2").election().role() == Role::candidate;
+        };
         ASSERT_TRUE(cluster_->run_until(is_candidate, seconds{1})) << "seed " << seed;
         const TrueTime asked = cluster_->now();
         for (const char* id : {"s0", "s3", "s7"}) corrected_after(id, 1);
@@ -128,7 +139,8 @@ TEST_F(Takeover, PlannedHandOverWaitsForNoTimeout) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         build(2, 4, seed);
         cluster_->stop("m1");
-        for (const char* id : {"s0", "s3"}) EXPECT_LE(corrected_after(id, 1), milliseconds{150}) << "seed " << seed;
+        for (const char* id : {"s0", "s3"})
+            EXPECT_LE(corrected_after(id, 1), milliseconds{150}) << "seed " << seed;
         EXPECT_TRUE(leads("m2"));
     }
 }
@@ -138,7 +150,8 @@ TEST_F(Takeover, OfTwoMastersWithoutSlavesTheStandbyLeadsAloneWhenTheMasterIsAsk
         build(2, 0, seed);
         run(milliseconds{7} * static_cast<int>(seed));
         cluster_->stop("m1");
-        EXPECT_TRUE(cluster_->run_until([&] { return !cluster_->alive("m1"); }, milliseconds{700})) << "seed " << seed;
+        EXPECT_TRUE(cluster_->run_until([&] { return !cluster_->alive("m1"); }, milliseconds{700}))
+            << "seed " << seed;
         run(seconds{5});
         EXPECT_TRUE(leads("m2")) << "seed " << seed;
         EXPECT_EQ(voters("m2"), Names{"m2"});
@@ -167,7 +180,8 @@ TEST_F(Takeover, OfTwoMastersWithoutSlavesWhoeverLeadsIsTheOnlyVoterAlsoAfterASt
 
 TEST_F(Takeover, MasterAskedToStopWhileOneOfThreeVotersIsDeadLeavesACommitteeThatCanLead) {
     // Dead for D, so that the master can know, until after its removal.
-    for (const Duration dead_for : {milliseconds{600}, milliseconds{1400}, milliseconds{1600}, milliseconds{1700}, milliseconds{3000}}) {
+    for (const Duration dead_for : {milliseconds{600}, milliseconds{1400}, milliseconds{1600},
+                                    milliseconds{1700}, milliseconds{3000}}) {
         build(2, 1);
         cluster_->kill("s0");
         run(dead_for);
@@ -223,7 +237,8 @@ TEST_F(Takeover, OfTwoMastersThatDieWhileTheyChangePlacesOneLeadsAgainWhenBothAr
                 if (!cluster_->alive(id)) cluster_->restart(id, true);
             }
             run(seconds{6});
-            EXPECT_TRUE(leads("m1") || leads("m2")) << victim << " after " << after.count() / 1'000'000 << " ms";
+            EXPECT_TRUE(leads("m1") || leads("m2"))
+                << victim << " after " << after.count() / 1'000'000 << " ms";
         }
     }
 }
@@ -232,8 +247,8 @@ TEST_F(Takeover, MasterCutOffStopsCorrectingWithinItsLeaseAndFollowsWhenHealed) 
     build(3, 4);
     const TrueTime cut = cluster_->now();
     for (const char* other : {"m2", "m3", "s0", "s1", "s2", "s3"}) cluster_->cut("m1", other);
-    ASSERT_TRUE(cluster_->run_until([&] { return !cluster_->candidate("m1").election().has_lease(cluster_->raw(0)); },
-                                    seconds{2}));
+    ASSERT_TRUE(cluster_->run_until(
+        [&] { return !cluster_->candidate("m1").election().has_lease(cluster_->raw(0)); }, seconds{2}));
     EXPECT_LE(cluster_->now() - cut, milliseconds{400});
     run(seconds{10});
     EXPECT_TRUE(leads("m2"));
@@ -256,7 +271,8 @@ TEST_F(Takeover, TwoFoundersThatCouldNotHearEachOtherBecomeOneClusterWhenTheyDo)
         for (const std::string id : {"m1", "m2"}) {
             cluster_->add({.id = id, .candidate = true, .masters = {id == "m1" ? "m2" : "m1"}});
         }
-        // Each side with voters of its own, and slaves that know both. Of four clocks against four none would be right.
+        // Each side with voters of its own, and slaves that know both. Of four clocks against four none would
+        // be right.
         cluster_->cut("m1", "m2");
         const int with_m1 = std::array{0, 1, 5, 6}[seed % 4];
         for (int i = 0; i < 6; ++i) {
@@ -274,7 +290,8 @@ TEST_F(Takeover, TwoFoundersThatCouldNotHearEachOtherBecomeOneClusterWhenTheyDo)
         }
         EXPECT_LT(cluster_->spread(), microseconds{20}) << "seed " << seed;
         const std::string master = leads("m1") ? "m1" : "m2";
-        EXPECT_EQ(cluster_->candidate(master).election().leadership().committee().voters.size(), 5U) << "seed " << seed;
+        EXPECT_EQ(cluster_->candidate(master).election().leadership().committee().voters.size(), 5U)
+            << "seed " << seed;
         cluster_->kill(master);
         cluster_->run_for(seconds{5});
         EXPECT_TRUE(leads(master == "m1" ? "m2" : "m1")) << "seed " << seed;
@@ -287,7 +304,8 @@ TEST_F(Takeover, ListenerThatMissesARoundStaysOneAndOneThatMissesTwoDoesNot) {
     std::vector<std::string> changes;
     cluster_->tap = [&](const std::string& from, const std::string& to, Message& message) {
         if (std::holds_alternative<Reply>(message.body)) return !mute.contains(from);
-        if (const auto* welcome = std::get_if<Welcome>(&message.body); welcome && from == "m1" && to[0] == 's') {
+        if (const auto* welcome = std::get_if<Welcome>(&message.body);
+            welcome && from == "m1" && to[0] == 's') {
             changes.push_back(to + (welcome->listen ? " listens" : " does not"));
         }
         return true;
@@ -321,7 +339,8 @@ TEST_F(Takeover, TwoFoundersWithVotersOfTheirOwnBecomeOneClusterAndNobodyForgets
         for (const auto& side : sides) {
             for (const std::string& id : side) {
                 NodeSpec spec{.id = id, .candidate = id[0] == 'm', .standby = id != side[0]};
-                spec.masters = spec.candidate ? std::vector<std::string>{"m1", "m2"} : std::vector<std::string>{side[0]};
+                spec.masters =
+                    spec.candidate ? std::vector<std::string>{"m1", "m2"} : std::vector<std::string>{side[0]};
                 std::erase(spec.masters, id);
                 cluster_->add(spec);
             }

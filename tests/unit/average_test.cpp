@@ -164,10 +164,11 @@ TEST(FaultTolerant, ASplitIsResolvedOnlyByAMajorityThatHoldsThePrediction) {
 TEST(FaultTolerant, ExtremesDoNotOverflow) {
     const Duration far{std::int64_t{1} << 62};
     const Duration wide{std::int64_t{1} << 61};
-    for (const Members& members : {with_width({far, -far, far}, wide), with_width({far, far, far}, wide),
-                                   with_width({-far, -far, -far, -far}, wide), with_width({0ns, far, -far}, wide),
-                                   with_width({Duration::max(), Duration::min(), 0ns}, Duration::max()),
-                                   with_width({far, -far}, Duration::max()), with_width({Duration::min()}, wide)}) {
+    for (const Members& members :
+         {with_width({far, -far, far}, wide), with_width({far, far, far}, wide),
+          with_width({-far, -far, -far, -far}, wide), with_width({0ns, far, -far}, wide),
+          with_width({Duration::max(), Duration::min(), 0ns}, Duration::max()),
+          with_width({far, -far}, Duration::max()), with_width({Duration::min()}, wide)}) {
         const Average steady = fault_tolerant_average(members, Contribution{far, wide});
         const Average cold = cold_start_average(members);
         EXPECT_EQ(steady.outlier.size(), members.size());

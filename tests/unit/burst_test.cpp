@@ -27,7 +27,8 @@ TEST(CombineBurst, OneProbeIsItsOwnMeasurement) {
 
 TEST(CombineBurst, WarmupProbesCountForTheIntervalButNotForTheMedian) {
     // The first probe says [-20, 180], the last two say [0, 20] and [5, 25]: [5, 20] is what they share.
-    const std::vector<Sample> samples{sample(0, 80, 200), sample(10, 900, 2'000), sample(20, 10, 20), sample(30, 15, 20)};
+    const std::vector<Sample> samples{sample(0, 80, 200), sample(10, 900, 2'000), sample(20, 10, 20),
+                                      sample(30, 15, 20)};
     const auto m = combine_burst(samples);
     ASSERT_TRUE(m);
     // Twice the middle (12.5) and once the median of the fastest (10), both of one delay; thirds are cut off.
@@ -47,7 +48,8 @@ TEST(CombineBurst, WayThereAndWayBackMayBeFastestInDifferentProbes) {
 }
 
 TEST(CombineBurst, KnownFrequencyIsTakenOutBeforeProbesAreCompared) {
-    // 5 % fast: 50 us gained in the millisecond of the burst, with intervals of 10 us that else share nothing.
+    // 5 % fast: 50 us gained in the millisecond of the burst, with intervals of 10 us that else share
+    // nothing.
     std::vector<Sample> samples;
     for (int i = 0; i < 8; ++i) samples.push_back(sample(i * 125'000, i * 6'250, 10'000));
     const auto m = combine_burst(samples, {.freq_ppb = 50'000'000});

@@ -29,7 +29,8 @@ protected:
         options.slave.masters = {info("m2").poll};
         options.slave.memory = std::move(memory);
         options.election.standby = !options.slave.memory.committee.voters.empty();
-        core_ = std::make_unique<CandidateCore>(options, std::vector<CandidateInfo>{}, Prng{1}, kStart, ClusterTime{kHour}, SavedRate{});
+        core_ = std::make_unique<CandidateCore>(options, std::vector<CandidateInfo>{}, Prng{1}, kStart,
+                                                ClusterTime{kHour}, SavedRate{});
         core_->start(kStart, out_);
     }
     static CandidateInfo info(const std::string& id) {
@@ -62,7 +63,8 @@ protected:
     void answer_polls(Route route, const std::string& id) {
         for (const Action& action : Actions{std::exchange(out_, {})}) {
             const auto* sent = std::get_if<SendToRoute>(&action);
-            const auto* poll = sent != nullptr && sent->route == route ? std::get_if<Poll>(&sent->message.body) : nullptr;
+            const auto* poll =
+                sent != nullptr && sent->route == route ? std::get_if<Poll>(&sent->message.body) : nullptr;
             if (poll == nullptr) continue;
             Reply reply;
             reply.round = poll->round;
@@ -79,7 +81,8 @@ protected:
         std::vector<Wanted> found;
         for (const Action& action : out_) {
             const auto* sent = std::get_if<SendToLink>(&action);
-            if (const auto* body = sent != nullptr ? std::get_if<Wanted>(&sent->message.body) : nullptr) found.push_back(*body);
+            if (const auto* body = sent != nullptr ? std::get_if<Wanted>(&sent->message.body) : nullptr)
+                found.push_back(*body);
         }
         return found;
     }
@@ -104,7 +107,9 @@ protected:
 };
 
 ElectorMemory follower() {
-    return {.term = 1, .voted_for = {}, .committee = {1, 3, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}}}};
+    return {.term = 1,
+            .voted_for = {},
+            .committee = {1, 3, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}}}};
 }
 
 TEST_F(CandidateCoreTest, ThatKnowsNoTermTakesOneFromMoreThanAThirdOfItsMembersAndHearsThemAllFirst) {
@@ -136,11 +141,17 @@ TEST_F(CandidateCoreTest, HandingOverFreesItsOwnVoteForItsSuccessor) {
     run(milliseconds{2400});
     ASSERT_TRUE(core_->election().leads());
     answer_polls(1, "m2");
-    core_->on_link_message(0, Via::dealer, from("m2", 0, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_, out_);
+    core_->on_link_message(
+        0, Via::dealer,
+        from("m2", 0, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_,
+        out_);
     EXPECT_TRUE(sent_to_link<Grant>().empty()) << "as long as it leads it hears itself";
     core_->resign(now_, out_);
     EXPECT_TRUE(core_->needed(now_)) << "the only voter";
-    core_->on_link_message(0, Via::dealer, from("m2", 2, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_, out_);
+    core_->on_link_message(
+        0, Via::dealer,
+        from("m2", 2, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_,
+        out_);
     ASSERT_EQ(sent_to_link<Grant>().size(), 1U);
     EXPECT_EQ(core_->slave().elector().memory().voted_for, node_id("m2"));
 }

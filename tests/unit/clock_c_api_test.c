@@ -5,14 +5,14 @@
 
 static int failures = 0;
 
-static void check(int condition, const char *what) {
+static void check(int condition, const char* what) {
     if (condition) return;
     fprintf(stderr, "failed: %s\n", what);
     ++failures;
 }
 
 static void check_missing_page(void) {
-    berkeley_clock *clock = (berkeley_clock *)&failures;
+    berkeley_clock* clock = (berkeley_clock*)&failures;
     check(berkeley_clock_open("/nonexistent/berkeley/page", &clock) == BERKELEY_CLOCK_ERR_NOT_FOUND,
           "a missing page is not found");
     check(clock == NULL, "a failed open leaves no context");

@@ -1,5 +1,5 @@
-// Where a clock page may be: what others planted, may replace or may write to is refused in one line that says what
-// to do, and nothing is made behind it.
+// Where a clock page may be: what others planted, may replace or may write to is refused in one line that
+// says what to do, and nothing is made behind it.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -17,8 +17,8 @@
 #include <thread>
 
 #include "berkeley/clock.h"
-#include "io/clock_page.hpp"
-#include "unit/temporary_directory.hpp"
+#include "page/clock_page.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace berkeley {
 namespace {
@@ -29,7 +29,9 @@ class ClockPagePlace : public ::testing::Test {
 protected:
     ClockPagePlace() { set_mode(root_, 0755); }
 
-    static void set_mode(const std::filesystem::path& path, mode_t mode) { ASSERT_EQ(::chmod(path.c_str(), mode), 0); }
+    static void set_mode(const std::filesystem::path& path, mode_t mode) {
+        ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    }
 
     static std::string refusal(const std::filesystem::path& path) {
         const auto created = ClockPageWriter::create(path.string());
@@ -59,7 +61,7 @@ protected:
 };
 
 bool below_a_public_place(const std::filesystem::path& folder) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(folder.c_str(), &status) != 0 || (status.st_mode & S_IWOTH) != 0) return true;
     return folder != folder.root_path() && below_a_public_place(folder.parent_path());
 }
@@ -238,7 +240,7 @@ TEST_F(ClockPagePlace, AttackerWhoSwapsLinksAllTheTimeNeverLeadsUsAstray) {
         const bool accepted = refusal(link / "lab/s1").empty();
         ++(accepted ? made : refused);
         if (!accepted) continue;
-        struct stat status{};
+        struct stat status {};
         EXPECT_EQ(::lstat(link.c_str(), &status), 0);
         EXPECT_TRUE(S_ISDIR(status.st_mode) && status.st_uid == 0) << "what was accepted is not ours";
         std::filesystem::remove_all(link);

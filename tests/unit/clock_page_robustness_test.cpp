@@ -1,7 +1,7 @@
 // The clock page where things go wrong: garbage, torn and aged pages, restarts,
 // commit-wait. Planted files: clock_page_place_test.cpp.
 
-#include "io/clock_page.hpp"
+#include "page/clock_page.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "berkeley/clock.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 namespace berkeley {
 namespace {
@@ -90,7 +90,7 @@ TEST_F(ClockPageRobustness, FoldersAndFileAreReadableByAllDespiteUmask) {
     const mode_t old = ::umask(077);
     { auto page = writer(); }
     ::umask(old);
-    struct stat status{};
+    struct stat status {};
     ASSERT_EQ(::stat(path_.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 07777, 0644U);
     EXPECT_EQ(status.st_size, BERKELEY_PAGE_BYTES);

@@ -15,8 +15,8 @@
 
 #include "base/prng.hpp"
 #include "berkeley/clock.hpp"
-#include "io/clock_page.hpp"
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
+#include "page/clock_page.hpp"
 
 namespace berkeley {
 namespace {
@@ -53,8 +53,7 @@ PageContent nth(std::uint64_t n, Prng& prng) {
     static const TrueTime start = now;
     content.map.anchor_true = now - Duration{static_cast<std::int64_t>(prng.below(20'000))};
     const Duration error{static_cast<std::int64_t>(prng.below(4'000)) - 2'000};
-    content.map.anchor_cluster =
-        from_ns<ClusterTime>(kCluster) + (content.map.anchor_true - start) + error;
+    content.map.anchor_cluster = from_ns<ClusterTime>(kCluster) + (content.map.anchor_true - start) + error;
     content.map.rate = FineRate::from_ppb(static_cast<std::int64_t>(prng.below(200'000)) - 100'000);
     content.map.slew = Duration{static_cast<std::int64_t>(prng.below(2'000)) - 1'000};
     content.map.slew_rate = FineRate::from_ppb(500'000);
@@ -70,7 +69,7 @@ PageContent nth(std::uint64_t n, Prng& prng) {
 
 struct Shared {
     std::atomic<bool> done{false};
-    std::atomic<std::int64_t> newest{0};  ///< the latest time that anybody has read
+    std::atomic<std::int64_t> newest{0};     ///< the latest time that anybody has read
     std::atomic<std::uint64_t> meetings{0};  ///< readings of a publication that the reader had not seen yet
     std::atomic<std::uint64_t> backward{0};
     std::atomic<std::uint64_t> torn{0};

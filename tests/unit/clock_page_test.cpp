@@ -1,6 +1,6 @@
 // The clock page as applications see it: written by ClockPageWriter, read through the public C API.
 
-#include "io/clock_page.hpp"
+#include "page/clock_page.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -13,9 +13,9 @@
 #include <memory>
 #include <thread>
 
-#include "berkeley/clock.h"
 #include "base/prng.hpp"
-#include "io/os_clock.hpp"
+#include "berkeley/clock.h"
+#include "os/os_clock.hpp"
 
 namespace berkeley {
 namespace {

@@ -1,5 +1,5 @@
-// The codec against every message, and against what is nearly one. The fuzz target and the property test go on
-// from here with arbitrary bytes and arbitrary messages.
+// The codec against every message, and against what is nearly one. The fuzz target and the property test go
+// on from here with arbitrary bytes and arbitrary messages.
 
 #include "wire/codec.hpp"
 
@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "base/prng.hpp"
-#include "unit/example_messages.hpp"
+#include "tests/unit/example_messages.hpp"
 
 namespace berkeley {
 namespace {
@@ -110,8 +110,11 @@ TEST(Codec, ATrailingByteIsRejected) {
 TEST(Codec, ExtraElementsAtTheEndAreIgnored) {
     for (const Example& e : example_messages()) {
         const Bytes plain = encoded(e.message);
-        for (const auto& extra : {std::vector<int>{0x05}, {0xa1, 'x'}, {0x92, 0x01, 0x91, 0xff},
-                                  {0xd3, 0xff, 0, 0, 0, 0, 0, 0, 0}, {0xd9, 0x01, 'y'}}) {
+        for (const auto& extra : {std::vector<int>{0x05},
+                                  {0xa1, 'x'},
+                                  {0x92, 0x01, 0x91, 0xff},
+                                  {0xd3, 0xff, 0, 0, 0, 0, 0, 0, 0},
+                                  {0xd9, 0x01, 'y'}}) {
             Message decoded;
             const auto error = decode(with_extra_element(plain, extra), example_cluster(), decoded);
             ASSERT_FALSE(error) << e.name << ": " << to_string(*error);
@@ -133,12 +136,13 @@ TEST(Codec, ExtraElementsAtTheEndOfNestedArraysAreIgnored) {
         return bytes;
     };
     const std::vector<Nested> all = {
-        {"HELLO", bytes_of({0x95, 0xa2, 'm', '2'}), 1 + 3 + 2 + 60},         // CANDIDATE
-        {"WELCOME", bytes_of({0x95, 0xa2, 'm', '1'}), 1 + 3 + 1 + 60},       // CANDIDATE in a list
-        {"REPLY", bytes_of({0x95, 0xcf}), 1 + 9 + 9 + 3 + 3 + 5},            // CLOCK MAP
-        {"HEARTBEAT", bytes_of({0x93, 0x03, 0x09}), 1 + 2 + 1 + 3 * 5},      // COMMITTEE
-        {"HEARTBEAT", bytes_of({0x92, 0xa2, 'm', '2'}), 1 + 3 + 1},          // VOTER
-        {"STATUS_ANSWER", bytes_of({0x98, 0xa3, 's', '3', '3'}), 1 + 4 + 1 + 1 + 3 + 5 + 3 + 3 + 5},  // MEMBER
+        {"HELLO", bytes_of({0x95, 0xa2, 'm', '2'}), 1 + 3 + 2 + 60},     // CANDIDATE
+        {"WELCOME", bytes_of({0x95, 0xa2, 'm', '1'}), 1 + 3 + 1 + 60},   // CANDIDATE in a list
+        {"REPLY", bytes_of({0x95, 0xcf}), 1 + 9 + 9 + 3 + 3 + 5},        // CLOCK MAP
+        {"HEARTBEAT", bytes_of({0x93, 0x03, 0x09}), 1 + 2 + 1 + 3 * 5},  // COMMITTEE
+        {"HEARTBEAT", bytes_of({0x92, 0xa2, 'm', '2'}), 1 + 3 + 1},      // VOTER
+        {"STATUS_ANSWER", bytes_of({0x98, 0xa3, 's', '3', '3'}),
+         1 + 4 + 1 + 1 + 3 + 5 + 3 + 3 + 5},  // MEMBER
     };
     for (const Nested& nested : all) {
         for (const Example& e : example_messages()) {
@@ -205,22 +209,22 @@ TEST(Codec, MessagesLongerThanTheLimitAreOversize) {
 
 TEST(Codec, OtherKindsOfValuesAreRejectedEverywhere) {
     const std::vector<std::vector<int>> kinds = {
-        {0xc0},                                      // nil
-        {0xc1},                                      // never used
-        {0xc2},                                      // false
-        {0xc3},                                      // true
-        {0xc4, 0x01, 0x00},                          // bin
-        {0xc5, 0x00, 0x01, 0x00},                    //
-        {0xc7, 0x01, 0x05, 0x00},                    // ext
-        {0xd4, 0x05, 0x00},                          // fixext
-        {0xca, 0x3f, 0x80, 0x00, 0x00},              // float 1
-        {0xca, 0x7f, 0xc0, 0x00, 0x00},              // NaN
-        {0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0},        // NaN
-        {0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0},        // double 1
-        {0x80},                                      // map
-        {0x81, 0x01, 0x01},                          //
-        {0xde, 0x00, 0x00},                          //
-        {0xdf, 0xff, 0xff, 0xff, 0xff},              //
+        {0xc0},                                // nil
+        {0xc1},                                // never used
+        {0xc2},                                // false
+        {0xc3},                                // true
+        {0xc4, 0x01, 0x00},                    // bin
+        {0xc5, 0x00, 0x01, 0x00},              //
+        {0xc7, 0x01, 0x05, 0x00},              // ext
+        {0xd4, 0x05, 0x00},                    // fixext
+        {0xca, 0x3f, 0x80, 0x00, 0x00},        // float 1
+        {0xca, 0x7f, 0xc0, 0x00, 0x00},        // NaN
+        {0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0},  // NaN
+        {0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0},  // double 1
+        {0x80},                                // map
+        {0x81, 0x01, 0x01},                    //
+        {0xde, 0x00, 0x00},                    //
+        {0xdf, 0xff, 0xff, 0xff, 0xff},        //
     };
     for (const auto& kind : kinds) {
         EXPECT_EQ(error_of(one_field(kBye, kind)), DecodeError::malformed) << *kind.begin();
@@ -236,8 +240,14 @@ TEST(Codec, OtherKindsOfValuesAreRejectedEverywhere) {
 }
 
 TEST(Codec, EveryWidthOfAnIntegerIsAccepted) {
-    for (const auto& seven : {std::vector<int>{0x07}, {0xcc, 7}, {0xcd, 0, 7}, {0xce, 0, 0, 0, 7},
-                              {0xcf, 0, 0, 0, 0, 0, 0, 0, 7}, {0xd0, 7}, {0xd1, 0, 7}, {0xd2, 0, 0, 0, 7},
+    for (const auto& seven : {std::vector<int>{0x07},
+                              {0xcc, 7},
+                              {0xcd, 0, 7},
+                              {0xce, 0, 0, 0, 7},
+                              {0xcf, 0, 0, 0, 0, 0, 0, 0, 7},
+                              {0xd0, 7},
+                              {0xd1, 0, 7},
+                              {0xd2, 0, 0, 0, 7},
                               {0xd3, 0, 0, 0, 0, 0, 0, 0, 7}}) {
         Message decoded;
         ASSERT_FALSE(decode(one_field(kBye, seven), example_cluster(), decoded));
@@ -294,7 +304,9 @@ std::optional<DecodeError> after(Change change) {
 constexpr std::int64_t kDurationMax = std::int64_t{1} << 61;
 
 TEST(Codec, TimesOutsideTheirRangesAreRejected) {
-    const auto raw = [](std::int64_t ns) { return after<Reply>([&](Reply& r) { r.t2 = from_ns<RawTime>(ns); }); };
+    const auto raw = [](std::int64_t ns) {
+        return after<Reply>([&](Reply& r) { r.t2 = from_ns<RawTime>(ns); });
+    };
     EXPECT_EQ(raw(kRawTimeMax - 1), std::nullopt);
     EXPECT_EQ(raw(-kRawTimeMax + 1), std::nullopt);
     EXPECT_EQ(raw(kRawTimeMax), DecodeError::out_of_range);
@@ -326,11 +338,15 @@ TEST(Codec, RatesOutsideTheirRangesAreRejected) {
     EXPECT_EQ(rate(kRateMaxPpb), std::nullopt);
     EXPECT_EQ(rate(-kRateMaxPpb), std::nullopt);
     EXPECT_EQ(rate(kRateMaxPpb + 1), DecodeError::out_of_range);
-    const auto slew = [](std::int64_t ppb) { return after<Reply>([&](Reply& r) { r.map.slew_rate_ppb = ppb; }); };
+    const auto slew = [](std::int64_t ppb) {
+        return after<Reply>([&](Reply& r) { r.map.slew_rate_ppb = ppb; });
+    };
     EXPECT_EQ(slew(kSlewRateMaxPpb), std::nullopt);
     EXPECT_EQ(slew(kSlewRateMaxPpb + 1), DecodeError::out_of_range);
     EXPECT_EQ(slew(-1), DecodeError::out_of_range);
-    const auto change = [](std::int64_t ppb) { return after<Correction>([&](Correction& c) { c.freq_ppb = ppb; }); };
+    const auto change = [](std::int64_t ppb) {
+        return after<Correction>([&](Correction& c) { c.freq_ppb = ppb; });
+    };
     EXPECT_EQ(change(-2 * kRateMaxPpb), std::nullopt);
     EXPECT_EQ(change(-2 * kRateMaxPpb - 1), DecodeError::out_of_range);
 }
@@ -350,11 +366,16 @@ TEST(Codec, NamesTextsAndEnumsOutsideTheirRangesAreRejected) {
     EXPECT_EQ(target(""), DecodeError::out_of_range);
     EXPECT_EQ(target("s1/"), DecodeError::out_of_range);
     EXPECT_EQ(after<Welcome>([](Welcome& w) { w.leader = NodeId{}; }), std::nullopt);
-    EXPECT_EQ(after<Refuse>([](Refuse& r) { r.reason = *Reason::from("caf\xc3\xa9"); }), DecodeError::out_of_range);
-    const auto role = [](int value) { return after<Welcome>([&](Welcome& w) { w.role = static_cast<Role>(value); }); };
+    EXPECT_EQ(after<Refuse>([](Refuse& r) { r.reason = *Reason::from("caf\xc3\xa9"); }),
+              DecodeError::out_of_range);
+    const auto role = [](int value) {
+        return after<Welcome>([&](Welcome& w) { w.role = static_cast<Role>(value); });
+    };
     EXPECT_EQ(role(5), std::nullopt);
     EXPECT_EQ(role(6), DecodeError::out_of_range);
-    const auto kind = [](int k) { return after<Refuse>([&](Refuse& r) { r.kind = static_cast<RefuseKind>(k); }); };
+    const auto kind = [](int k) {
+        return after<Refuse>([&](Refuse& r) { r.kind = static_cast<RefuseKind>(k); });
+    };
     EXPECT_EQ(kind(5), std::nullopt);
     EXPECT_EQ(kind(6), DecodeError::out_of_range);
     Bytes long_name = header(0x96, kStepDown);
@@ -364,8 +385,9 @@ TEST(Codec, NamesTextsAndEnumsOutsideTheirRangesAreRejected) {
 }
 
 TEST(Codec, TheLongestMessagesFit) {
-    const CandidateInfo longest{*NodeId::from(std::string(63, 'c')), -2'000'000'000, *Url::from(std::string(255, 'p')),
-                                *Url::from(std::string(255, 'q')), *Url::from(std::string(255, 'r'))};
+    const CandidateInfo longest{*NodeId::from(std::string(63, 'c')), -2'000'000'000,
+                                *Url::from(std::string(255, 'p')), *Url::from(std::string(255, 'q')),
+                                *Url::from(std::string(255, 'r'))};
     StatusAnswer answer;
     answer.candidates.assign(kMaxCandidates, longest);
     MemberStatus member;
@@ -421,10 +443,18 @@ Bytes hostile(Prng& prng, const std::vector<Bytes>& seeds) {
     for (std::uint64_t i = prng.below(4) + 1; i > 0 && !bytes.empty(); --i) {
         const auto at = bytes.begin() + static_cast<std::ptrdiff_t>(prng.below(bytes.size()));
         switch (prng.below(4)) {
-            case 0: *at = static_cast<std::byte>(prng.next()); break;
-            case 1: *at ^= static_cast<std::byte>(1U << prng.below(8)); break;
-            case 2: bytes.insert(at, static_cast<std::byte>(prng.next())); break;
-            default: bytes.erase(at); break;
+            case 0:
+                *at = static_cast<std::byte>(prng.next());
+                break;
+            case 1:
+                *at ^= static_cast<std::byte>(1U << prng.below(8));
+                break;
+            case 2:
+                bytes.insert(at, static_cast<std::byte>(prng.next()));
+                break;
+            default:
+                bytes.erase(at);
+                break;
         }
     }
     return bytes;
@@ -442,7 +472,8 @@ TEST(Codec, TwoHundredThousandHostileBuffersAreRejectedOrMeanOneThing) {
         if (decode(bytes, example_cluster(), decoded)) continue;
         ++accepted;
         Message again;
-        ASSERT_FALSE(decode(encoded(decoded), example_cluster(), again)) << "seed " << kSeed << ", buffer " << i;
+        ASSERT_FALSE(decode(encoded(decoded), example_cluster(), again))
+            << "seed " << kSeed << ", buffer " << i;
         ASSERT_TRUE(again == decoded) << "seed " << kSeed << ", buffer " << i;
     }
     // Both kinds must occur, or nothing was tested.

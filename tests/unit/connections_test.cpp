@@ -1,4 +1,4 @@
-#include "io/connections.hpp"
+#include "net/connections.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "io/curve_keys.hpp"
+#include "keys/curve_keys.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace berkeley {
 namespace {

@@ -71,7 +71,8 @@ TEST(Discipline, CorrectionBeyondTheMaximumIsRefusedAndTheClockIsNoLongerTrusted
     EXPECT_EQ(result.applied, Applied::refused);
     EXPECT_NE(result.reason.find("--max-correction"), std::string::npos);
     EXPECT_EQ(clock.map(), before);
-    EXPECT_EQ(clock.status(), ClockStatus::unsynchronized) << "it cannot both be right and so far from the others";
+    EXPECT_EQ(clock.status(), ClockStatus::unsynchronized)
+        << "it cannot both be right and so far from the others";
     const auto again = clock.apply({seconds{1001}, 0, microseconds{50}, kStart}, kStart + seconds{2});
     EXPECT_EQ(again.applied, Applied::refused) << "as long as the process runs";
     const auto small = clock.apply({microseconds{5}, 0, microseconds{50}, kStart}, kStart + seconds{3});
@@ -95,7 +96,8 @@ TEST(Discipline, SavedRateComesBackWithItsSkew) {
 
 TEST(Discipline, TimesOutsideTheEraAreRefused) {
     Discipline clock = fresh();
-    const auto result = clock.apply({Duration{-(std::int64_t{1} << 61)}, 0, microseconds{50}, kStart}, kStart);
+    const auto result =
+        clock.apply({Duration{-(std::int64_t{1} << 61)}, 0, microseconds{50}, kStart}, kStart);
     EXPECT_EQ(result.applied, Applied::refused);
     EXPECT_EQ(clock.map().cluster(kStart), kInitial);
 }

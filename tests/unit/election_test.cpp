@@ -23,7 +23,8 @@ Heartbeat beat(Role role = Role::master) {
 
 /// One candidate, and the events of the others by hand.
 struct Node {
-    explicit Node(const char* id, bool standby = false, ElectorMemory memory = {}, std::int32_t priority = 100)
+    explicit Node(const char* id, bool standby = false, ElectorMemory memory = {},
+                  std::int32_t priority = 100)
         : elector({node_id(id), 1}, std::move(memory), kStart),
           election({.priority = priority, .standby = standby}, elector, Prng{1}, kStart) {}
 
@@ -253,7 +254,8 @@ TEST(Election, WhoeverIsAboutToLeaveStandsNoMoreNotEvenWhenNamedAndStillVotes) {
     m2.elector.on_step_down(node_id("m1"), 1);
     m2.election.on_step_down(node_id("m1"), 1, StepDown{node_id("m2")}, kStart);
     EXPECT_EQ(m2.run(kStart + seconds{10}), RawTime::max());
-    const VoteRequest request{.incarnation = 1, .committee_term = three().term, .committee_version = three().version};
+    const VoteRequest request{
+        .incarnation = 1, .committee_term = three().term, .committee_version = three().version};
     EXPECT_EQ(m2.elector.judge(node_id("m1"), 2, request, kStart + seconds{10}), "");
     Node m1("m1");
     m1.election.retire();
@@ -303,9 +305,11 @@ TEST(Election, AFounderBesideAClusterThatLivesIsNeverElectedThereByItselfAlone) 
 }
 
 TEST(Election, AVoterThatSawATermWithoutVotingInItMayStillVote) {
-    Elector elector({.id = node_id("s1"), .incarnation = 1}, {.term = 3, .voted_for = {}, .committee = three()}, kStart);
+    Elector elector({.id = node_id("s1"), .incarnation = 1},
+                    {.term = 3, .voted_for = {}, .committee = three()}, kStart);
     elector.observe(4);
-    const VoteRequest request{.incarnation = 1, .committee_term = three().term, .committee_version = three().version};
+    const VoteRequest request{
+        .incarnation = 1, .committee_term = three().term, .committee_version = three().version};
     EXPECT_EQ(elector.judge(node_id("m2"), 4, request, kStart + seconds{5}), "");
     EXPECT_EQ(elector.judge(node_id("m1"), 4, request, kStart + seconds{5}), "voted already");
 }
@@ -335,7 +339,8 @@ TEST(Election, ACommitteeOfATermThatNobodyKnowsIsNotLearnt) {
 }
 
 TEST(Election, CommitteeOfATermTooFarAheadIsNobodysCluster) {
-    // A fresh candidate takes its members' word for the cluster; one that no election can ever follow is none.
+    // A fresh candidate takes its members' word for the cluster; one that no election can ever follow is
+    // none.
     for (const Term term : {kTermMax, kTermFirstMax + 1}) {
         Node m1("m1");
         m1.election.on_committee({node_id("s1"), 1}, {term, 1, three().voters}, 1, 4, kStart);
@@ -394,14 +399,21 @@ TEST(Election, SameVotersUnderALaterTermAreLearntFromOneOfThreeWhileNoMasterIsHe
 
 TEST(Election, WordsOfFormerVotersAboutACommitteeDoNotAddUp) {
     const auto with = [](std::uint64_t version, const char* last) {
-        return Committee{1, version, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}, {node_id("s2"), 1}, {node_id(last), 1}}};
+        return Committee{1,
+                         version,
+                         {{node_id("m1"), 1},
+                          {node_id("m2"), 1},
+                          {node_id("s1"), 1},
+                          {node_id("s2"), 1},
+                          {node_id(last), 1}}};
     };
     const Committee forged{1, 99, {{node_id("x"), 1}}};
     Node m2("m2", true, {.term = 1, .voted_for = {}, .committee = with(1, "l1")});
     std::uint64_t version = 1;
     for (const char* liar : {"l1", "l2", "l3", "l4"}) {
         m2.elector.adopt(with(++version, liar));
-        m2.election.on_committee({node_id(liar), 1}, forged, 1, 5, kStart);  // one liar of five, 4, at any time
+        m2.election.on_committee({node_id(liar), 1}, forged, 1, 5,
+                                 kStart);  // one liar of five, 4, at any time
         EXPECT_EQ(m2.elector.committee(), with(version, liar));
     }
 }
@@ -417,7 +429,9 @@ TEST(Election, CommitteeOfAnEarlierTermIsLearntWhereItIsNewerThanTheOneKnown) {
 
 TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
     // It knows a term but no committee, and D + L is longer than it waits before it founds.
-    Elector elector({.id = node_id("m1"), .incarnation = 1, .timeout = seconds{2}, .lease = milliseconds{1600}}, {.term = 5, .voted_for = {}, .committee = {}}, kStart);
+    Elector elector(
+        {.id = node_id("m1"), .incarnation = 1, .timeout = seconds{2}, .lease = milliseconds{1600}},
+        {.term = 5, .voted_for = {}, .committee = {}}, kStart);
     Election election({}, elector, Prng{1}, kStart);
     const RawTime at = election.next_deadline();
     EXPECT_FALSE(election.on_timer(at));
@@ -426,7 +440,8 @@ TEST(Election, FounderThatMustStillBeSilentLeavesNoClusterOfItsOwn) {
     Committee theirs = three();
     theirs.voters[0].incarnation = 99;
     for (const NodeId& id : {node_id("s1"), theirs.voters[1].id, node_id("s1")}) {
-        election.on_committee({id, 1}, theirs, 5, 4, at + (id == node_id("s1") ? milliseconds{1} : milliseconds{1300}));
+        election.on_committee({id, 1}, theirs, 5, 4,
+                              at + (id == node_id("s1") ? milliseconds{1} : milliseconds{1300}));
     }
     EXPECT_EQ(elector.committee(), theirs) << "the members' cluster, not one beside it";
 }
@@ -441,7 +456,8 @@ TEST(Election, OfTwoFoundersThatHearEachOtherOneTakesALaterTermAndTheOtherFollow
     m1.hear("m2", 1, at, alone);
     m2.hear("m1", 1, at, alone);
     EXPECT_FALSE(m2.election.leads());
-    EXPECT_EQ(m2.elector.term(), 2U) << "which its refusals of m1's heartbeats tell, where m1 does not hear its own";
+    EXPECT_EQ(m2.elector.term(), 2U)
+        << "which its refusals of m1's heartbeats tell, where m1 does not hear its own";
     EXPECT_EQ(m2.elector.committee(), Committee{});
     EXPECT_EQ(m1.election.term(), 2U);
     EXPECT_TRUE(m1.election.leads()) << "its only voter is itself";

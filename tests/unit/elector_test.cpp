@@ -109,7 +109,8 @@ TEST(Elector, OfTwoLeadersOfOneTermItKeepsToTheOneItHearsUntilThatOneStopsOrIsSi
 TEST(Elector, AcknowledgementNamesTheCommitteeThatItKnows) {
     Elector elector = fresh();
     ASSERT_TRUE(elector.on_heartbeat(node_id("m1"), 3, beat(committee(3, 2)), kStart));
-    ASSERT_TRUE(elector.on_heartbeat(node_id("m1"), 3, beat(committee(3, 1)), kStart)) << "overtaken on its way";
+    ASSERT_TRUE(elector.on_heartbeat(node_id("m1"), 3, beat(committee(3, 1)), kStart))
+        << "overtaken on its way";
     EXPECT_EQ(elector.ack(7), (Ack{7, kMine, 3, 2}));
     EXPECT_TRUE(elector.is_voter());
 }
@@ -120,7 +121,8 @@ TEST(Elector, IsNoVoterUnderAnotherIncarnation) {
 }
 
 TEST(Elector, FirstTermThatItBelievesLeavesRoomForElections) {
-    // Found by the fuzzer: one message with the highest term that decodes, and no term was left to be elected in.
+    // Found by the fuzzer: one message with the highest term that decodes, and no term was left to be elected
+    // in.
     Elector elector = fresh();
     for (const Term term : {kTermMax, kTermFirstMax + 1}) {
         elector.observe(term);

@@ -69,8 +69,8 @@ void run(OffsetEstimator& estimator, World& world, int rounds, double interval) 
 }
 
 struct Rms {
-    double offset = 0;    ///< ns
-    double freq = 0;      ///< ppb
+    double offset = 0;         ///< ns
+    double freq = 0;           ///< ppb
     double offset_stddev = 0;  ///< as the filter believes
 };
 
@@ -199,7 +199,8 @@ TEST(Estimator, TheDelayFloorSlidesOverItsWindow) {
     OffsetEstimator estimator(EstimatorOptions{.floor_window = 4});
     auto feed = [&, t = std::int64_t{0}](std::int64_t delay) mutable {
         t += 1'000'000'000;
-        estimator.update({from_ns<RawTime>(t), Duration{0}, Duration{delay + 50}, {{}, {}, Duration{delay}}, 8});
+        estimator.update(
+            {from_ns<RawTime>(t), Duration{0}, Duration{delay + 50}, {{}, {}, Duration{delay}}, 8});
     };
     feed(100'000);
     feed(300'000);
@@ -238,8 +239,8 @@ TEST(Estimator, HostileMeasurementsLeaveFiniteNumbers) {
     }
 }
 
-/// As on a machine whose CPUs must be woken: slow on both ways alike, and now and then one probe that is fast on one
-/// way only, so fast in all, and off by what the other way took longer.
+/// As on a machine whose CPUs must be woken: slow on both ways alike, and now and then one probe that is fast
+/// on one way only, so fast in all, and off by what the other way took longer.
 TEST(Estimator, ALuckyProbeThatTheOthersDenyDoesNotCarryItAway) {
     OffsetEstimator estimator;
     const auto measure = [](double t, double offset, double delay, double disagreement) {
@@ -270,7 +271,8 @@ TEST(Estimator, AClockThatJumpsIsNotTakenForOneThatRunsFast) {
     world.jump(10'000 * kMicro);
     for (int i = 0; i < 2; ++i, world.wait(kSecond)) estimator.update(world.round());
     EXPECT_LT(std::abs(error(estimator, world)), 100 * kMicro);
-    EXPECT_NEAR(estimator.predict(raw(world.now()))->freq_ppb, 20'000, 50'000) << "10 ms in a second would be 1e7";
+    EXPECT_NEAR(estimator.predict(raw(world.now()))->freq_ppb, 20'000, 50'000)
+        << "10 ms in a second would be 1e7";
 }
 
 TEST(Estimator, WhatIsKnownOfAFrequencyIsNotForgottenForACoarserMeasurement) {

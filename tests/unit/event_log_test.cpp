@@ -1,4 +1,4 @@
-#include "io/event_log.hpp"
+#include "log/event_log.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,10 +1,10 @@
-// docs/EVENTS.md names every field of every event, and none that there is not. (Those of berkeleyctl status are
-// compared by an integration test.)
+// docs/EVENTS.md names every field of every event, and none that there is not. (Those of berkeleyctl status
+// are compared by an integration test.)
 
 #include <gtest/gtest.h>
 
-#include "documented_fields.hpp"
-#include "io/event_json.hpp"
+#include "log/event_json.hpp"
+#include "tests/documented_fields.hpp"
 
 namespace berkeley {
 namespace {
@@ -19,8 +19,9 @@ TEST(EventsDocument, NamesTheFieldsOfEachEvent) {
     CorrectionEvent refused;
     refused.reason = "too large";
     std::vector<std::string> lines{ready_json({}, node, stamp), exit_json(1, "failed", node, stamp)};
-    for (const Event& event : {Event{MemberEvent{}}, Event{RoleEvent{}}, Event{VoteEvent{}}, Event{CommitteeEvent{}}, Event{round},
-                               Event{refused}, Event{StatusEvent{}}, Event{DroppedEvent{"late", 1}}}) {
+    for (const Event& event :
+         {Event{MemberEvent{}}, Event{RoleEvent{}}, Event{VoteEvent{}}, Event{CommitteeEvent{}}, Event{round},
+          Event{refused}, Event{StatusEvent{}}, Event{DroppedEvent{"late", 1}}}) {
         lines.push_back(event_json(event, node, stamp));
     }
     auto documented = testing::documented_fields();
@@ -37,7 +38,8 @@ TEST(EventsDocument, NamesTheFieldsOfEachEvent) {
         }
         documented.erase(name);
     }
-    for (const char* other : {"every event", "round.peers", "berkeleyctl status --json", "berkeleyctl status --json: members"}) {
+    for (const char* other :
+         {"every event", "round.peers", "berkeleyctl status --json", "berkeleyctl status --json: members"}) {
         EXPECT_EQ(documented.erase(other), 1U) << other;
     }
     EXPECT_TRUE(documented.empty()) << documented.begin()->first << " is no event";

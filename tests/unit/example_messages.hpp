@@ -74,7 +74,11 @@ inline std::vector<Example> example_messages() {
               .applied_round = 16,
               .drift_ppb = 50'000});
     add("ROUND", "m1",
-        RoundNotice{.round = 17, .state = RoundState::steady, .members = 6, .replied = 5, .average = Duration{-1'200}});
+        RoundNotice{.round = 17,
+                    .state = RoundState::steady,
+                    .members = 6,
+                    .replied = 5,
+                    .average = Duration{-1'200}});
     add("CORRECTION", "m1",
         Correction{.round = 17,
                    .target = node_id("s1"),

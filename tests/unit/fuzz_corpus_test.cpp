@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "unit/example_messages.hpp"
+#include "tests/unit/example_messages.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley {
@@ -22,7 +22,8 @@ TEST(FuzzCorpus, TheCodecsHoldsAMessageOfEveryType) {
         std::ifstream file(entry.path(), std::ios::binary);
         const std::string bytes{std::istreambuf_iterator<char>(file), {}};
         Message message;
-        if (!decode(std::as_bytes(std::span{bytes.data(), bytes.size()}), testing::example_cluster(), message)) {
+        if (!decode(std::as_bytes(std::span{bytes.data(), bytes.size()}), testing::example_cluster(),
+                    message)) {
             types.insert(message.body.index());
         }
     }

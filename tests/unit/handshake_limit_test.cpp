@@ -1,9 +1,9 @@
-#include "io/handshake_limit.hpp"
+#include "net/handshake_limit.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include "io/file_descriptor.hpp"
+#include "os/file_descriptor.hpp"
 
 namespace berkeley {
 namespace {

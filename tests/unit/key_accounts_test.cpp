@@ -1,4 +1,4 @@
-#include "io/key_accounts.hpp"
+#include "net/key_accounts.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,8 +21,10 @@ TEST(KeyAccounts, AKeyHasOneBucketOfMessagesHoweverManyConnectionsItHas) {
 
 TEST(KeyAccounts, AdmissionsComeInABurstAndThenAtARateAndARefusedOneCostsNothing) {
     KeyAccounts accounts({.node_admissions = {2, 5}, .tool_admissions = {20, 50}});
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::granted);
-    for (int i = 0; i < 1000; ++i) EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::too_often);
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::granted);
+    for (int i = 0; i < 1000; ++i)
+        EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{}), Admission::too_often);
     EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{500ms}), Admission::granted);
     EXPECT_EQ(accounts.admit(kOne, AccessRole::slave, RawTime{500ms}), Admission::too_often);
     EXPECT_EQ(accounts.admit(kOther, AccessRole::candidate, RawTime{}), Admission::granted);
@@ -31,7 +33,8 @@ TEST(KeyAccounts, AdmissionsComeInABurstAndThenAtARateAndARefusedOneCostsNothing
 TEST(KeyAccounts, AToolMayComeMoreOftenThanANode) {
     KeyAccounts accounts({.node_admissions = {2, 5}, .tool_admissions = {20, 50}});
     int granted = 0;
-    for (int i = 0; i < 100; ++i) granted += accounts.admit(kOne, AccessRole::observer, RawTime{}) == Admission::granted;
+    for (int i = 0; i < 100; ++i)
+        granted += accounts.admit(kOne, AccessRole::observer, RawTime{}) == Admission::granted;
     EXPECT_EQ(granted, 50);
     EXPECT_EQ(accounts.admit(kOne, AccessRole::operating, RawTime{50ms}), Admission::granted);
 }

@@ -1,4 +1,4 @@
-#include "io/keyring.hpp"
+#include "keys/keyring.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 
 #include <fstream>
 
-#include "temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace berkeley {
 namespace {
@@ -26,7 +26,9 @@ protected:
         std::filesystem::rename(directory_.path() / ".draft", directory_.path() / name);
     }
     void remove(const std::string& name) { std::filesystem::remove(directory_.path() / name); }
-    Keyring open(std::vector<Pin> pins = {}) { return Keyring::open(directory_.path(), std::move(pins), own_).value(); }
+    Keyring open(std::vector<Pin> pins = {}) {
+        return Keyring::open(directory_.path(), std::move(pins), own_).value();
+    }
 
     TemporaryDirectory directory_;
     PublicKey own_ = new_key();
@@ -164,7 +166,8 @@ TEST_F(KeyringTest, AFileThatOthersCanWriteAuthorisesNobody) {
         EXPECT_EQ(ring.find(key), nullptr);
         const auto fresh = Keyring::open(directory_.path(), {}, own_);
         ASSERT_FALSE(fresh.has_value());
-        EXPECT_NE(fresh.error().find("s1.key: others can write this file"), std::string::npos) << fresh.error();
+        EXPECT_NE(fresh.error().find("s1.key: others can write this file"), std::string::npos)
+            << fresh.error();
     }
     ::chmod((directory_.path() / "s1.key").c_str(), 0644);
     EXPECT_TRUE(ring.refresh(true).changed);

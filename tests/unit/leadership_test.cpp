@@ -16,7 +16,9 @@ Voter voter(const char* id, Incarnation incarnation = 1) { return {node_id(id), 
 
 class LeadershipTest : public ::testing::Test {
 protected:
-    void begin(std::vector<Voter> voters) { leadership_.begin(kSelf, kBeat, 4, {3, 9, std::move(voters)}, now_); }
+    void begin(std::vector<Voter> voters) {
+        leadership_.begin(kSelf, kBeat, 4, {3, 9, std::move(voters)}, now_);
+    }
 
     /// One heartbeat, acknowledged by these 1 ms later; then the time of the next.
     void beat(const std::vector<Voter>& acknowledging, bool knows_committee = true) {
@@ -28,7 +30,8 @@ protected:
         const std::uint64_t sequence = leadership_.beat(now_);
         for (const Voter& v : acknowledging) {
             const Committee& c = leadership_.committee();
-            const Ack ack{sequence, v.incarnation, knows_committee ? c.term : 0, knows_committee ? c.version : 0};
+            const Ack ack{sequence, v.incarnation, knows_committee ? c.term : 0,
+                          knows_committee ? c.version : 0};
             leadership_.on_ack(v.id, ack, v.id.view().front() == 'm', now_ + milliseconds{1});
         }
         last_ = now_;
@@ -92,7 +95,8 @@ TEST_F(LeadershipTest, PredecessorsCommitteeIsConfirmedUnderTheOwnTermBeforeAnyt
 
 TEST_F(LeadershipTest, GrowsOneByOneCandidatesFirstToFiveAndStaysOdd) {
     begin({voter("m1")});
-    const std::vector<Voter> all{voter("m2"), voter("s1"), voter("s2"), voter("s3"), voter("s4"), voter("s5")};
+    const std::vector<Voter> all{voter("m2"), voter("s1"), voter("s2"),
+                                 voter("s3"), voter("s4"), voter("s5")};
     std::size_t before = 1;
     for (int i = 0; i < 20; ++i) {
         beat(all);

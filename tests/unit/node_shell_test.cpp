@@ -1,7 +1,7 @@
-// What a program's shell does by itself with what its core asks for. The shell owns its process's signals and streams, so
-// each test runs in a child, and looks at what that one said.
+// What a program's shell does by itself with what its core asks for. The shell owns its process's signals and
+// streams, so each test runs in a child, and looks at what that one said.
 
-#include "slave/node_shell.hpp"
+#include "node/node_shell.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <functional>
 
-#include "unit/temporary_directory.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace berkeley {
 namespace {
@@ -25,7 +25,8 @@ SlaveCoreOptions core_options() {
 class OneShot final : public Node {
 public:
     using Do = std::function<void(SlaveCore&, RawTime, Actions&)>;
-    OneShot(Do first, Do last, RawTime now) : first_(std::move(first)), last_(std::move(last)), core_(core_options(), Prng{1}, now, {}, {}) {}
+    OneShot(Do first, Do last, RawTime now)
+        : first_(std::move(first)), last_(std::move(last)), core_(core_options(), Prng{1}, now, {}, {}) {}
 
     void start(RawTime, Actions&) override {}
     void on_link_message(Link, Via, const Message&, RawTime, Actions&) override {}
@@ -71,7 +72,7 @@ protected:
         return o;
     }
     [[noreturn]] static void run(const NodeOptions& options, OneShot::Do first, OneShot::Do last = nothing) {
-        const auto shell = NodeShell::create(options, SuspendDetector{sleepy});
+        const auto shell = NodeShell::create(options, std::nullopt, SuspendDetector{sleepy});
         if (!shell) std::exit(kRefused);
         OneShot node(std::move(first), std::move(last), (*shell)->now());
         std::exit((*shell)->run(node, {}));
@@ -83,7 +84,9 @@ protected:
 };
 
 TEST_F(NodeShellTest, CorrectionWhoseLeaseRanOutBeforeItLeavesIsDropped) {
-    const auto late = [](const SlaveCore& core, RawTime now, Actions& out) { out.add(correction(core, now)); };
+    const auto late = [](const SlaveCore& core, RawTime now, Actions& out) {
+        out.add(correction(core, now));
+    };
     EXPECT_EXIT(run(options(), late), kEnded, "dropped 1 message: lease-expired");
 }
 
@@ -105,10 +108,12 @@ TEST_F(NodeShellTest, CorrectionsThatAreOnTheirWayWhenTheMachineSleepsDoNotLeave
     const auto asks = [](SlaveCore& core, RawTime, Actions& out) {
         say(core.elector().take_doubt() ? "doubts" : "trusts", out);
     };
-    EXPECT_EXIT(run(options(), sleeps, asks), kEnded, "dropped 1 message: suspended\n[^\n]*fired again, in doubt\n[^\n]*doubts");
+    EXPECT_EXIT(run(options(), sleeps, asks), kEnded,
+                "dropped 1 message: suspended\n[^\n]*fired again, in doubt\n[^\n]*doubts");
 }
 
-TEST_F(NodeShellTest, AfterASleepTheTimersComeFirstThoughNoneIsDueSoThatALeaderStepsDownBeforeItHearsAnything) {
+TEST_F(NodeShellTest,
+       AfterASleepTheTimersComeFirstThoughNoneIsDueSoThatALeaderStepsDownBeforeItHearsAnything) {
     const auto sleeps = [](const SlaveCore&, RawTime, Actions&) { asleep = std::chrono::hours{1}; };
     EXPECT_EXIT(run(options(), sleeps), kEnded, "fired again, in doubt");
     EXPECT_EXIT(run(options(), nothing), kEnded, "ready\n[^\n]*exit 0") << "awake";

@@ -1,4 +1,4 @@
-#include "io/notes.hpp"
+#include "net/notes.hpp"
 
 #include <gtest/gtest.h>
 

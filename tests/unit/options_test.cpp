@@ -1,4 +1,4 @@
-#include "io/options.hpp"
+#include "cli/options.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
@@ -6,12 +6,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <filesystem>
+#include <fstream>
 #include <initializer_list>
 
-#include "io/curve_keys.hpp"
-#include "unit/temporary_directory.hpp"
+#include "keys/curve_keys.hpp"
+#include "node/key_reader.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace berkeley {
 namespace {
@@ -21,7 +22,8 @@ using namespace std::chrono_literals;
 template <class Parse>
 auto run(Parse parse, std::vector<const char*> arguments) {
     arguments.insert(arguments.begin(), "program");
-    return parse(static_cast<int>(arguments.size()), arguments.data());
+    std::optional<Credentials> credentials;
+    return parse(static_cast<int>(arguments.size()), arguments.data(), key_reader(credentials));
 }
 auto master(std::vector<const char*> arguments) { return run(parse_master_options, std::move(arguments)); }
 auto slave(std::vector<const char*> arguments) { return run(parse_slave_options, std::move(arguments)); }
@@ -179,7 +181,9 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
         {{"--poll", "tcp://127.0.0.1"}, "--poll", "tcp://HOST:PORT"},
         {{"--poll", "tcp://127.0.0.1:65536"}, "--poll", "valid port"},
         {{"--poll", "udp://127.0.0.1:1"}, "--poll", "tcp://HOST:PORT"},
-        {{"--poll", "inproc://x"}, "--poll", "no other process: write tcp://HOST:PORT (port 0 takes any free one) or ipc://PATH\n"},
+        {{"--poll", "inproc://x"},
+         "--poll",
+         "no other process: write tcp://HOST:PORT (port 0 takes any free one) or ipc://PATH\n"},
         {{"--peer", "inproc://x"}, "--peer", "no other process"},
         {{"--publish", "ipc://"}, "--publish", "ipc://PATH"},
         {{"--publish", "tcp://127.0.0.1:5250"}, "--publish", "must differ"},
@@ -284,23 +288,26 @@ protected:
 };
 
 TEST_F(KeyOptions, TheNameIsThatOfTheKeyAndOtherMachinesMayReachIt) {
-    const auto m = master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str(), "--poll",
-                           "tcp://0.0.0.0:5250"});
+    const auto m = master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str(),
+                           "--poll", "tcp://0.0.0.0:5250"});
     ASSERT_TRUE(m.has_value()) << m.error().error;
     EXPECT_EQ(m->node.id, node_id("m1"));
-    ASSERT_TRUE(m->node.credentials.has_value());
+    EXPECT_TRUE(m->node.keys.any());
 }
 
 TEST_F(KeyOptions, ThePublicFileIsCalledSoWhateverItsMode) {
     for (const auto mode : {std::filesystem::perms{0644}, std::filesystem::perms{0600}}) {
         std::filesystem::permissions(card_, mode);
-        const auto m = master({"--secret-key-file", card_.c_str(), "--authorized-keys", directory_text_.c_str()});
+        const auto m =
+            master({"--secret-key-file", card_.c_str(), "--authorized-keys", directory_text_.c_str()});
         ASSERT_FALSE(m.has_value());
-        EXPECT_NE(m.error().error.find("m1.key: is the public file of a key"), std::string::npos) << m.error().error;
+        EXPECT_NE(m.error().error.find("m1.key: is the public file of a key"), std::string::npos)
+            << m.error().error;
         EXPECT_EQ(m.error().error.find("chmod"), std::string::npos) << m.error().error;
     }
     std::filesystem::permissions(secret_, std::filesystem::perms{0644});
-    const auto m = master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str()});
+    const auto m =
+        master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str()});
     ASSERT_FALSE(m.has_value());
     EXPECT_NE(m.error().error.find("chmod 600"), std::string::npos) << m.error().error;
 }
@@ -309,7 +316,8 @@ TEST_F(KeyOptions, AProgramWithASecretKeyHasItsMemoryToItself) {
     ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1), 0);
     EXPECT_TRUE(master({"--poll", "tcp://127.0.0.1:1"}).has_value());
     EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 1) << "without a key anybody of this user may look at it";
-    EXPECT_TRUE(master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str()}).has_value());
+    EXPECT_TRUE(master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str()})
+                    .has_value());
     EXPECT_EQ(::prctl(PR_GET_DUMPABLE), 0);
     ::prctl(PR_SET_DUMPABLE, 1);
 }
@@ -326,11 +334,15 @@ TEST_F(KeyOptions, WhatDoesNotGoTogetherIsRefusedByName) {
     } masters[] = {
         {{"--secret-key-file", secret}, "--authorized-keys: is needed"},
         {{"--authorized-keys", directory}, "--secret-key-file: is needed"},
-        {{"--secret-key-file", secret, "--authorized-keys", directory, "--insecure"}, "--insecure: does not go with keys"},
-        {{"--secret-key-file", secret, "--authorized-keys", directory, "--id", "m2"}, "--id: 'm2' is not allowed"},
-        {{"--secret-key-file", secret, "--authorized-keys", directory, "--public-key-file", other_file.c_str()},
+        {{"--secret-key-file", secret, "--authorized-keys", directory, "--insecure"},
+         "--insecure: does not go with keys"},
+        {{"--secret-key-file", secret, "--authorized-keys", directory, "--id", "m2"},
+         "--id: 'm2' is not allowed"},
+        {{"--secret-key-file", secret, "--authorized-keys", directory, "--public-key-file",
+          other_file.c_str()},
          "--public-key-file"},
-        {{"--secret-key-file", secret, "--authorized-keys", "/nonexistent"}, "--authorized-keys: /nonexistent"},
+        {{"--secret-key-file", secret, "--authorized-keys", "/nonexistent"},
+         "--authorized-keys: /nonexistent"},
         {{"--secret-key-file", card_.c_str(), "--authorized-keys", directory}, "--secret-key-file: "},
     };
     for (const auto& row : masters) {
@@ -343,7 +355,9 @@ TEST_F(KeyOptions, WhatDoesNotGoTogetherIsRefusedByName) {
     ASSERT_FALSE(s.has_value());
     EXPECT_NE(s.error().error.find("--server-key: is needed"), std::string::npos) << s.error().error;
     EXPECT_FALSE(slave({"--secret-key-file", secret, "--server-key", "nonsense"}).has_value());
-    EXPECT_TRUE(slave({"--secret-key-file", secret, "--server-key", other.c_str(), "--server-key", card_.c_str()}).has_value());
+    EXPECT_TRUE(
+        slave({"--secret-key-file", secret, "--server-key", other.c_str(), "--server-key", card_.c_str()})
+            .has_value());
 }
 
 }  // namespace

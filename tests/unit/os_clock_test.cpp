@@ -1,4 +1,4 @@
-#include "io/os_clock.hpp"
+#include "os/os_clock.hpp"
 
 #include <gtest/gtest.h>
 
@@ -51,12 +51,15 @@ TEST(OsClock, MapOnTrueTimeReadsTheSameAsTheNodesOwn) {
 TEST(SuspendDetector, TellsASuspendFromAPreemption) {
     SuspendDetector detector;
     using Reading = SuspendDetector::Reading;
-    EXPECT_EQ(detector.update(Reading{seconds{10}, seconds{15}, seconds{10}}), Duration{0}) << "asleep before";
+    EXPECT_EQ(detector.update(Reading{seconds{10}, seconds{15}, seconds{10}}), Duration{0})
+        << "asleep before";
     EXPECT_EQ(detector.update(Reading{seconds{11}, seconds{16}, seconds{11}}), Duration{0});
     // Preempted for 300 ms between two readings: no sleep is certain.
-    EXPECT_EQ(detector.update(Reading{seconds{12}, seconds{17} + milliseconds{300}, seconds{12} + milliseconds{300}}),
+    EXPECT_EQ(detector.update(
+                  Reading{seconds{12}, seconds{17} + milliseconds{300}, seconds{12} + milliseconds{300}}),
               Duration{0});
-    const Duration slept = detector.update(Reading{seconds{13}, seconds{78} + milliseconds{300}, seconds{13}});
+    const Duration slept =
+        detector.update(Reading{seconds{13}, seconds{78} + milliseconds{300}, seconds{13}});
     EXPECT_GE(slept, seconds{59});
     EXPECT_LE(slept, seconds{61});
 }

@@ -1,6 +1,6 @@
-// docs/PROTOCOL.md promises that its examples are real: each hex block is decoded and compared with the message
-// of example_messages.hpp, and each of those must have a block and encode to exactly its bytes. The tables of
-// fields are counted too, so that a field added to the codec alone is seen.
+// docs/PROTOCOL.md promises that its examples are real: each hex block is decoded and compared with the
+// message of example_messages.hpp, and each of those must have a block and encode to exactly its bytes. The
+// tables of fields are counted too, so that a field added to the codec alone is seen.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string>
 
-#include "unit/example_messages.hpp"
+#include "tests/unit/example_messages.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley {
@@ -55,7 +55,8 @@ Document read_document() {
             current.clear();
         } else if (line.starts_with("### ") && std::regex_search(line, heading)) {
             current.clear();
-            for (auto it = std::sregex_iterator(line.begin(), line.end(), heading); it != std::sregex_iterator(); ++it) {
+            for (auto it = std::sregex_iterator(line.begin(), line.end(), heading);
+                 it != std::sregex_iterator(); ++it) {
                 current.push_back((*it)[1]);
                 document.sections[current.back()].type = std::stoi((*it)[2]);
             }

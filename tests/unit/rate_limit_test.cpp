@@ -1,4 +1,4 @@
-#include "io/rate_limit.hpp"
+#include "net/rate_limit.hpp"
 
 #include <gtest/gtest.h>
 

@@ -47,7 +47,8 @@ TEST(Roster, SameProcessOverANewConnectionKeepsItsPlaceOnceTheOldOneIsSilent) {
     const NodeId s1 = node_id("s1");
     roster.on_hello(s1, 1, hello(11), true, 5, kStart);
     const Member* before = roster.by_id(s1);
-    EXPECT_EQ(roster.on_hello(s1, 9, hello(11), true, 5, kStart), Claim::pending) << "generations are no secrets";
+    EXPECT_EQ(roster.on_hello(s1, 9, hello(11), true, 5, kStart), Claim::pending)
+        << "generations are no secrets";
     EXPECT_EQ(roster.by_route(1), before);
     EXPECT_EQ(roster.on_hello(s1, 9, hello(11), true, 5, kStart + kChallengePatience), Claim::known);
     EXPECT_EQ(roster.by_id(s1), before);

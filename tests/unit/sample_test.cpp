@@ -30,12 +30,13 @@ TEST(Cristian, TheTrueOffsetLiesWithinHalfTheDelayWhateverTheShares) {
         const std::int64_t out = draw(1'000'000);
         const std::int64_t stay = draw(1'000'000);
         const std::int64_t back = draw(1'000'000);
-        const auto sample = cristian({raw(t1), raw(t1 + out + offset), raw(t1 + out + stay + offset),
-                                      raw(t1 + out + stay + back)});
+        const auto sample = cristian(
+            {raw(t1), raw(t1 + out + offset), raw(t1 + out + stay + offset), raw(t1 + out + stay + back)});
         ASSERT_TRUE(sample);
         const Duration error = sample->offset - Duration{offset};
         ASSERT_EQ(sample->delay, Duration{out + back}) << "seed " << kSeed << ", case " << i;
-        ASSERT_LE(2 * std::chrono::abs(error), sample->delay + Duration{1}) << "seed " << kSeed << ", case " << i;
+        ASSERT_LE(2 * std::chrono::abs(error), sample->delay + Duration{1})
+            << "seed " << kSeed << ", case " << i;
     }
 }
 

@@ -1,4 +1,5 @@
-// A transport with keys, its directory of authorised ones, and peers of all kinds that speak to it in one thread.
+// A transport with keys, its directory of authorised ones, and peers of all kinds that speak to it in one
+// thread.
 #pragma once
 
 #include <arpa/inet.h>
@@ -17,12 +18,12 @@
 #include <thread>
 #include <vector>
 
-#include "io/endpoint.hpp"
-#include "io/gate.hpp"
-#include "io/transport.hpp"
-#include "io/zap_handler.hpp"
-#include "raw_peer.hpp"
-#include "unit/temporary_directory.hpp"
+#include "base/endpoint.hpp"
+#include "net/gate.hpp"
+#include "net/transport.hpp"
+#include "net/zap_handler.hpp"
+#include "tests/raw_peer.hpp"
+#include "tests/unit/temporary_directory.hpp"
 
 namespace berkeley {
 
@@ -42,7 +43,9 @@ inline Encoded encoded(std::string_view text) {
     return result;
 }
 
-inline std::string text(const Inbound& in) { return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()}; }
+inline std::string text(const Inbound& in) {
+    return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()};
+}
 
 /// Waits for it while no transport works.
 inline bool happens(const std::function<bool()>& holds) {
@@ -76,23 +79,27 @@ protected:
     void serve(const PeerLimits& limits) {
         TransportOptions options{kClock};
         options.peer_limits = limits;
-        options.credentials = Credentials{node_id("m1"), m1_, Keyring::open(directory_.path(), {}, m1_.public_key).value()};
+        options.credentials =
+            Credentials{node_id("m1"), m1_, Keyring::open(directory_.path(), {}, m1_.public_key).value()};
         master_ = Transport::create(options).value();
         poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
         publish_ = *master_->bind_publish(Channel::publish, "tcp://127.0.0.1:0");
         heartbeat_ = *master_->bind_publish(Channel::heartbeat, "tcp://127.0.0.1:0");
     }
 
-    void authorize(const std::string& id, const KeyPair& pair, AccessRole role, const std::string& suffix = "") {
+    void authorize(const std::string& id, const KeyPair& pair, AccessRole role,
+                   const std::string& suffix = "") {
         std::ofstream(directory_.path() / ".draft") << key_card_text({pair.public_key, node_id(id), role});
         std::filesystem::rename(directory_.path() / ".draft", directory_.path() / (id + suffix + ".key"));
     }
     void revoke(const std::string& file) { std::filesystem::remove(directory_.path() / (file + ".key")); }
 
     /// Trusts these servers' keys.
-    static std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own, std::vector<Pin> pins) {
+    static std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own,
+                                             std::vector<Pin> pins) {
         TransportOptions options{kClock};
-        options.credentials = Credentials{node_id(id), own, Keyring::open({}, std::move(pins), own.public_key).value()};
+        options.credentials =
+            Credentials{node_id(id), own, Keyring::open({}, std::move(pins), own.public_key).value()};
         return Transport::create(options).value();
     }
     std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own) {
@@ -137,7 +144,9 @@ protected:
             return std::any_of(heard_.begin(), heard_.end(), [&](const Heard& h) { return h.text == word; });
         });
     }
-    RawPeer raw(zmq::socket_type type, const KeyPair& own, const Url& url) { return {type, own, m1_.public_key, url.str()}; }
+    RawPeer raw(zmq::socket_type type, const KeyPair& own, const Url& url) {
+        return {type, own, m1_.public_key, url.str()};
+    }
     bool sound() {
         const auto honest = client("s1", s1_);
         return honest->connect_link(0, poll_.view()).has_value() && speaks(*honest, "honest");

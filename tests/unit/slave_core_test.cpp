@@ -36,8 +36,7 @@ const E* first_event(const Actions& actions) {
 /// A slave that follows m1 in term 3, has answered round 7 and never applied anything.
 class SlaveCoreTest : public ::testing::Test {
 protected:
-    SlaveCoreTest()
-        : core_(options(), Prng{1}, kStart, from_ns<ClusterTime>(1'700'000'000'000'000'000), {}) {
+    SlaveCoreTest() : core_(options(), Prng{1}, kStart, from_ns<ClusterTime>(1'700'000'000'000'000'000), {}) {
         Actions out;
         core_.start(kStart, out);
         welcome("m1", out);
@@ -211,7 +210,8 @@ TEST_F(SlaveCoreTest, AcknowledgesNoHeartbeatWhoseLeaseWouldOutlastItsOwnSilence
         Actions out;
         core_.on_message(0, Via::heartbeat, from("m1", 3, beat), kStart, out);
         const auto* sent = first<SendToLink>(out);
-        EXPECT_EQ(sent != nullptr && std::holds_alternative<Ack>(sent->message.body), c.acknowledged) << sequence;
+        EXPECT_EQ(sent != nullptr && std::holds_alternative<Ack>(sent->message.body), c.acknowledged)
+            << sequence;
         const auto* note = first_event<NoteEvent>(out);
         EXPECT_EQ(note != nullptr && note->severity == Severity::warning, c.warned) << sequence;
     }

@@ -1,6 +1,7 @@
-// --clock system against a fake of the kernel's clock. No test here, and nothing it calls, touches the real one.
+// --clock system against a fake of the kernel's clock. No test here, and nothing it calls, touches the real
+// one.
 
-#include "io/system_clock.hpp"
+#include "os/system_clock.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,9 +6,9 @@
 #include <deque>
 #include <tuple>
 
-#include "endless_message.hpp"
-#include "io/file_descriptor.hpp"
-#include "unit/secure_transport.hpp"
+#include "os/file_descriptor.hpp"
+#include "tests/endless_message.hpp"
+#include "tests/unit/secure_transport.hpp"
 
 namespace berkeley {
 namespace {
@@ -39,7 +39,8 @@ protected:
 
 TEST_F(TransportLimits, ThirtyConnectionsOfOneKeySendNoMoreThanOne) {
     std::deque<RawPeer> peers;
-    for (int i = 0; i < 30; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
+    for (int i = 0; i < 30; ++i)
+        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
     // As soon as they may, all at once, so that they share one bucket from its beginning.
     for (RawPeer& peer : peers) ASSERT_TRUE(in(peer));
     const RawTime began = kClock.now();
@@ -92,7 +93,8 @@ TEST_F(TransportLimits, AKeyThatComesTooOftenIsTurnedAwayForAWhile) {
     authorize("s2", s2_, AccessRole::slave);
     serve({.node_admissions = {10, 5}});
     std::deque<RawPeer> peers;
-    for (int i = 0; i < 12; ++i) peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
+    for (int i = 0; i < 12; ++i)
+        peers.emplace_back(zmq::socket_type::dealer, s1_, m1_.public_key, poll_.str());
     const auto connected = [&] {
         int count = 0;
         for (RawPeer& peer : peers) count += peer.connected() > 0 ? 1 : 0;
@@ -185,14 +187,17 @@ TEST_F(TransportLimits, AConnectionOverWhichBytesComeAndNoMessageIsCut) {
         return sent > 3 * kMaxUnfinishedBytes;
     }));
     std::uint64_t cut = 0;
-    for (auto& [url, type, size] : {std::tuple{poll_, "DEALER", 30'000}, std::tuple{publish_, "XSUB", 1000}}) {
+    for (auto& [url, type, size] :
+         {std::tuple{poll_, "DEALER", 30'000}, std::tuple{publish_, "XSUB", 1000}}) {
         EndlessMessage message(url.view(), type, static_cast<std::size_t>(size));
         ASSERT_TRUE(message.connected());
         ++cut;
-        EXPECT_TRUE(until(*honest, [&] {
-            message.go_on();
-            return drops_["endless-message"] >= cut;
-        })) << type << ": " << message.bytes() << " bytes";
+        EXPECT_TRUE(until(*honest,
+                          [&] {
+                              message.go_on();
+                              return drops_["endless-message"] >= cut;
+                          }))
+            << type << ": " << message.bytes() << " bytes";
         EXPECT_EQ(drops_["endless-message"], cut);
         EXPECT_GT(message.bytes(), kMaxUnfinishedBytes) << type;
     }
@@ -222,7 +227,8 @@ TEST_F(TransportLimits, RevocationCutsConnectionsThatNeverSpoke) {
 TEST_F(TransportLimits, WhoMayNotSubscribeIsCutWhateverItSends) {
     authorize("watcher", s2_, AccessRole::observer);
     master_->tend(true);
-    for (const std::string_view words : {"\1topic", "topic"}) expect_cut(s2_, words, "forbidden-subscription");
+    for (const std::string_view words : {"\1topic", "topic"})
+        expect_cut(s2_, words, "forbidden-subscription");
     EXPECT_TRUE(sound());
 }
 
@@ -252,21 +258,23 @@ TEST_F(TransportLimits, SubscriptionsAndTheirEndsAreCountedInTheBucketOfTheKey) 
     EXPECT_EQ(drops_["excess-subscriptions"], 0U);
 }
 
-/// Waits until libzmq's thread behind this endpoint has read what its kernel has got. That thread greets who connects. A
-/// connection made from now on is in no earlier turn of its loop than what has arrived, so a second one, made after the
-/// first was greeted, is in a later turn.
+/// Waits until libzmq's thread behind this endpoint has read what its kernel has got. That thread greets who
+/// connects. A connection made from now on is in no earlier turn of its loop than what has arrived, so a
+/// second one, made after the first was greeted, is in a later turn.
 bool reads_what_has_arrived(const Url& url) {
     for (int i = 0; i < 2; ++i) {
         const FileDescriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
         const sockaddr_in address = loopback(url);
-        if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return false;
+        if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+            return false;
         char byte = 0;
         if (!happens([&] { return ::recv(socket.get(), &byte, 1, MSG_DONTWAIT) == 1; })) return false;
     }
     return true;
 }
 
-/// libzmq has a list of the peers whose subscriptions wait to be granted, and takes one from it for anything else, too.
+/// libzmq has a list of the peers whose subscriptions wait to be granted, and takes one from it for anything
+/// else, too.
 TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrantedToNobody) {
     authorize("s2", s2_, AccessRole::slave);
     master_->tend(true);
@@ -278,7 +286,8 @@ TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrante
     const auto send = [&](RawPeer& peer, const std::string& words) {
         const std::uint64_t before = peer.bytes().acknowledged;
         peer.send(words);
-        return happens([&] { return peer.bytes().acknowledged > before; }) && reads_what_has_arrived(publish_);
+        return happens([&] { return peer.bytes().acknowledged > before; }) &&
+               reads_what_has_arrived(publish_);
     };
     ASSERT_TRUE(send(eve, "no subscription"));
     ASSERT_TRUE(send(honest, std::string("\1") + std::string(kRoundTopic)));
@@ -294,13 +303,15 @@ TEST_F(TransportLimits, AForeignMessageDoesNotHaveAnotherPeersSubscriptionGrante
 TEST_F(TransportLimits, UnknownKeysDoNotKeepTheLogFromWhatItMustSay) {
     // More unknown keys than are named in a minute, and then a file that is damaged.
     std::deque<RawPeer> strangers;
-    for (int i = 0; i < 70; ++i) strangers.emplace_back(zmq::socket_type::dealer, *generate_keys(), m1_.public_key, poll_.str());
+    for (int i = 0; i < 70; ++i)
+        strangers.emplace_back(zmq::socket_type::dealer, *generate_keys(), m1_.public_key, poll_.str());
     ASSERT_TRUE(until([&] { return drops_["unauthorised-key"] >= 70; }));
     std::ofstream(directory_.path() / "zzz.key") << "public-key = \"too short\"\n";
     authorize("s2", s2_, AccessRole::slave);
     EXPECT_TRUE(until([&] {
         master_->tend(true);
-        return notes_.find("zzz.key") != std::string::npos && notes_.find("authorised keys: 3") != std::string::npos;
+        return notes_.find("zzz.key") != std::string::npos &&
+               notes_.find("authorised keys: 3") != std::string::npos;
     })) << notes_;
     EXPECT_NE(notes_.find("more strangers were turned away"), std::string::npos);
 }

@@ -1,4 +1,5 @@
-// Who gets through the transport with keys, and who does not. Every test has an honest peer beside the hostile one.
+// Who gets through the transport with keys, and who does not. Every test has an honest peer beside the
+// hostile one.
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -6,9 +7,9 @@
 #include <cstdlib>
 #include <set>
 
-#include "io/file_descriptor.hpp"
-#include "io/handshake_limit.hpp"
-#include "unit/secure_transport.hpp"
+#include "net/handshake_limit.hpp"
+#include "os/file_descriptor.hpp"
+#include "tests/unit/secure_transport.hpp"
 
 namespace berkeley {
 namespace {
@@ -58,7 +59,9 @@ TEST_F(SecureTransportTest, AnUnknownKeyIsNeverHeardAndBothLogsSayWhy) {
 TEST_F(SecureTransportTest, AClientWithTheWrongServerKeySaysSo) {
     const auto peer = client("s1", s1_, {{stranger_.public_key, std::nullopt}});
     ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
-    EXPECT_TRUE(until(*peer, [&] { return !peer_notes_.empty() && notes_.find("another server key") != std::string::npos; }));
+    EXPECT_TRUE(until(*peer, [&] {
+        return !peer_notes_.empty() && notes_.find("another server key") != std::string::npos;
+    }));
     EXPECT_NE(peer_notes_.find("wrong --server-key"), std::string::npos) << peer_notes_;
     EXPECT_TRUE(heard_.empty());
     EXPECT_TRUE(sound());
@@ -75,7 +78,8 @@ TEST_F(SecureTransportTest, TheRightOneOfSeveralPinnedKeysIsFound) {
 
 /// A link subscribes as soon as it knows where, when the DEALER may not have found the right key yet.
 TEST_F(SecureTransportTest, SubscriptionsThatWereMadeWithAnotherPinnedKeyAreMadeAgainWithTheRightOne) {
-    const auto slave = client("s1", s1_, {{stranger_.public_key, std::nullopt}, {m1_.public_key, node_id("m1")}});
+    const auto slave =
+        client("s1", s1_, {{stranger_.public_key, std::nullopt}, {m1_.public_key, node_id("m1")}});
     ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
     ASSERT_TRUE(slave->subscribe_link(0, publish_.view(), heartbeat_.view(), node_id("s1")).has_value());
     std::set<Source> heard;
@@ -90,8 +94,8 @@ TEST_F(SecureTransportTest, SubscriptionsThatWereMadeWithAnotherPinnedKeyAreMade
     }));
 }
 
-/// The poll endpoint has another key than the two that are pinned, so the DEALER tries both in vain, while a subscription
-/// with the first stands.
+/// The poll endpoint has another key than the two that are pinned, so the DEALER tries both in vain, while a
+/// subscription with the first stands.
 class RefusedDealer : public SecureTransportTest {
 protected:
     RefusedDealer() {
@@ -99,9 +103,11 @@ protected:
         pin("m1", m1_.public_key);
         pin("m2", generate_keys()->public_key);
         TransportOptions options{kClock};
-        options.credentials = Credentials{node_id("eve"), stranger_, Keyring::open({}, {}, stranger_.public_key).value()};
+        options.credentials =
+            Credentials{node_id("eve"), stranger_, Keyring::open({}, {}, stranger_.public_key).value()};
         refuser_ = Transport::create(options).value();
-        options.credentials = Credentials{node_id("s1"), s1_, Keyring::open(pins_.path(), {}, s1_.public_key).value()};
+        options.credentials =
+            Credentials{node_id("s1"), s1_, Keyring::open(pins_.path(), {}, s1_.public_key).value()};
         slave_ = Transport::create(options).value();
         EXPECT_TRUE(slave_->connect_link(0, refuser_->bind_poll("tcp://127.0.0.1:0")->view()).has_value());
         EXPECT_TRUE(slave_->subscribe_link(0, publish_.view(), {}, node_id("s1")).has_value());
@@ -111,7 +117,8 @@ protected:
         })) << "so the second was tried";
     }
     void pin(const std::string& id, const PublicKey& key) const {
-        std::ofstream(pins_.path() / (id + ".key")) << key_card_text({key, node_id(id), AccessRole::candidate});
+        std::ofstream(pins_.path() / (id + ".key"))
+            << key_card_text({key, node_id(id), AccessRole::candidate});
     }
     bool hears() {
         master_->publish(Channel::publish, kRoundTopic, encoded("round"));
@@ -156,7 +163,8 @@ TEST_F(SecureTransportTest, AClientInTheClearIsToldOfKeysAlsoByAServerThatIsGone
     ASSERT_EQ(::listen(listener, 8), 0);
     ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
     const auto peer = plain();
-    ASSERT_TRUE(peer->connect_link(0, "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port))).has_value());
+    ASSERT_TRUE(
+        peer->connect_link(0, "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port))).has_value());
     EXPECT_TRUE(until(*peer, [&] {
         if (const int gone = ::accept(listener, nullptr, nullptr); gone >= 0) ::close(gone);
         return peer_notes_.find("--secret-key-file") != std::string::npos;
@@ -196,7 +204,10 @@ TEST_F(SecureTransportTest, RevocationEndsTheConnectionsOfThatKeyOnly) {
     };
     const auto publish = [&] { master_->publish(Channel::publish, kRoundTopic, encoded(word)); };
     for (Transport* peer : {other.get(), slave.get()}) {
-        ASSERT_TRUE(until(*peer, [&] { publish(); return hears(*peer); }));
+        ASSERT_TRUE(until(*peer, [&] {
+            publish();
+            return hears(*peer);
+        }));
     }
 
     revoke("s1");
@@ -214,7 +225,10 @@ TEST_F(SecureTransportTest, RevocationEndsTheConnectionsOfThatKeyOnly) {
     }
     EXPECT_TRUE(heard_.empty());
     EXPECT_TRUE(speaks(*other, "me too"));
-    EXPECT_TRUE(until(*other, [&] { publish(); return hears(*other); }));
+    EXPECT_TRUE(until(*other, [&] {
+        publish();
+        return hears(*other);
+    }));
 
     authorize("s1", s1_, AccessRole::slave);
     master_->tend();
@@ -241,9 +255,11 @@ TEST_F(SecureTransportTest, AKeyIsRotatedWithoutAGap) {
 TEST_F(SecureTransportTest, ACandidateWhosePinIsTakenAwayIsLeft) {
     TemporaryDirectory pins;
     ::chmod(pins.path().c_str(), 0755);
-    std::ofstream(pins.path() / "m1.key") << key_card_text({m1_.public_key, node_id("m1"), AccessRole::candidate});
+    std::ofstream(pins.path() / "m1.key")
+        << key_card_text({m1_.public_key, node_id("m1"), AccessRole::candidate});
     TransportOptions options{kClock};
-    options.credentials = Credentials{node_id("s1"), s1_, Keyring::open(pins.path(), {}, s1_.public_key).value()};
+    options.credentials =
+        Credentials{node_id("s1"), s1_, Keyring::open(pins.path(), {}, s1_.public_key).value()};
     const auto slave = Transport::create(options).value();
     ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
     ASSERT_TRUE(speaks(*slave, "hello"));
@@ -287,7 +303,8 @@ TEST_F(SecureTransportTest, TooManySubscriptionsEndTheConnection) {
     zmq::socket_t greedy(context, zmq::socket_type::sub);
     greedy.set(zmq::sockopt::linger, 0);
     secure_client(greedy, s1_, m1_.public_key);
-    for (int i = 0; i <= kMaxSubscriptions; ++i) greedy.set(zmq::sockopt::subscribe, "topic" + std::to_string(i));
+    for (int i = 0; i <= kMaxSubscriptions; ++i)
+        greedy.set(zmq::sockopt::subscribe, "topic" + std::to_string(i));
     greedy.connect(publish_.str());
     EXPECT_TRUE(until([&] { return drops_["excess-subscriptions"] >= 1; }));
     EXPECT_TRUE(sound());
@@ -331,8 +348,8 @@ bool come_at_once(Crowd& crowd) {
     });
 }
 
-/// What is no handshake, but as long as one: the greeting of a client with keys, and the beginning of a command that is
-/// longer still. libzmq waits for its end.
+/// What is no handshake, but as long as one: the greeting of a client with keys, and the beginning of a
+/// command that is longer still. libzmq waits for its end.
 std::string endless_handshake() {
     std::string words("\xff\0\0\0\0\0\0\0\1\x7f\3\1CURVE", 17);
     words.resize(64, '\0');
@@ -347,11 +364,13 @@ TEST_F(SecureTransportTest, ConnectionsThatGetNowherePushOutEachOtherAndNobodyEl
     for (const std::string& words : {std::string{}, endless_handshake()}) {
         drops_.clear();
         Crowd crowd(poll_, words);
-        EXPECT_TRUE(until(*slave, [&] {
-            crowd.grow();
-            master_->tend();
-            return drops_["crowded-handshake"] >= 10;
-        })) << words.size() << " bytes: " << drops_["crowded-handshake"];
+        EXPECT_TRUE(until(*slave,
+                          [&] {
+                              crowd.grow();
+                              master_->tend();
+                              return drops_["crowded-handshake"] >= 10;
+                          }))
+            << words.size() << " bytes: " << drops_["crowded-handshake"];
         EXPECT_TRUE(speaks(*slave, "during"));
         EXPECT_TRUE(sound()) << "a new connection is served while those hold all places";
     }
@@ -381,7 +400,8 @@ TEST_F(SecureTransportTest, ConnectionsThatAreAdmittedAreNotPushedOut) {
     EXPECT_EQ(drops_["crowded-handshake"], 0U);
 }
 
-/// While the loop of a node stands still nobody is admitted, and then it hears of all that came meanwhile at once.
+/// While the loop of a node stands still nobody is admitted, and then it hears of all that came meanwhile at
+/// once.
 TEST_F(SecureTransportTest, AHandshakeThatWaitedForTheNodeItselfIsNotPushedOut) {
     RawPeer honest = raw(zmq::socket_type::dealer, s1_, poll_);
     const std::size_t greeting_and_welcome = 64 + 170;
@@ -431,7 +451,8 @@ struct SecureServer : testing::Test {
 
     void SetUp() override {
         router.set(zmq::sockopt::linger, 0);
-        // A handler that dies with a question in hand never answers it: then this ends the handshake, in the product too.
+        // A handler that dies with a question in hand never answers it: then this ends the handshake, in the
+        // product too.
         router.set(zmq::sockopt::handshake_ivl, 500);
         ASSERT_TRUE(secure_server(router, server).has_value());
         router.bind("tcp://127.0.0.1:0");
@@ -445,7 +466,8 @@ TEST_F(SecureServer, WhenItsZapHandlerHasDiedNobodyElseGetsIn) {
         RawPeer first(zmq::socket_type::dealer, peer, server.public_key, url.str());
         const RawTime end = kClock.now() + kPatience;
         while (first.connected() == 0 && kClock.now() < end) {
-            if (handler.next() == ZapHandler::Request::sound) handler.admit({node_id("s1"), AccessRole::slave});
+            if (handler.next() == ZapHandler::Request::sound)
+                handler.admit({node_id("s1"), AccessRole::slave});
         }
         ASSERT_EQ(first.connected(), 1) << "while it lives";
         handler.socket().close();
@@ -464,7 +486,8 @@ TEST_F(SecureServer, WithoutALivingZapHandlerNobodyGetsIn) {
     dealer.set(zmq::sockopt::immediate, true);
     secure_client(dealer, peer, server.public_key);
     Socket events;
-    open_monitor(context, dealer, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, events);
+    open_monitor(context, dealer, ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL,
+                 events);
     dealer.connect(router.get(zmq::sockopt::last_endpoint));
     events.socket.set(zmq::sockopt::rcvtimeo, 10'000);
     zmq::message_t frame;

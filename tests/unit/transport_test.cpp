@@ -1,4 +1,4 @@
-#include "io/transport.hpp"
+#include "net/transport.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>

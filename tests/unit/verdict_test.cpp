@@ -203,7 +203,8 @@ TEST_F(VerdictTest, BoundRestsOnTheFastestProbeAndItsOwnTime) {
     const Verdict verdict = judge(roster_, own_, {}, kNow);
     EXPECT_EQ(of(verdict, "s1").measured_at, kNow + kRawOffset - milliseconds{2} + microseconds{3});
     const Duration expected = microseconds{13} + kReceiveDoubt;
-    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").half_width.count()), static_cast<double>(expected.count()), 10);
+    EXPECT_NEAR(static_cast<double>(of(verdict, "s1").half_width.count()),
+                static_cast<double>(expected.count()), 10);
 }
 
 TEST_F(VerdictTest, SlavesMajorityTellsTheTimeToAMasterThatLostIt) {
@@ -216,7 +217,8 @@ TEST_F(VerdictTest, SlavesMajorityTellsTheTimeToAMasterThatLostIt) {
 
 TEST_F(VerdictTest, OneClockThatKeptTheTimeTellsItToAMasterThatLostIt) {
     member("s1", std::chrono::hours{3}, ClockStatus::holdover);
-    EXPECT_EQ(judge(roster_, own_, {.gathering = true}, kNow).state, RoundState::gathering) << "others may come";
+    EXPECT_EQ(judge(roster_, own_, {.gathering = true}, kNow).state, RoundState::gathering)
+        << "others may come";
     const Verdict verdict = judge(roster_, own_, {}, kNow);
     EXPECT_EQ(verdict.state, RoundState::degraded);
     EXPECT_NEAR(static_cast<double>((verdict.own_correction - std::chrono::hours{3}).count()), 0, 1e3);
@@ -231,7 +233,8 @@ TEST_F(VerdictTest, OneOfTwoThatClaimsToKnowTheTimeIsNotBelieved) {
 
 TEST_F(VerdictTest, BoundHandedDownHoldsHalfTheDelayAndWhatTheMasterHasYetToSlew) {
     synchronize_master();
-    for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0}, ClockStatus::synchronized, microseconds{80});
+    for (const char* id : {"s1", "s2", "s3"})
+        member(id, Duration{0}, ClockStatus::synchronized, microseconds{80});
     own_.apply({microseconds{30}, 0, Duration{0}, kNow}, kNow);
     const Verdict verdict = judge(roster_, own_, {.inherited_bound = microseconds{7}}, kNow);
     ASSERT_TRUE(verdict.correct);
@@ -264,7 +267,10 @@ TEST_F(VerdictTest, NobodyWaitsForABetterMeasurementWhomItWouldNotServe) {
     };
     const Case cases[] = {
         {.what = "far worse", .waits = true},
-        {.what = "far worse, and disrupted", .status = ClockStatus::disrupted, .applied_term = 7, .waits = true},
+        {.what = "far worse, and disrupted",
+         .status = ClockStatus::disrupted,
+         .applied_term = 7,
+         .waits = true},
         {.what = "as well as others", .others = milliseconds{30}},
         {.what = "within a millisecond", .others = microseconds{10}, .delay = milliseconds{1}},
         {.what = "knows the time", .status = ClockStatus::holdover},
@@ -275,7 +281,8 @@ TEST_F(VerdictTest, NobodyWaitsForABetterMeasurementWhomItWouldNotServe) {
         for (const char* id : {"s1", "s2", "s3", "new"}) {
             if (roster_.by_id(node_id(id)) != nullptr) roster_.remove(node_id(id));
         }
-        for (const char* id : {"s1", "s2", "s3"}) member(id, Duration{0}, ClockStatus::synchronized, c.others);
+        for (const char* id : {"s1", "s2", "s3"})
+            member(id, Duration{0}, ClockStatus::synchronized, c.others);
         member("new", Duration{0}, c.status, c.delay).reply->applied_term = c.applied_term;
         const Verdict verdict = judge(roster_, own_, {.interval = c.interval}, kNow);
         EXPECT_EQ(of(verdict, "new").waits, c.waits) << c.what;

@@ -68,33 +68,34 @@ typedef struct berkeley_clock_interval {
 
 /* Maps the page at `path`, e.g. "/dev/shm/berkeley/default/s1". A final symbolic link is refused. The
  * mapping outlives restarts of the node. On failure *clock is NULL. */
-BERKELEY_CLOCK_API int berkeley_clock_open(const char *path, berkeley_clock **clock);
+BERKELEY_CLOCK_API int berkeley_clock_open(const char* path, berkeley_clock** clock);
 
 /* Reads the clock. Bounded: where the writer is stuck in the middle of an update it gives up after about
  * a millisecond with BERKELEY_CLOCK_ERR_BUSY. On failure the interval is unbounded and UNSYNCHRONIZED. */
-BERKELEY_CLOCK_API int berkeley_clock_now(const berkeley_clock *clock, berkeley_clock_interval *interval);
+BERKELEY_CLOCK_API int berkeley_clock_now(const berkeley_clock* clock, berkeley_clock_interval* interval);
 
 /* Unmaps the page. NULL is allowed. */
-BERKELEY_CLOCK_API void berkeley_clock_close(berkeley_clock *clock);
+BERKELEY_CLOCK_API void berkeley_clock_close(berkeley_clock* clock);
 
 /* 1 if `a` certainly lies before (after) `b`, else 0. Intervals that overlap are neither. Requires: both
  * readings were taken with status SYNCHRONIZED or HOLDOVER. Readings of different nodes may be compared. Of
  * one node, a step in between (another `disruption`) makes them times of two clocks, of which only the later
  * one is the cluster's: then neither answer says which event came first. */
-BERKELEY_CLOCK_API int berkeley_clock_before(const berkeley_clock_interval *a,
-                                             const berkeley_clock_interval *b);
-BERKELEY_CLOCK_API int berkeley_clock_after(const berkeley_clock_interval *a,
-                                            const berkeley_clock_interval *b);
+BERKELEY_CLOCK_API int berkeley_clock_before(const berkeley_clock_interval* a,
+                                             const berkeley_clock_interval* b);
+BERKELEY_CLOCK_API int berkeley_clock_after(const berkeley_clock_interval* a,
+                                            const berkeley_clock_interval* b);
 
 /* Commit-wait: returns once cluster time is certainly later than `ns` on every correct node, that is
  * earliest_ns > ns. Fails at once where there is no bound (UNSYNCHRONIZED, DISRUPTED), and when the clock
- * is stepped while waiting, as `ns` then belongs to a time that no longer is. A step before the call it cannot
- * see: compare `disruption` with that of the reading that `ns` came from. Sleeps for the most part, and never
- * returns early; it waits for about the width of the interval where `ns` is the reading's latest_ns. */
-BERKELEY_CLOCK_API int berkeley_clock_wait_until_past(const berkeley_clock *clock, int64_t ns);
+ * is stepped while waiting, as `ns` then belongs to a time that no longer is. A step before the call it
+ * cannot see: compare `disruption` with that of the reading that `ns` came from. Sleeps for the most part,
+ * and never returns early; it waits for about the width of the interval where `ns` is the reading's
+ * latest_ns. */
+BERKELEY_CLOCK_API int berkeley_clock_wait_until_past(const berkeley_clock* clock, int64_t ns);
 
 /* One line of English; never NULL, never to be freed. */
-BERKELEY_CLOCK_API const char *berkeley_clock_strerror(int error);
+BERKELEY_CLOCK_API const char* berkeley_clock_strerror(int error);
 
 #ifdef __cplusplus
 }

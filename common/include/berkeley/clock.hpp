@@ -43,9 +43,7 @@ struct ClockInterval : berkeley_clock_interval {
     bool before(const ClockInterval& other) const noexcept {
         return berkeley_clock_before(this, &other) != 0;
     }
-    bool after(const ClockInterval& other) const noexcept {
-        return berkeley_clock_after(this, &other) != 0;
-    }
+    bool after(const ClockInterval& other) const noexcept { return berkeley_clock_after(this, &other) != 0; }
 };
 
 class SharedClock {

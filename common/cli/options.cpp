@@ -1,0 +1,386 @@
+// Two passes. The first reads the command line only, to learn which options are given and where the file is;
+// the second reads the file's options, as if they stood on a command line, and the given ones after it. So
+// both come through the same checks, and there is one place that says what is allowed.
+
+#include "cli/options.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <set>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/clock_map.hpp"
+#include "base/duration_text.hpp"
+#include "base/endpoint.hpp"
+#include "cli/config_file.hpp"
+#include "cli/key_options.hpp"
+#include "cli/option_kinds.hpp"
+#include "protocol/messages.hpp"
+
+#ifndef BERKELEY_VERSION
+#define BERKELEY_VERSION "1.0.0"
+#endif
+
+namespace berkeley {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kMinute = std::chrono::minutes{1};
+constexpr Duration kHour = std::chrono::hours{1};
+constexpr Duration kDay = std::chrono::hours{24};
+/// A timeout shorter than three heartbeats would make one lost packet an election.
+constexpr int kHeartbeatsPerTimeout = 3;
+
+/// Raw values that get their meaning only when all options are known.
+struct Unresolved {
+    std::optional<NodeId> id;
+    std::optional<ClusterName> cluster;
+    std::optional<std::string> clock_page;
+    std::optional<std::string> state_dir;
+    std::string config;
+};
+
+void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
+    app.option_defaults()->group("Identity");
+    add_name(app, "--id", raw.id, "Name of this node, unique in the cluster", default_id);
+    add_name(app, "--cluster", raw.cluster, "Name of the cluster; messages of others are ignored", "default");
+    add_path(app, "--state-dir", raw.state_dir, "DIR",
+             "Where votes and frequency are kept "
+             "[$STATE_DIRECTORY, else ~/.local/state/berkeley/CLUSTER/ID]");
+
+    app.option_defaults()->group("Clock");
+    add_choice<ClockKind>(app, "--clock", node.clock,
+                          {{"virtual", ClockKind::virtual_clock}, {"system", ClockKind::system_clock}},
+                          "What is disciplined: a clock of our own, or the machine's");
+    add_duration(app, "--clock-offset", node.clock_offset, {-3650 * kDay, 3650 * kDay},
+                 "Inject this error into the clock, for demonstrations and tests");
+    add_rate(app, "--clock-drift", node.clock_drift_ppb, -100'000, 100'000,
+             "Inject this drift into the clock, likewise");
+    add_rate(app, "--max-drift", node.max_drift_ppb, 0.1, 100'000,
+             "How wrong the rate of any oscillator here can be; error bounds grow by it");
+    add_rate(app, "--max-slew", node.max_slew_ppb, 1, static_cast<double>(kSlewRateMaxPpb) / 1000,
+             "Corrections are slewed at this rate at most");
+    add_duration(app, "--step-threshold", node.step_threshold, {1ms, kDay},
+                 "Corrections beyond this step the clock instead of slewing it");
+    add_duration(app, "--max-correction", node.max_correction, {1ms, 3650 * kDay},
+                 "Corrections beyond this are refused once the clock was synchronized");
+    add_duration(app, "--max-bound", node.max_bound, {1us, kHour},
+                 "A clock with a larger error bound is not called synchronized");
+    add_path(app, "--clock-page", raw.clock_page, "PATH",
+             "Shared page for applications, or none [/dev/shm/berkeley/CLUSTER/ID]");
+    app.add_flag("--let-cpus-sleep", node.let_cpus_sleep,
+                 "Do not keep idle CPUs awake while a burst is under way: less power, noisier measurements");
+
+    app.option_defaults()->group("Takeover");
+    add_duration(app, "--heartbeat-interval", node.heartbeat_interval, {5ms, kMinute},
+                 "Time between two heartbeats; the same on all nodes");
+    add_duration(app, "--heartbeat-timeout", node.heartbeat_timeout, {15ms, kHour},
+                 "Silence after which a master counts as gone; at least 3 heartbeat intervals");
+
+    app.option_defaults()->group("Output and security");
+    app.add_flag("--json", node.json, "Print events as JSON lines on stdout");
+    add_choice<LogLevel>(app, "--log-level", node.log_level,
+                         {{"debug", LogLevel::debug},
+                          {"info", LogLevel::info},
+                          {"warning", LogLevel::warning},
+                          {"warn", LogLevel::warning},
+                          {"error", LogLevel::error},
+                          {"off", LogLevel::off}},
+                         "How much to say on stderr");
+    app.add_option("--config", raw.config, "TOML file with any of these options, e.g. interval = \"1s\"")
+        ->type_name("FILE");
+    add_key_options(app, node.keys, KeyUse::serve);
+    app.add_flag("--insecure", node.insecure, "Allow to be reached from other machines without keys");
+}
+
+Result<std::filesystem::path> default_state_dir(const ClusterName& cluster, const NodeId& id) {
+    if (const char* given = std::getenv("STATE_DIRECTORY"); given != nullptr && *given != '\0') {
+        // systemd joins several with colons; the first is the unit's own.
+        const std::string_view all(given);
+        return std::filesystem::path(all.substr(0, all.find(':')));
+    }
+    const char* home = std::getenv("HOME");
+    if (home == nullptr || *home == '\0') {
+        const passwd* entry = ::getpwuid(::getuid());
+        home = entry != nullptr ? entry->pw_dir : nullptr;
+    }
+    if (home == nullptr) return failure("has no default without $STATE_DIRECTORY or $HOME: name a directory");
+    return std::filesystem::path(home) / ".local/state/berkeley" / cluster.view() / id.view();
+}
+
+/// Defaults that depend on other options, and what is allowed only together.
+void resolve(NodeOptions& node, const Unresolved& raw, const std::string& default_id, KeyUse use,
+             const KeyOwner& owner) {
+    const auto owner_id = owner(node.keys, use, raw.id, node_id(default_id));
+    if (!owner_id) reject(owner_id.error().option, owner_id.error().why);
+    if (*owner_id && node.insecure) reject("--insecure", "does not go with keys: leave one of them out");
+    node.id = *owner_id ? **owner_id : raw.id.value_or(node_id(default_id));
+    node.id_is_of_process = use == KeyUse::connect && !raw.id && !*owner_id;
+    node.cluster = raw.cluster.value_or(ClusterName::from("default").value());
+    if (node.heartbeat_timeout < kHeartbeatsPerTimeout * node.heartbeat_interval) {
+        reject("--heartbeat-timeout",
+               fmt::format("{} is not allowed: at least {} times --heartbeat-interval ({})",
+                           duration_literal(node.heartbeat_timeout), kHeartbeatsPerTimeout,
+                           duration_literal(kHeartbeatsPerTimeout * node.heartbeat_interval)));
+    }
+    if (node.clock == ClockKind::system_clock && (node.clock_offset != 0ns || node.clock_drift_ppb != 0)) {
+        reject("--clock",
+               "system does not go with --clock-offset or --clock-drift: they are for --clock virtual");
+    }
+    if (raw.clock_page.value_or("") != "none") {
+        node.clock_page = raw.clock_page ? std::filesystem::path(*raw.clock_page)
+                                         : std::filesystem::path("/dev/shm/berkeley") / node.cluster.view() /
+                                               node.id.view();
+    }
+    if (raw.state_dir) {
+        node.state_dir = *raw.state_dir;
+        std::error_code ignored;
+        if (std::filesystem::exists(node.state_dir, ignored) &&
+            !std::filesystem::is_directory(node.state_dir, ignored)) {
+            reject("--state-dir",
+                   "'" + *raw.state_dir + "' is no directory: a directory is allowed, which need not exist");
+        }
+    } else {
+        auto directory = default_state_dir(node.cluster, node.id);
+        if (!directory) reject("--state-dir", directory.error());
+        node.state_dir = *std::move(directory);
+    }
+}
+
+void resolve_master(MasterOptions& options) {
+    const std::array<std::pair<const char*, const std::string*>, 3> binds{
+        {{"--poll", &options.poll}, {"--publish", &options.publish}, {"--heartbeat", &options.heartbeat}}};
+    std::set<std::string> seen;
+    for (const auto& [name, url] : binds) {
+        const auto endpoint = parse_endpoint(*url, EndpointUse::bind);
+        if (!endpoint) reject(name, endpoint.error());
+        if (!endpoint->is_local() && !options.node.insecure && !options.node.keys.any()) {
+            reject(
+                name,
+                "'" + *url +
+                    "' can be reached from other machines and there are no keys: bind to 127.0.0.1 or ipc, "
+                    "give --secret-key-file and --authorized-keys, or --insecure");
+        }
+        const bool shareable = endpoint->scheme == Scheme::tcp ? endpoint->port == 0 : endpoint->path == "*";
+        if (!shareable && !seen.insert(*url).second) {
+            reject(name, "'" + *url +
+                             "' is taken by another option: --poll, --publish and --heartbeat must differ");
+        }
+    }
+}
+
+std::string one_line(std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    while (!text.empty() && text.back() == ' ') text.pop_back();
+    return text;
+}
+
+tl::unexpected<EarlyExit> usage_error(const std::string& program, const std::exception& error,
+                                      const std::string& allowed) {
+    return tl::unexpected<EarlyExit>({2, {}, program + ": " + one_line(error.what()) + allowed + "\n"});
+}
+
+/// A program's options: `describe` adds them to an app bound to (options, raw), `finish` completes them.
+template <class Options>
+struct Program {
+    std::string name;
+    std::string description;
+    std::string footer;
+    std::string default_id;
+    KeyUse use;
+    std::function<void(CLI::App&, Options&)> describe;
+    std::function<void(Options&)> finish;
+};
+
+template <class Options>
+struct Pass {
+    Options options;
+    Unresolved raw;
+    CLI::App app;
+
+    explicit Pass(const Program<Options>& program) : app(program.description, program.name) {
+        app.footer(program.footer);
+        app.set_version_flag("--version", program.name + " " BERKELEY_VERSION, "Print the version and exit");
+        app.get_formatter()->column_width(36);
+        program.describe(app, options);
+        add_node_options(app, options.node, raw, program.default_id);
+    }
+
+    void parse(std::vector<std::string> arguments) {
+        // CLI11 takes any number behind a flag for yes.
+        for (const std::string& argument : arguments) {
+            const auto equals = argument.find('=');
+            const CLI::Option* option =
+                equals == std::string::npos ? nullptr : app.get_option_no_throw(argument.substr(0, equals));
+            if (option != nullptr && option->get_items_expected_max() == 0) {
+                reject(argument.substr(0, equals), "it is allowed without a value only");
+            }
+        }
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+        app.parse(std::move(arguments));
+    }
+};
+
+template <class Options>
+Parsed<Options> parse(const Program<Options>& program, int argc, const char* const* argv,
+                      const KeyOwner& owner) {
+    const std::vector<std::string> given(argv + std::min(argc, 1), argv + argc);
+    Pass<Options> first(program);
+    try {
+        first.parse(given);
+        Pass<Options> second(program);
+        std::vector<std::string> arguments;
+        if (!first.raw.config.empty()) arguments = read_config(first.raw.config, first.app);
+        arguments.insert(arguments.end(), given.begin(), given.end());
+        second.parse(std::move(arguments));
+        resolve(second.options.node, second.raw, program.default_id, program.use, owner);
+        program.finish(second.options);
+        return std::move(second.options);
+    } catch (const CLI::CallForHelp&) {
+        return tl::unexpected<EarlyExit>({0, first.app.help(), {}});
+    } catch (const CLI::CallForVersion&) {
+        return tl::unexpected<EarlyExit>({0, program.name + " " BERKELEY_VERSION "\n", {}});
+    } catch (const CLI::ExtrasError& error) {
+        return usage_error(program.name, error, ": the options of --help are allowed");
+    } catch (const CLI::ArgumentMismatch& error) {
+        const std::string_view text = error.what();
+        const CLI::Option* option =
+            first.app.get_option_no_throw(std::string(text.substr(0, text.find(':'))));
+        const bool repeatable =
+            option != nullptr && option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+        return usage_error(program.name, error,
+                           repeatable ? ": it is allowed several times, each with one value"
+                                      : ": it is allowed once, with one value");
+    } catch (const CLI::ConversionError& error) {
+        return usage_error(program.name, error, ": it is allowed without a value only");
+    } catch (const std::exception& error) {
+        return usage_error(program.name, error, "");
+    }
+}
+
+constexpr const char* kMasterFooter = R"(
+Times are written with a unit: 250ms, 1s, 2.5s, -10m, 1h.
+URLs are tcp://HOST:PORT (port 0 takes any free one) or ipc://PATH.
+
+Examples:
+  A cluster on this machine; run berkeley-slave a few times beside it:
+    berkeley-master
+  A standby that takes over when the first master is gone:
+    berkeley-master --standby --id second --peer tcp://127.0.0.1:5250 \
+        --poll tcp://127.0.0.1:5350 --publish tcp://127.0.0.1:5351 --heartbeat tcp://127.0.0.1:5352
+  A clock that is 10 minutes behind, to watch the cluster agree:
+    berkeley-master --clock-offset -10m
+
+Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration.)";
+
+constexpr const char* kSlaveFooter = R"(
+Times are written with a unit: 250ms, 1s, 2.5s, -10m, 1h.
+
+Examples:
+  Follow the master on this machine:
+    berkeley-slave
+  A clock that is 25 minutes ahead and gains 30 us a second, to watch it being corrected:
+    berkeley-slave --id s1 --clock-offset 25m --clock-drift 30
+  Two candidates; one would do, the others are learned from it:
+    berkeley-slave --master tcp://10.0.0.1:5250 --master tcp://10.0.0.2:5250
+
+Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration.)";
+
+Program<MasterOptions> master_program() {
+    const auto describe = [](CLI::App& app, MasterOptions& options) {
+        app.option_defaults()->group("Master");
+        app.add_flag(
+            "--standby", options.standby,
+            "Found no new cluster: wait to take over in an existing one, or lead on the one whose only voter "
+            "this node was");
+        add_bind(app, "--poll", options.poll, "Where slaves connect to");
+        add_bind(app, "--publish", options.publish, "Where corrections are broadcast");
+        add_bind(app, "--heartbeat", options.heartbeat, "Where heartbeats are broadcast");
+        add_connects(app, "--peer", options.peers, "Poll URL of another candidate; may be repeated");
+        app.add_option_function<std::string>(
+               "--advertise",
+               [&options](const std::string& host) {
+                   if (!is_valid_host(host)) {
+                       reject("--advertise",
+                              "'" + host.substr(0, 80) + "' is not allowed: a host name or address");
+                   }
+                   options.advertise = host;
+               },
+               "Host that others are told to connect to, where it is not the one bound")
+            ->type_name("HOST");
+        add_integer(app, "--priority", options.priority, -1'000'000, 1'000'000,
+                    "The candidate with the highest takes over first; distinct for each");
+        add_duration(app, "--interval", options.interval, {50ms, kHour}, "Time between two rounds");
+        add_integer(app, "--burst", options.burst, 3, 64,
+                    "Probes for each slave in a round; two warm up the path");
+        add_integer(app, "--window", options.window, 1, 1024, "Slaves that are probed at the same time");
+        add_integer(app, "--max-members", options.max_members, 1, kMaxMembers,
+                    "Slaves and standbys that are welcomed; more are refused");
+    };
+    return {"berkeley-master",
+            "Master of a Berkeley cluster: polls its slaves, averages all clocks fault-tolerantly, and tells "
+            "each clock its correction.",
+            kMasterFooter,
+            host_name(),
+            KeyUse::serve,
+            describe,
+            resolve_master};
+}
+
+Program<SlaveOptions> slave_program() {
+    const auto describe = [](CLI::App& app, SlaveOptions& options) {
+        app.option_defaults()->group("Slave");
+        add_connects(app, "--master", options.masters,
+                     "Poll URL of a master or standby; may be repeated [tcp://127.0.0.1:5250]");
+    };
+    const auto finish = [](SlaveOptions& options) {
+        if (options.masters.empty()) options.masters.push_back(Url::from("tcp://127.0.0.1:5250").value());
+    };
+    // The process number makes several slaves on one machine work without an option.
+    const std::string suffix = "-" + std::to_string(::getpid());
+    return {"berkeley-slave",
+            "Slave of a Berkeley cluster: keeps a clock that agrees with all others.",
+            kSlaveFooter,
+            host_name().substr(0, NodeId::kCapacity - suffix.size()) + suffix,
+            KeyUse::connect,
+            describe,
+            finish};
+}
+
+}  // namespace
+
+std::string host_name() {
+    std::array<char, 256> buffer{};
+    if (::gethostname(buffer.data(), buffer.size() - 1) != 0) return "node";
+    std::string name(buffer.data());
+    name = name.substr(0, NodeId::kCapacity);
+    for (char& c : name) {
+        if (!is_valid_name(std::string_view(&c, 1)) && c != '.') c = '-';
+    }
+    return is_valid_name(name) ? name : "node";
+}
+
+Parsed<MasterOptions> parse_master_options(int argc, const char* const* argv, const KeyOwner& owner) {
+    return parse(master_program(), argc, argv, owner);
+}
+
+Parsed<SlaveOptions> parse_slave_options(int argc, const char* const* argv, const KeyOwner& owner) {
+    return parse(slave_program(), argc, argv, owner);
+}
+
+int report(const EarlyExit& early) {
+    std::fputs(early.output.c_str(), stdout);
+    std::fputs(early.error.c_str(), stderr);
+    return early.code;
+}
+
+}  // namespace berkeley

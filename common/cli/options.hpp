@@ -1,0 +1,98 @@
+// Options: the command line and the TOML file of the two daemons, checked once and handed on as plain values.
+//
+// Every option of the command line may stand in the file (`--config`) under the same name without dashes; the
+// command line wins; an unknown name is an error. Whatever is wrong ends in one line that names the option
+// and what is allowed, and exit code 2. Stateless; reads the environment ($STATE_DIRECTORY, $HOME) and host
+// name.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "base/bounded_string.hpp"
+#include "base/key_files.hpp"
+#include "base/time.hpp"
+#include "protocol/events.hpp"
+#include "protocol/messages.hpp"
+
+namespace berkeley {
+
+enum class ClockKind : std::uint8_t { virtual_clock, system_clock };
+
+struct NodeOptions {
+    NodeId id;
+    bool id_is_of_process = false;  ///< made up for this run: none was given, and a slave has no other
+    ClusterName cluster;
+    ClockKind clock = ClockKind::virtual_clock;
+    Duration clock_offset{0};          ///< injected
+    std::int64_t clock_drift_ppb = 0;  ///< injected
+    std::int64_t max_drift_ppb = 50'000;
+    std::int64_t max_slew_ppb = 500'000;
+    Duration step_threshold = std::chrono::seconds{1};
+    Duration max_correction = std::chrono::seconds{1000};
+    Duration max_bound = std::chrono::milliseconds{100};
+    std::optional<std::filesystem::path> clock_page;  ///< nothing: none wanted
+    std::filesystem::path state_dir;
+    Duration heartbeat_interval = std::chrono::milliseconds{100};
+    Duration heartbeat_timeout = std::chrono::milliseconds{500};
+    bool json = false;
+    LogLevel log_level = LogLevel::info;
+    bool let_cpus_sleep = false;  ///< also during bursts
+    bool insecure = false;
+    KeyFiles keys;  ///< none: in the clear
+};
+
+struct MasterOptions {
+    NodeOptions node;
+    bool standby = false;
+    std::string poll = "tcp://127.0.0.1:5250";
+    std::string publish = "tcp://127.0.0.1:5251";
+    std::string heartbeat = "tcp://127.0.0.1:5252";
+    std::vector<Url> peers;  ///< poll endpoints of other candidates
+    std::string advertise;   ///< host told to others; empty: the one bound, or the host name for a wildcard
+    std::int32_t priority = 100;
+    Duration interval = std::chrono::seconds{1};
+    std::uint32_t burst = 8;
+    std::uint32_t window = 32;
+    std::uint32_t max_members = kMaxMembers;
+};
+
+struct SlaveOptions {
+    NodeOptions node;
+    std::vector<Url> masters;  ///< poll endpoints of candidates; at least one
+};
+
+/// Why the program ends before it began: text for stdout (--help, --version; code 0) or one line for stderr
+/// (code 2). Both end in a newline.
+struct EarlyExit {
+    int code = 0;
+    std::string output;
+    std::string error;
+};
+
+template <class Options>
+using Parsed = tl::expected<Options, EarlyExit>;
+
+/// Whose the keys are: reads the files of `keys`, and returns the id of their owner; nothing where no key was
+/// given. `given`: --id; `fallback`: the id without one. The programs hand in their way of reading keys.
+using KeyOwner = std::function<tl::expected<std::optional<NodeId>, OptionError>(
+    const KeyFiles& keys, KeyUse use, const std::optional<NodeId>& given, const NodeId& fallback)>;
+
+[[nodiscard]] Parsed<MasterOptions> parse_master_options(int argc, const char* const* argv,
+                                                         const KeyOwner& owner);
+[[nodiscard]] Parsed<SlaveOptions> parse_slave_options(int argc, const char* const* argv,
+                                                       const KeyOwner& owner);
+
+/// Prints it; returns the exit code for main.
+int report(const EarlyExit& early);
+
+/// The host name, made a valid part of a name; "node" where there is none.
+std::string host_name();
+
+}  // namespace berkeley

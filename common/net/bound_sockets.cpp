@@ -1,0 +1,99 @@
+#include "net/bound_sockets.hpp"
+
+namespace berkeley {
+namespace {
+
+/// Events of connections that are taken in before a message may be judged. Were there more, it could be taken
+/// for one of a connection before or after its own; that one would be cut for its silence and come back.
+constexpr std::size_t kMaxEventsAhead = 4096;
+
+/// Of what subscribers send; the CURVE handshake takes half of it.
+constexpr std::int64_t kMaxSubscriptionBytes = 1024;
+
+constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+}  // namespace
+
+Result<Url> BoundSockets::bind(zmq::context_t& context, Gate& gate, BoundSocket which, std::string_view url) {
+    const auto type = which == BoundSocket::poll ? zmq::socket_type::router : zmq::socket_type::xpub;
+    Bound& target = at(which);
+    target.socket.close();
+    target.disturbed = false;
+    gate.on_bound(which);
+    return open_bound(
+        context, type, url,
+        [&](zmq::socket_t& socket) -> Result<void> {
+            if (type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
+            // Every subscription is judged before it counts.
+            if (type == zmq::socket_type::xpub) {
+                socket.set(zmq::sockopt::xpub_manual, true);
+                // libzmq keeps a node of a trie for each byte of a topic, and ours are short.
+                socket.set(zmq::sockopt::maxmsgsize, kMaxSubscriptionBytes);
+            }
+            if (gate.secured()) {
+                if (const auto safe = secure_server(socket, gate.credentials().own); !safe) return safe;
+            }
+            open_monitor(context, socket, kBoundEvents, target.monitor);
+            return {};
+        },
+        target.socket);
+}
+
+void BoundSockets::close(int linger_ms) {
+    for (Bound& bound : bound_) {
+        bound.socket.close(linger_ms);
+        bound.monitor.close();
+    }
+}
+
+/// What came over an XPUB: one byte, 1 or 0, and the topic. libzmq applies what is set now to the peer whose
+/// message was taken last, by a list of its own that has subscriptions in it and nothing else: anything else
+/// that a peer sends has it apply those behind to the wrong peers, until all is taken in. They come back when
+/// their connections are cut.
+bool BoundSockets::take_upstream(BoundSocket which, Gate& gate, const RawSource& clock) {
+    Bound& from = at(which);
+    zmq::message_t frame;
+    if (receive_frame(from.socket.socket, frame) < 0) {
+        from.disturbed = false;
+        return false;
+    }
+    const auto* bytes = static_cast<const char*>(frame.data());
+    const bool single = !frame.more() && !from.socket.skipping;
+    from.socket.skipping = frame.more();
+    Gate::Upstream kind = Gate::Upstream::subscription;
+    if (!single || frame.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) {
+        kind = Gate::Upstream::foreign;
+    } else if (from.disturbed) {
+        kind = Gate::Upstream::disturbed;
+    }
+    from.disturbed = from.disturbed || kind == Gate::Upstream::foreign;
+    take_events(which, gate, clock);
+    if (!gate.on_upstream(which, kind, frame, clock.now())) return true;
+    zmq_setsockopt(from.socket.socket.handle(), bytes[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, bytes + 1,
+                   frame.size() - 1);
+    return true;
+}
+
+void BoundSockets::take_events(BoundSocket which, Gate& gate, const RawSource& clock) {
+    Socket& monitor = at(which).monitor;
+    if (!monitor) return;
+    MonitorEvent event;
+    for (std::size_t i = 0; i < kMaxEventsAhead; ++i) {
+        if (!next_event(monitor, event)) {
+            monitor.mood = Mood::settled;
+            return;
+        }
+        gate.on_connection(which, event, clock.now());
+    }
+    monitor.mood = Mood::backlog;
+}
+
+void BoundSockets::take_all_events(Gate& gate, const RawSource& clock) {
+    for (const BoundSocket which : {BoundSocket::poll, BoundSocket::publish, BoundSocket::heartbeat}) {
+        take_events(which, gate, clock);
+    }
+}
+
+}  // namespace berkeley

@@ -1,0 +1,89 @@
+// Connections: those behind the bound sockets, by what libzmq tells of them.
+//
+//   accepted()   a descriptor, and nobody's name yet
+//   find()       a message came over it: its metadata holds the descriptor, and the number of its admission
+//   gone()       disconnected; the descriptor may be another connection's from now on
+//
+// A message may be looked at when its connection is gone and its descriptor is used again. The ZAP handler
+// numbers its admissions, and a connection's own comes after its acceptance, so a smaller number tells that
+// it was the one before. Requires: events of a socket are given here before the messages and handshakes that
+// came after them. Bounded by the descriptors of the process. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.hpp"
+#include "keys/keyring.hpp"
+#include "net/rate_limit.hpp"
+#include "protocol/actions.hpp"
+
+namespace berkeley {
+
+/// The bound sockets of a candidate.
+enum class BoundSocket : std::uint8_t { poll, publish, heartbeat };
+inline constexpr std::size_t kBoundSockets = 3;
+
+struct Connection {
+    int fd = -1;
+    RawTime accepted_at{};
+    /// The first admission that can be its own.
+    std::uint64_t first_admission = 0;
+    RateLimit bucket;  ///< where there are no keys
+    bool cut = false;  ///< ended by us, and not yet gone
+    /// A message came over it, and told the rest.
+    bool spoke = false;
+    PublicKey key;
+    PeerIdentity who;
+    std::optional<Route> route;
+    int subscriptions = 0;
+    /// A message came over it since it was last looked at, and what it had carried then.
+    bool heard = false;
+    std::uint64_t bytes = 0;
+};
+
+class Connections {
+public:
+    /// Requires: gone() was called for one that had this descriptor.
+    void accepted(BoundSocket which, const Connection& connection);
+    /// What was known of it; nothing where it was not known.
+    std::optional<Connection> gone(BoundSocket which, int fd);
+    /// Null: that one is gone.
+    Connection* find(BoundSocket which, int fd, std::uint64_t admission);
+    /// The one that has this descriptor now.
+    Connection* find(BoundSocket which, int fd);
+    /// Takes all that are behind a socket, which was closed: libzmq does not tell of their end.
+    std::vector<Connection> clear(BoundSocket which);
+
+    template <class Visit>
+    void for_each(Visit visit) {
+        for (Table& table : tables_) {
+            for (auto& [fd, connection] : table) visit(connection);
+        }
+    }
+
+    /// Those of the next `count` descriptors after the ones of the call before, and of each once a call.
+    template <class Visit>
+    void for_next(int count, Visit visit) {
+        for (; count > 0; --count) {
+            for (Table& table : tables_) {
+                if (const auto found = table.find(next_); found != table.end()) visit(found->second);
+            }
+            next_ = next_ < highest_ ? next_ + 1 : 0;
+            if (next_ == 0) return;
+        }
+    }
+
+private:
+    using Table = std::unordered_map<int, Connection>;
+    Table& of(BoundSocket which) { return tables_[static_cast<std::size_t>(which)]; }
+
+    std::array<Table, kBoundSockets> tables_;
+    int next_ = 0;     ///< the descriptor that for_next() goes on with
+    int highest_ = 0;  ///< that ever was
+};
+
+}  // namespace berkeley

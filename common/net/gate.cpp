@@ -1,0 +1,298 @@
+#include "net/gate.hpp"
+
+#include <cstdlib>
+#include <utility>
+
+#include "net/tcp_bytes.hpp"
+
+namespace berkeley {
+namespace {
+
+/// Of a peer that says nothing for so long only its name is forgotten, not its connection.
+constexpr Duration kForgetPeer = std::chrono::seconds{60};
+
+/// How often it is looked for messages without end, and how many descriptors at once: half a millisecond's
+/// work. What one can bring is kMaxUnfinishedBytes and that of a tenth of a second, or of one for each 10,000
+/// connections.
+constexpr Duration kLookEvery = std::chrono::milliseconds{100};
+constexpr int kLookShare = 1024;
+
+std::size_t index(BoundSocket which) { return static_cast<std::size_t>(which); }
+
+/// Of the connection that a message came over. Without keys there are no admissions, and no connection asks
+/// for one.
+std::uint64_t admission_of(zmq::message_t& message) {
+    const char* text = zmq_msg_gets(message.handle(), ZapHandler::kAdmissionProperty);
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
+}
+
+std::string name_of(const PeerIdentity& who) { return who.id.empty() ? "a peer" : who.id.str(); }
+
+}  // namespace
+
+Gate::Gate(std::optional<Credentials> credentials, const PeerLimits& limits)
+    : credentials_(std::move(credentials)), limits_(limits), accounts_(limits) {
+    handshakes_.fill(HandshakeLimit(secured()));
+}
+
+void Gate::open(zmq::context_t& context) {
+    if (secured()) zap_.emplace(context);
+}
+
+void Gate::answer_handshake(RawTime now) {
+    if (handshake_ == ZapHandler::Request::malformed) return drops_.count(Drop::failed_handshake);
+    const PublicKey& key = zap_->key();
+    const PeerIdentity* who = credentials_->ring.find(key);
+    if (who == nullptr) {
+        drops_.count(Drop::unauthorised_key);
+        notes_.add(Notes::About::strangers,
+                   "refused a connection from " + zap_->address() + ": its key " + key.str() +
+                       " is not authorised here; berkeleyctl authorize admits it",
+                   now);
+        return zap_->refuse("key not authorised");
+    }
+    switch (accounts_.admit(key, who->role, now)) {
+        case KeyAccounts::Admission::granted:
+            return zap_->admit(*who);
+        case KeyAccounts::Admission::too_often:
+            drops_.count(Drop::admission_limit);
+            note("turned away a connection of " + name_of(*who) + ", which makes too many of them", now);
+            break;
+        case KeyAccounts::Admission::too_many:
+            drops_.count(Drop::too_many_connections);
+            note("turned away a connection of " + name_of(*who) + ", which has " +
+                     std::to_string(limits_.connections) + " of them",
+                 now);
+            break;
+    }
+    zap_->refuse("too many for now");
+}
+
+void Gate::end(Connection& connection) {
+    connection.cut = true;
+    cut(connection.fd);
+}
+
+void Gate::forget(const Connection& connection) {
+    if (!connection.spoke) return;
+    if (secured()) accounts_.disconnected(connection.key);
+    if (connection.route) peers_.erase(*connection.route);
+}
+
+void Gate::on_bound(BoundSocket which) {
+    for (const Connection& connection : connections_.clear(which)) forget(connection);
+    if (which == BoundSocket::poll) peers_.clear();
+    handshakes_[index(which)] = HandshakeLimit(secured());
+}
+
+void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime now) {
+    const int fd = static_cast<int>(event.value);
+    switch (event.type) {
+        case ZMQ_EVENT_ACCEPTED:
+            if (const auto gone = connections_.gone(which, fd)) forget(*gone);
+            connections_.accepted(which, {.fd = fd,
+                                          .accepted_at = now,
+                                          .first_admission = zap_ ? zap_->next_admission() : 0,
+                                          .bucket = RateLimit(limits_.messages, now)});
+            handshakes_[index(which)].on_accepted(fd, now, drops_);
+            break;
+        case ZMQ_EVENT_DISCONNECTED:
+            if (const auto gone = connections_.gone(which, fd)) forget(*gone);
+            handshakes_[index(which)].on_disconnected(fd);
+            break;
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            drops_.count(Drop::failed_handshake);
+            break;
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            drops_.count(Drop::failed_handshake);
+            if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
+                note(secured() ? "turned a client away that has no keys: it needs --secret-key-file"
+                               : "turned a client away that has keys: this node was started without "
+                                 "--secret-key-file",
+                     now);
+            } else if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC && secured()) {
+                note("turned a client away that expects another server key; ours is " +
+                         credentials_->own.public_key.str(),
+                     now);
+            }
+            break;
+        default:
+            break;  // ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: the ZAP handler knows more
+    }
+}
+
+/// By what libzmq attached to the message.
+bool Gate::authenticate(zmq::message_t& message, Speaker& speaker) {
+    const char* text = zmq_msg_gets(message.handle(), ZapHandler::kKeyProperty);
+    const auto key = PublicKey::from(text != nullptr ? text : "");
+    if (text == nullptr || !key) {
+        drops_.count(Drop::unauthenticated);
+        return false;
+    }
+    const PeerIdentity* who = credentials_->ring.find(*key);
+    if (who == nullptr) {
+        drops_.count(Drop::revoked_key);
+        return false;
+    }
+    speaker.key = *key;
+    speaker.who = *who;
+    return true;
+}
+
+std::optional<Gate::Speaker> Gate::identify(BoundSocket which, zmq::message_t& message, RawTime now) {
+    const int fd = zmq_msg_get(message.handle(), ZMQ_SRCFD);
+    Speaker speaker;
+    if (secured() && !authenticate(message, speaker)) {
+        cut(fd);
+        return std::nullopt;
+    }
+    speaker.connection = connections_.find(which, fd, admission_of(message));
+    if (speaker.connection == nullptr || speaker.connection->spoke) return speaker;
+    Connection& connection = *speaker.connection;
+    if (secured() && !accounts_.connected(speaker.key, now)) {
+        drops_.count(Drop::too_many_connections);
+        end(connection);
+        return std::nullopt;
+    }
+    connection.spoke = true;
+    connection.key = speaker.key;
+    connection.who = speaker.who;
+    return speaker;
+}
+
+bool Gate::spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now) {
+    // What is left of a connection that is gone is no more than a queue.
+    const auto verdict = secured()               ? accounts_.message(key, now)
+                         : connection != nullptr ? connection->bucket.take(limits_.messages, now)
+                                                 : RateLimit::Verdict::pass;
+    if (verdict == RateLimit::Verdict::pass) return true;
+    if (verdict == RateLimit::Verdict::drop) {
+        drops_.count(Drop::rate_limited);
+        return false;
+    }
+    drops_.count(Drop::flood);
+    note("cut the connection of " + name_of(who) + ", which sends more than " +
+             std::to_string(limits_.messages.per_second) + " messages a second",
+         now);
+    if (connection != nullptr) end(*connection);
+    return false;
+}
+
+Gate::Peer* Gate::peer_of(Route route, zmq::message_t& payload, RawTime now) {
+    if (const auto known = peers_.find(route); known != peers_.end()) return &known->second;
+    const auto speaker = identify(BoundSocket::poll, payload, now);
+    if (!speaker) return nullptr;
+    if (peers_.size() >= kMaxPeers) {
+        drops_.count(Drop::too_many_peers);
+        if (speaker->connection != nullptr) end(*speaker->connection);
+        return nullptr;
+    }
+    Peer peer{speaker->key, speaker->who};
+    if (speaker->connection != nullptr) {
+        speaker->connection->route = route;
+        peer.fd = speaker->connection->fd;
+    }
+    return &peers_.emplace(route, std::move(peer)).first->second;
+}
+
+std::optional<PeerIdentity> Gate::admit(std::optional<Route> route, zmq::message_t& payload, RawTime now) {
+    if (!route) {
+        drops_.count(Drop::foreign_routing_id);
+        cut(zmq_msg_get(payload.handle(), ZMQ_SRCFD));
+        return std::nullopt;
+    }
+    Peer* peer = peer_of(*route, payload, now);
+    if (peer == nullptr) return std::nullopt;
+    peer->seen_at = now;
+    Connection* connection = peer->fd < 0 ? nullptr : connections_.find(BoundSocket::poll, peer->fd);
+    if (connection != nullptr) connection->heard = true;
+    if (limits_.messages.per_second == 0) return peer->who;
+    if (!spend(peer->key, peer->who, connection, now)) return std::nullopt;
+    return peer->who;
+}
+
+bool Gate::on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, RawTime now) {
+    // Within this process nothing is limited; and where a connection has ended, libzmq itself takes its
+    // topics back.
+    if (zmq_msg_get(frame.handle(), ZMQ_SRCFD) < 0) return !secured() && kind == Upstream::subscription;
+    const auto speaker = identify(which, frame, now);
+    if (!speaker || speaker->connection == nullptr) return false;
+    Connection& connection = *speaker->connection;
+    connection.heard = true;
+    const auto refuse = [&](Drop why) {
+        drops_.count(why);
+        end(connection);
+        return false;
+    };
+    if (secured() && !is_node(speaker->who.role)) return refuse(Drop::forbidden_subscription);
+    if (kind == Upstream::foreign) return refuse(Drop::malformed_subscription);
+    if (kind == Upstream::disturbed) return refuse(Drop::disturbed_subscription);
+    // A subscription that gets lost would not be missed by its sender, so the connection goes with it.
+    if (!spend(speaker->key, speaker->who, &connection, now)) {
+        end(connection);
+        return false;
+    }
+    const bool subscribes = *static_cast<const char*>(frame.data()) == 1;
+    if (subscribes && ++connection.subscriptions > kMaxSubscriptions)
+        return refuse(Drop::excess_subscriptions);
+    return true;
+}
+
+void Gate::cut_endless(RawTime now) {
+    if (now < look_at_) return;
+    look_at_ = now + kLookEvery;
+    connections_.for_next(kLookShare, [&](Connection& connection) {
+        if (connection.cut) return;
+        const auto bytes = tcp_bytes(connection.fd);
+        if (!bytes) return;
+        if (std::exchange(connection.heard, false)) {
+            connection.bytes = bytes->received;
+        } else if (bytes->received - connection.bytes > kMaxUnfinishedBytes) {
+            drops_.count(Drop::endless_message);
+            note("cut the connection of " + name_of(connection.who) + ", which sends a message without end",
+                 now);
+            end(connection);
+        }
+    });
+}
+
+void Gate::cut_revoked(bool silent_too) {
+    const Keyring& ring = credentials_->ring;
+    connections_.for_each([&](Connection& connection) {
+        if (!connection.spoke) {
+            if (silent_too) end(connection);
+            return;
+        }
+        const PeerIdentity* who = ring.find(connection.key);
+        if (who != nullptr && *who == connection.who) return;
+        if (connection.route) peers_.erase(*connection.route);
+        end(connection);
+    });
+    // What is left of those that are gone already.
+    std::erase_if(peers_, [&](const auto& entry) {
+        const PeerIdentity* who = ring.find(entry.second.key);
+        return who == nullptr || *who != entry.second.who;
+    });
+}
+
+bool Gate::refresh(bool force, RawTime now) {
+    std::erase_if(peers_, [&](const auto& entry) { return now - entry.second.seen_at > kForgetPeer; });
+    notes_.forget(now);
+    accounts_.forget(now);
+    for (HandshakeLimit& handshakes : handshakes_) handshakes.shed(now, drops_);
+    connections_.for_each([&](Connection& connection) {
+        const bool silent = !connection.spoke && now - connection.accepted_at > limits_.silence;
+        if (!silent || connection.cut || limits_.silence == Duration{0}) return;
+        drops_.count(Drop::silent_connection);
+        end(connection);
+    });
+    if (!secured()) return false;
+    auto refreshed = credentials_->ring.refresh(force);
+    for (std::string& line : refreshed.complaints) notes_.insist(std::move(line));
+    if (!refreshed.changed) return false;
+    note("authorised keys: " + std::to_string(credentials_->ring.size()), now);
+    cut_revoked(refreshed.revoked);
+    return true;
+}
+
+}  // namespace berkeley

@@ -1,0 +1,126 @@
+// Gate: whom the transport lets in. It knows the connections behind the bound sockets from their acceptance
+// to their end, and ends those whose key was taken away, who send or ask for too much or for what they may
+// not, or who say nothing.
+//
+//   handshake    -> is the key authorised, and does it not come too often? HandshakeLimit: how many at once?
+//   message      -> admit(): whose is it, is the key still authorised, is it too many?
+//   subscription -> on_upstream(): the same, and may it subscribe?
+//   refresh()    -> reads the directory of keys again, and cuts what it no longer has; cuts the silent
+//
+// Whose a connection is shows with its first message: libzmq's handshake names no connection, its events no
+// key. So one that has said nothing is cut whenever any key is taken away, since that may be its own; honest
+// ones come back. Without credentials everybody is let in, and only the limits hold. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/time.hpp"
+#include "keys/credentials.hpp"
+#include "net/connections.hpp"
+#include "net/drop_counters.hpp"
+#include "net/handshake_limit.hpp"
+#include "net/key_accounts.hpp"
+#include "net/notes.hpp"
+#include "net/zap_handler.hpp"
+#include "protocol/actions.hpp"
+
+namespace berkeley {
+
+/// A connection that asks for more topics is cut; a slave asks for three.
+inline constexpr int kMaxSubscriptions = 16;
+inline constexpr std::size_t kMaxPeers = 2 * kMaxMembers;
+/// What a connection may bring between two messages.
+inline constexpr std::uint64_t kMaxUnfinishedBytes = 4 << 20;
+
+class Gate {
+public:
+    Gate(std::optional<Credentials> credentials, const PeerLimits& limits);
+
+    bool secured() const { return credentials_.has_value(); }
+    /// Requires: secured().
+    const Credentials& credentials() const { return *credentials_; }
+
+    /// Starts the ZAP handler. May throw zmq::error_t.
+    void open(zmq::context_t& context);
+    ZapHandler* zap() { return zap_ ? &*zap_ : nullptr; }
+
+    /// Takes a handshake; false: there is none. Requires: secured(), here and below.
+    bool next_handshake() { return (handshake_ = zap_->next()) != ZapHandler::Request::none; }
+    /// Answers the one that was taken.
+    void answer_handshake(RawTime now);
+
+    /// This socket is a new one: what was behind it is gone.
+    void on_bound(BoundSocket which);
+    /// Before any message or handshake that came after it.
+    void on_connection(BoundSocket which, const MonitorEvent& event, RawTime now);
+
+    /// Whether a message of this peer was admitted not long ago.
+    bool knows(Route route) const { return peers_.contains(route); }
+    /// A message over the ROUTER: who sent it, or nothing where it must go no further. Without credentials:
+    /// an identity without a name. No route: its sender chose a routing id for itself.
+    std::optional<PeerIdentity> admit(std::optional<Route> route, zmq::message_t& payload, RawTime now);
+
+    /// What a frame over one of the XPUBs is.
+    enum class Upstream : std::uint8_t {
+        subscription,  ///< or the end of one
+        foreign,       ///< nothing that a subscriber sends
+        disturbed,     ///< it cannot be told whose it is
+    };
+    /// False: it must not be granted.
+    [[nodiscard]] bool on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, RawTime now);
+
+    /// Cuts those over which bytes come and no message: libzmq hands out whole messages only, and keeps what
+    /// has come of one without end. To be called at each turn; it looks now and then, at a share of them.
+    void cut_endless(RawTime now);
+
+    /// To be called about once a second. True: keys were added or taken away; the links must be looked
+    /// through.
+    bool refresh(bool force, RawTime now);
+
+    DropCounters& drops() { return drops_; }
+    /// Something for the log, in a whole sentence.
+    void note(std::string text, RawTime now) { notes_.add(Notes::About::members, std::move(text), now); }
+    std::vector<std::string> take_notes() { return notes_.take(); }
+
+private:
+    /// Who sent a message, and over what; null where that is gone, or is in this process.
+    struct Speaker {
+        PublicKey key;
+        PeerIdentity who;
+        Connection* connection = nullptr;
+    };
+    struct Peer {
+        PublicKey key;
+        PeerIdentity who;
+        int fd = -1;  ///< of its connection, as long as that lasts
+        RawTime seen_at{};
+    };
+
+    std::optional<Speaker> identify(BoundSocket which, zmq::message_t& message, RawTime now);
+    bool authenticate(zmq::message_t& message, Speaker& speaker);
+    Peer* peer_of(Route route, zmq::message_t& payload, RawTime now);
+    /// Counts a message. False: it is one too many.
+    bool spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now);
+    void end(Connection& connection);
+    void forget(const Connection& connection);
+    void cut_revoked(bool silent_too);
+
+    std::optional<Credentials> credentials_;
+    PeerLimits limits_;
+    std::optional<ZapHandler> zap_;
+    ZapHandler::Request handshake_ = ZapHandler::Request::none;
+    std::unordered_map<Route, Peer> peers_;
+    Connections connections_;
+    KeyAccounts accounts_;
+    std::array<HandshakeLimit, kBoundSockets> handshakes_;
+    DropCounters drops_;
+    Notes notes_;
+    RawTime look_at_{};  ///< when cut_endless() looks again
+};
+
+}  // namespace berkeley

@@ -1,0 +1,84 @@
+#include "os/cpu_waker.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace berkeley {
+
+namespace {
+
+std::int64_t monotonic_ns() {
+    return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::vector<std::size_t> cpus_allowed() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    std::vector<std::size_t> cpus;
+    if (::sched_getaffinity(0, sizeof set, &set) != 0) return cpus;
+    for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+    }
+    return cpus;
+}
+
+/// One of several threads of a core that spins leaves the other its share.
+void breathe() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+CpuWaker::CpuWaker() {
+    const std::vector<std::size_t> cpus = cpus_allowed();
+    if (cpus.size() > kThreadsMax) {
+        for (std::size_t i = 0; i < kThreadsMax; ++i) threads_.emplace_back([this] { run(std::nullopt); });
+    } else {
+        // Left to the scheduler, all would often share one CPU while the others sleep.
+        for (const std::size_t cpu : cpus) threads_.emplace_back([this, cpu] { run(cpu); });
+    }
+}
+
+CpuWaker::~CpuWaker() {
+    stop_ = true;
+    until_ns_ = 0;
+    ++signal_;
+    signal_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+}
+
+void CpuWaker::hold(Duration duration) {
+    until_ns_ = monotonic_ns() + duration.count();
+    if (sleeping_ == 0) return;
+    ++signal_;
+    signal_.notify_all();
+}
+
+void CpuWaker::run(std::optional<std::size_t> cpu) {
+    const sched_param none{};
+    if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) return;
+    if (cpu) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(*cpu, &set);
+        if (::sched_setaffinity(0, sizeof set, &set) != 0) return;
+    }
+    while (!stop_) {
+        while (monotonic_ns() < until_ns_.load(std::memory_order_relaxed)) {
+            for (int i = 0; i < 16; ++i) breathe();
+        }
+        // hold() either sees this thread as sleeping, or is seen by the second look at the deadline.
+        const std::uint32_t seen = signal_;
+        ++sleeping_;
+        if (!stop_ && monotonic_ns() >= until_ns_) signal_.wait(seen);
+        --sleeping_;
+    }
+}
+
+}  // namespace berkeley

@@ -1,0 +1,87 @@
+// ClockPageWriter: publishes a node's clock in shared memory for the applications of the machine, which
+// read it through berkeley/clock.h. The protocol by which no reader ever sees time run backward is told in
+// clock_page_layout.h.
+//
+// Invariants: one writer per page, kept by a file lock that dies with the process; between two publications
+// without `step` the page's time never falls; the disruption count never falls.
+// Not thread-safe: one thread publishes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/true_map.hpp"
+#include "page/clock_page_layout.h"
+#include "protocol/messages.hpp"
+
+namespace berkeley {
+
+struct PageContent {
+    Generation generation = 0;
+    TrueMap map;
+    Duration bound{0};         ///< half-width of the error at bound_at, >= 0, without what is unslewed
+    TrueTime bound_at{};       ///< when the bound was measured
+    std::int64_t rho_ppb = 0;  ///< growth of the bound from then on
+    Duration valid_for{0};     ///< from bound_at; then readers report HOLDOVER by themselves
+    Duration holdover_for{0};  ///< from the end of valid_for; then UNSYNCHRONIZED
+    ClockStatus status = ClockStatus::unsynchronized;
+    Term term = 0;
+    Round round = 0;
+    bool step = false;  ///< the clock may jump here, backward too; the disruption count rises
+};
+
+class ClockPageWriter {
+public:
+    struct Options {
+        /// Readers that still map a removed page see it age to UNSYNCHRONIZED and never come back: remove
+        /// only where no node will take the page over.
+        bool remove_at_end = false;
+    };
+
+    /// Creates the page, with its folders, or takes over the one that is there. A takeover of a page that
+    /// can be trusted keeps its time monotonic where the new clock is less than kTakeoverGapMax away, and
+    /// is a step otherwise. Fails where the file belongs to somebody else, is a link, is not the size of a
+    /// clock page, or has a living writer.
+    [[nodiscard]] static Result<ClockPageWriter> create(const std::string& path, Options options);
+    [[nodiscard]] static Result<ClockPageWriter> create(const std::string& path) {
+        return create(path, Options{});
+    }
+
+    ClockPageWriter(ClockPageWriter&& other) noexcept;
+    ClockPageWriter& operator=(ClockPageWriter&& other) noexcept;
+    ~ClockPageWriter();
+
+    void publish(const PageContent& content);
+
+    /// Steps that readers have been told of, those of earlier writers of the page included.
+    std::uint32_t disruptions() const { return disruptions_; }
+
+    const std::string& path() const { return path_; }
+
+    static constexpr Duration kTakeoverGapMax = std::chrono::seconds{1};
+
+private:
+    ClockPageWriter(std::string path, int fd, berkeley_page* page, Options options);
+    void adopt();
+    void apply_floor(berkeley_page& next, TrueTime now, bool step);
+    void release() noexcept;
+
+    std::string path_;
+    Options options_;
+    int fd_ = -1;
+    berkeley_page* page_ = nullptr;
+    berkeley_page last_{};  ///< what the page holds, from our own memory
+    std::uint64_t sequence_ = 0;
+    std::uint32_t disruptions_ = 0;
+
+    enum class Past : std::uint8_t {
+        none,     ///< nobody can have read a time from this page
+        ours,     ///< last_ was published by this writer
+        adopted,  ///< last_ was published by an earlier process
+        torn,     ///< an earlier process left something that cannot be evaluated
+    };
+    Past past_ = Past::none;
+};
+
+}  // namespace berkeley

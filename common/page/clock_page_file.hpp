@@ -1,0 +1,14 @@
+// Opens or creates the file behind a clock page, locked against a second writer, in a place where nobody
+// else can have planted it. Private to common/page. Stateless.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+
+namespace berkeley {
+
+/// The locked file, at least one page's size; its content may be anything. The caller closes it.
+[[nodiscard]] Result<int> open_clock_page_file(const std::string& path);
+
+}  // namespace berkeley

@@ -1,0 +1,521 @@
+#include "sim/sim_cluster.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "wire/codec.hpp"
+
+namespace berkeley::sim {
+
+namespace {
+
+/// 2026-01-01, so that times look like times.
+constexpr std::int64_t kEpochNs = 1'767'225'600'000'000'000;
+/// What a process needs between reception and answer.
+constexpr Duration kProcessing = std::chrono::microseconds{5};
+constexpr std::string_view kScheme = "sim://";
+
+template <class... Ts>
+struct Overload : Ts... {
+    using Ts::operator()...;
+};
+// clang 14 does not yet deduce this by itself.
+template <class... Ts>
+Overload(Ts...) -> Overload<Ts...>;
+
+Url url(const std::string& id, const char* what) {
+    return *Url::from(std::string(kScheme) + id + "/" + what);
+}
+
+const ClusterName& cluster_name() {
+    static const ClusterName name = node_id("sim");
+    return name;
+}
+
+std::optional<std::uint32_t> probe_of(const Message& message) {
+    if (const auto* poll = std::get_if<Poll>(&message.body)) return poll->probe;
+    if (const auto* reply = std::get_if<Reply>(&message.body)) return reply->probe;
+    return std::nullopt;
+}
+
+void tell(const Lie& lie, TrueTime now, Reply& reply) {
+    Duration by = lie.size;
+    if (lie.kind == LieKind::none) return;
+    if (lie.kind == LieKind::ramp) {
+        by = Duration{saturate(Int128{lie.size.count()} * to_ns(now) / 1'000'000'000)};
+    } else if (lie.kind == LieKind::two_faced && reply.round % 2 == 1) {
+        by = -by;
+    } else if (lie.kind == LieKind::huge_bound) {
+        reply.bound = kUnknownBound;
+    }
+    reply.t2 += by;
+    reply.t3 += by;
+}
+
+}  // namespace
+
+SimCluster::SimCluster(std::uint64_t seed, const SimOptions& options)
+    : prng_(seed), options_(options), network_(options.network, prng_.next()) {}
+
+SimCluster::SimCluster(std::uint64_t seed, NetworkModel network, Duration interval)
+    : SimCluster(seed, SimOptions{.network = network, .interval = interval}) {}
+
+void SimCluster::add(const NodeSpec& spec) {
+    auto added = std::make_unique<Node>();
+    added->spec = spec;
+    added->index = static_cast<NodeIndex>(nodes_.size());
+    OscillatorModel model = spec.oscillator;
+    model.ppm += spec.drift_ppm;
+    // Machines were booted at different times: their raw clocks have nothing in common.
+    const Duration base{static_cast<std::int64_t>(prng_.below(1'000'000'000'000'000ULL))};
+    added->oscillator = std::make_unique<Oscillator>(std::move(model), base, prng_.next());
+    names_[spec.id] = added->index;
+    nodes_.push_back(std::move(added));
+    begin(*nodes_.back(), std::nullopt);
+}
+
+void SimCluster::begin(Node& node, std::optional<Duration> offset) {
+    ++node.life;
+    node.alive = true;
+    node.paused = false;
+    node.sleeping = false;
+    node.stopping = false;
+    node.busy_until = TrueTime::min();
+    node.links = {};
+    node.subscriptions = {};
+    node.waiting.clear();
+    const NodeSpec& spec = node.spec;
+    const RawTime raw_now = raw(node.index);
+    SlaveCoreOptions options;
+    options.cluster = cluster_name();
+    options.id = node_id(spec.id);
+    if (node.incarnation == 0) node.incarnation = prng_.next() | 1;
+    options.incarnation = node.incarnation;
+    options.heartbeat_timeout = options_.heartbeat_timeout;
+    options.memory = node.memory;
+    options.discipline = options_.discipline;
+    for (const std::string& master : spec.masters) options.masters.push_back(url(master, "poll"));
+    const ClusterTime initial = from_ns<ClusterTime>(kEpochNs + to_ns(now_)) + offset.value_or(spec.offset);
+    Actions actions;
+    if (spec.candidate) {
+        CandidateOptions all;
+        options.want_heartbeats = true;
+        options.candidate = CandidateInfo{options.id, spec.priority, url(spec.id, "poll"),
+                                          url(spec.id, "publish"), url(spec.id, "heartbeat")};
+        all.slave = options;
+        all.master.interval = options_.interval;
+        all.master.burst = options_.burst;
+        all.master.window = options_.window;
+        all.election.priority = spec.priority;
+        all.election.standby = spec.standby;
+        all.election.heartbeat_interval = options_.heartbeat_interval;
+        node.candidate = std::make_unique<CandidateCore>(all, node.known, Prng{prng_.next()}, raw_now,
+                                                         initial, node.saved_rate);
+        node.candidate->start(raw_now, actions);
+    } else {
+        node.slave =
+            std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate);
+        node.slave->start(raw_now, actions);
+    }
+    carry_out(node, actions);
+    save_rate_after(node, std::chrono::seconds{30});
+    rearm(node);
+}
+
+/// As the shell does; who is killed before comes back with an older one.
+void SimCluster::save_rate_after(Node& node, Duration wait) {
+    at(now_ + wait, [this, &node, life = node.life, wait] {
+        if (!node.alive || node.life != life) return;
+        node.saved_rate = core(node).discipline().rate_to_save();
+        save_rate_after(node, std::min<Duration>(2 * wait, std::chrono::hours{1}));
+    });
+}
+
+void SimCluster::kill(const std::string& id) {
+    Node& killed = node(id);
+    if (!killed.alive) return;
+    killed.alive = false;
+    killed.slave.reset();
+    killed.candidate.reset();
+    killed.wake = TrueTime::max();
+    if (on_change) on_change(killed.index);
+}
+
+void SimCluster::stop(const std::string& id) {
+    Node& stopped = node(id);
+    Actions actions;
+    if (stopped.candidate) stopped.candidate->resign(raw(stopped.index), actions);
+    carry_out(stopped, actions);
+    stopped.stopping = true;
+    leave_unless_needed(stopped);
+}
+
+void SimCluster::step_down(const std::string& id) {
+    constexpr Route kTool = 0;  // no node's
+    Node& leader = node(id);
+    Actions actions;
+    leader.candidate->on_route_message(kTool, {{cluster_name(), node_id("tool"), 0}, StepDown{}},
+                                       raw(leader.index), actions);
+    Actions told;
+    for (const Action& action : actions) {
+        const auto* answer = std::get_if<SendToRoute>(&action);
+        if (answer == nullptr || answer->route != kTool) told.add(action);
+    }
+    carry_out(leader, told);
+    rearm(leader);
+}
+
+void SimCluster::leave_unless_needed(Node& node) {
+    if (!node.stopping || (node.candidate && node.candidate->needed(raw(node.index)))) return;
+    Actions actions;
+    if (node.candidate) {
+        node.candidate->stop(raw(node.index), actions);
+    } else {
+        node.slave->stop(actions);
+    }
+    carry_out(node, actions);
+    node.saved_rate = core(node).discipline().rate_to_save();
+    kill(node.spec.id);
+}
+
+void SimCluster::restart(const std::string& id, bool with_state, std::optional<Duration> offset) {
+    Node& restarted = node(id);
+    kill(id);
+    if (!with_state) {
+        restarted.memory = {};
+        restarted.known.clear();
+        restarted.incarnation = 0;
+        restarted.saved_rate = {};
+    }
+    begin(restarted, offset);
+}
+
+void SimCluster::pause(const std::string& id) { node(id).paused = true; }
+
+void SimCluster::resume(const std::string& id) {
+    Node& resumed = node(id);
+    if (!resumed.paused) return;
+    resumed.paused = false;
+    if (!resumed.alive) return;
+    wake(resumed);
+    for (Delivery& delivery : std::exchange(resumed.waiting, {})) deliver(std::move(delivery));
+}
+
+void SimCluster::suspend(const std::string& id, Duration duration) {
+    Node& slept = node(id);
+    slept.oscillator->suspend(now_, now_ + duration);
+    slept.paused = true;
+    slept.sleeping = true;
+    at(now_ + duration, [this, id, life = slept.life] {
+        Node& woken = node(id);
+        if (!woken.alive || woken.life != life) return;
+        Actions actions;
+        SlaveCore& slave_core = woken.candidate ? woken.candidate->slave() : *woken.slave;
+        slave_core.disrupt("the machine was suspended", actions);
+        carry_out(woken, actions);
+        woken.sleeping = false;
+        woken.paused = false;
+        // As the shell does it: what the core owes to its timers, then what waits in the sockets, then the
+        // timers.
+        actions.clear();
+        woken.candidate ? woken.candidate->on_timer(raw(woken.index), actions)
+                        : woken.slave->on_timer(raw(woken.index), actions);
+        carry_out(woken, actions);
+        for (Delivery& delivery : std::exchange(woken.waiting, {})) deliver(std::move(delivery));
+        rearm(woken);
+    });
+}
+
+void SimCluster::cut(const std::string& a, const std::string& b, bool is_cut) {
+    cut_way(a, b, is_cut);
+    cut_way(b, a, is_cut);
+}
+
+void SimCluster::cut_way(const std::string& from, const std::string& to, bool is_cut) {
+    network_.cut(names_.at(from), names_.at(to), is_cut);
+}
+
+void SimCluster::at(TrueTime when, std::function<void()> what) {
+    calls_.push_back(std::move(what));
+    push(when, Kind::call, static_cast<std::uint32_t>(calls_.size() - 1));
+}
+
+std::optional<SimCluster::NodeIndex> SimCluster::host(const Url& url) const {
+    const std::string_view text = url.view().substr(std::min(url.view().size(), kScheme.size()));
+    const auto found = names_.find(std::string(text.substr(0, text.find('/'))));
+    return found == names_.end() ? std::nullopt : std::optional{found->second};
+}
+
+SlaveCore& SimCluster::slave(const std::string& id) {
+    Node& n = node(id);
+    return n.candidate ? n.candidate->slave() : *n.slave;
+}
+
+const SlaveCore& SimCluster::slave(NodeIndex index) const { return core(*nodes_[index]); }
+
+CandidateCore& SimCluster::candidate(const std::string& id) { return *node(id).candidate; }
+
+ClusterTime SimCluster::clock(NodeIndex index) const {
+    return core(*nodes_[index]).discipline().map().cluster(raw(index));
+}
+
+Duration SimCluster::spread() const {
+    ClusterTime low = ClusterTime::max();
+    ClusterTime high = ClusterTime::min();
+    for (const auto& node : nodes_) {
+        if (!node->alive) continue;
+        const ClusterTime time = clock(node->index);
+        low = std::min(low, time);
+        high = std::max(high, time);
+    }
+    return high - low;
+}
+
+std::uint64_t SimCluster::dropped(const std::string& node, std::string_view reason) const {
+    std::uint64_t total = 0;
+    for (const Recorded& r : events_) {
+        const auto* drop = std::get_if<DroppedEvent>(&r.event);
+        if (drop != nullptr && r.node == node && drop->reason == reason) total += drop->count;
+    }
+    return total;
+}
+
+void SimCluster::through_codec(Message& message) {
+    Encoded encoded;
+    Message decoded;
+    encode(message, encoded);
+    if (decode(encoded.bytes, cluster_name(), decoded) || decoded != message) {
+        ++codec_failures_;
+        return;
+    }
+    message = std::move(decoded);
+}
+
+void SimCluster::send(NodeIndex from, NodeIndex to, Where where, Message message) {
+    const Node& target = *nodes_[to];
+    if (!target.alive) return;
+    if (++messages_, options_.codec_every > 0 && messages_ % options_.codec_every == 0)
+        through_codec(message);
+    // Of polls and replies the way matters; candidates' other talk is taken as the way from a master.
+    const bool there = std::holds_alternative<std::pair<Link, Via>>(where);
+    const auto probe = probe_of(message);
+    const Duration took = std::holds_alternative<Reply>(message.body) ? kProcessing : Duration{0};
+    const std::size_t copies = network_.copies();
+    for (std::size_t i = 1; i < copies; ++i) {
+        push_delivery(took + network_.delay(from, to, there, probe), {from, to, target.life, where, message});
+    }
+    if (copies > 0) {
+        push_delivery(took + network_.delay(from, to, there, probe),
+                      {from, to, target.life, where, std::move(message)});
+    }
+}
+
+void SimCluster::push_delivery(Duration delay, Delivery delivery) {
+    std::uint32_t slot = 0;
+    if (free_deliveries_.empty()) {
+        slot = static_cast<std::uint32_t>(deliveries_.size());
+        deliveries_.push_back(std::move(delivery));
+    } else {
+        slot = free_deliveries_.back();
+        free_deliveries_.pop_back();
+        deliveries_[slot] = std::move(delivery);
+    }
+    push(now_ + delay, Kind::deliver, slot);
+}
+
+void SimCluster::publish_to(NodeIndex from, Node& to, Channel channel, const Message& message) {
+    if (!to.alive) return;
+    for (Link link = 0; link < to.subscriptions.size(); ++link) {
+        const Subscriptions& subscribed = to.subscriptions[link];
+        const bool heartbeat = channel == Channel::heartbeat;
+        if ((heartbeat ? subscribed.heartbeat : subscribed.publish) != from) continue;
+        send(from, to.index, std::pair{link, heartbeat ? Via::heartbeat : Via::publish}, message);
+    }
+}
+
+void SimCluster::publish(Node& node, Channel channel, const Message& message) {
+    if (const auto* correction = std::get_if<Correction>(&message.body)) {
+        const auto target = names_.find(correction->target.str());
+        if (target != names_.end()) publish_to(node.index, *nodes_[target->second], channel, message);
+        return;
+    }
+    for (const auto& other : nodes_) publish_to(node.index, *other, channel, message);
+}
+
+void SimCluster::send_to_route(Node& node, const SendToRoute& a) {
+    const Connection& connection = connections_.at(a.route - 1);
+    const Node& peer = *nodes_[connection.from];
+    if (!peer.alive || peer.life != connection.from_life || peer.links[connection.link] != a.route) {
+        Actions more;
+        node.candidate->on_unreachable(a.route, more);
+        return carry_out(node, more);
+    }
+    if (a.token != 0) node.candidate->on_sent(a.token, raw(node.index));
+    send(node.index, connection.from, std::pair{connection.link, Via::dealer}, a.message);
+}
+
+void SimCluster::send_to_link(Node& node, const SendToLink& a) {
+    const Route route = node.links.at(a.link);
+    if (route == 0) return;
+    Message message = a.message;
+    if (auto* reply = std::get_if<Reply>(&message.body)) {
+        reply->t3 = raw(node.index) + kProcessing;
+        tell(node.lie, now_, *reply);
+    }
+    send(node.index, connections_[route - 1].to, route, std::move(message));
+}
+
+void SimCluster::save(Node& node) {
+    node.memory = core(node).elector().memory();
+    node.known = core(node).known_candidates();
+    node.saved_rate = core(node).discipline().rate_to_save();
+}
+
+void SimCluster::save_slowly(Node& node, Actions then) {
+    node.busy_until = now_ + options_.save_takes;
+    at(node.busy_until, [this, &node, life = node.life, then = std::move(then)] {
+        if (!node.alive || node.life != life) return;
+        save(node);
+        carry_out(node, then);
+        rearm(node);
+        if (on_change) on_change(node.index);
+    });
+}
+
+void SimCluster::carry_out(Node& node, const Actions& actions) {
+    for (auto next = actions.begin(); next != actions.end(); ++next) {
+        const Action& action = *next;
+        if (std::holds_alternative<SaveState>(action) && options_.save_takes > Duration{0}) {
+            // What stands behind it in the list waits for the disk.
+            Actions then;
+            while (++next != actions.end()) then.add(*next);
+            return save_slowly(node, std::move(then));
+        }
+        std::visit(Overload{
+                       [&](const SendToRoute& a) { send_to_route(node, a); },
+                       [&](const SendToLink& a) { send_to_link(node, a); },
+                       [&](const Publish& a) {
+                           if (raw(node.index) < a.not_after) publish(node, a.channel, a.message);
+                       },
+                       [&](const ConnectLink& a) {
+                           const auto peer = host(a.poll);
+                           if (!peer) return;
+                           connections_.push_back({node.index, node.life, a.link, *peer});
+                           node.links.at(a.link) = static_cast<Route>(connections_.size());
+                       },
+                       [&](const SubscribeLink& a) {
+                           node.subscriptions.at(a.link) = {
+                               host(a.publish), a.heartbeat.empty() ? std::nullopt : host(a.heartbeat)};
+                       },
+                       [&](const DropLink& a) {
+                           node.links.at(a.link) = 0;
+                           node.subscriptions.at(a.link) = {};
+                       },
+                       [](const PublishClock&) {},
+                       [&](const SaveState&) { save(node); },
+                       [&](const EmitEvent& a) {
+                           if (on_event) on_event(node.index, a.event);
+                           if (options_.keep_events) events_.push_back({now_, node.spec.id, a.event});
+                       },
+                   },
+                   action);
+    }
+}
+
+void SimCluster::deliver(Delivery d) {
+    Node& node = *nodes_[d.to];
+    if (!node.alive || node.life != d.life || network_.is_cut(d.from, d.to)) return;
+    if (node.paused) {  // waits in the socket
+        constexpr std::size_t kSocketMax = 100'000;
+        if (node.waiting.size() < kSocketMax) node.waiting.push_back(std::move(d));
+        return;
+    }
+    if (now_ < node.busy_until) return push_delivery(node.busy_until - now_, std::move(d));
+    if (tap && !tap(nodes_[d.from]->spec.id, node.spec.id, d.message)) return;
+    Actions actions;
+    const RawTime now = raw(node.index);
+    if (const auto* route = std::get_if<Route>(&d.where)) {
+        if (node.candidate) node.candidate->on_route_message(*route, d.message, now, actions);
+    } else {
+        const auto [link, via] = std::get<std::pair<Link, Via>>(d.where);
+        if (node.candidate) {
+            node.candidate->on_link_message(link, via, d.message, now, actions);
+        } else {
+            node.slave->on_message(link, via, d.message, now, actions);
+        }
+    }
+    carry_out(node, actions);
+    leave_unless_needed(node);
+    rearm(node);
+    if (on_change) on_change(node.index);
+}
+
+void SimCluster::wake(Node& node) {
+    Actions actions;
+    const RawTime now = raw(node.index);
+    if (node.candidate) {
+        node.candidate->on_timer(now, actions);
+    } else {
+        node.slave->on_timer(now, actions);
+    }
+    carry_out(node, actions);
+    leave_unless_needed(node);
+    rearm(node);
+    if (on_change) on_change(node.index);
+}
+
+void SimCluster::rearm(Node& node) {
+    if (!node.alive) return;
+    const RawTime next = node.candidate ? node.candidate->next_deadline() : node.slave->next_deadline();
+    node.wake = std::max(node.oscillator->when(next, now_), now_ + Duration{1});
+    if (node.wake < node.wake_queued) {
+        node.wake_queued = node.wake;
+        push(node.wake, Kind::wake, node.index);
+    }
+}
+
+void SimCluster::push(TrueTime at, Kind kind, std::uint32_t index) {
+    queue_.push({at, ++order_, kind, index});
+}
+
+void SimCluster::run_for(Duration duration) {
+    const TrueTime end = now_ + duration;
+    while (!queue_.empty() && queue_.top().at <= end) {
+        const Scheduled next = queue_.top();
+        queue_.pop();
+        now_ = std::max(now_, next.at);
+        if (next.kind == Kind::deliver) {
+            Delivery delivery = std::move(deliveries_[next.index]);
+            free_deliveries_.push_back(next.index);
+            deliver(std::move(delivery));
+        } else if (next.kind == Kind::wake) {
+            Node& node = *nodes_[next.index];
+            if (next.at != node.wake_queued) continue;  // an earlier one had been queued meanwhile
+            node.wake_queued = TrueTime::max();
+            if (!node.alive || node.paused) continue;  // it is woken when it goes on
+            node.wake = std::max(node.wake, node.busy_until);
+            if (node.wake > now_) {
+                node.wake_queued = node.wake;
+                push(node.wake, Kind::wake, node.index);
+                continue;
+            }
+            wake(node);
+        } else {
+            const auto call = std::exchange(calls_[next.index], nullptr);
+            call();
+        }
+        if (on_step) on_step();
+    }
+    now_ = end;
+}
+
+bool SimCluster::run_until(const std::function<bool()>& predicate, Duration limit) {
+    const TrueTime end = now_ + limit;
+    while (now_ < end) {
+        if (predicate()) return true;
+        run_for(std::chrono::milliseconds{1});
+    }
+    return predicate();
+}
+
+}  // namespace berkeley::sim
