@@ -1,6 +1,9 @@
-#include "bench/accuracy.hpp"
+// Real processes over TCP loopback with injected errors; all share the machine's raw clock, so the truth is
+// known. First nothing else runs, then two processes that spin: noise that every row of that half meets
+// alike. So trust the ratios before the figures. The machine's own clock is not touched.
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,19 +13,26 @@
 
 #include "base/duration_text.hpp"
 #include "base/prng.hpp"
-#include "bench/accuracy_clocks.hpp"
 #include "bench/accuracy_phase.hpp"
 #include "bench/accuracy_plot.hpp"
 #include "bench/accuracy_probe.hpp"
+#include "bench/benchmarks.hpp"
 #include "bench/chrony_peer.hpp"
 #include "bench/interrupt_guard.hpp"
 #include "bench/peer_process.hpp"
 #include "os/os_clock.hpp"
+#include "tests/harness/cluster.hpp"
 
 namespace berkeley::bench {
 
 namespace {
 
+using harness::ClockWatch;
+using harness::TemporaryFolder;
+
+constexpr Duration kInjectedOffsetMax = std::chrono::hours{3};
+/// What nodes allow for by default (--max-drift).
+constexpr std::int64_t kInjectedDriftMaxPpb = 50'000;
 constexpr Duration kStartPatience = std::chrono::seconds{60};
 constexpr Duration kStartCheck = std::chrono::milliseconds{2};
 /// On average; varied by half, so that sampling keeps no phase with the rounds.
@@ -37,6 +47,14 @@ void run_spinner(const std::string& /*endpoint*/) {
     for (volatile std::uint64_t i = 0;;) i = i + 1;
 }
 
+std::vector<std::string> injected_error(Prng& prng) {
+    const auto offset = static_cast<std::int64_t>(prng.uniform(-1, 1) *
+                                                  static_cast<double>(Duration{kInjectedOffsetMax}.count()));
+    const double drift_ppm = prng.uniform(-1, 1) * static_cast<double>(kInjectedDriftMaxPpb) / 1000;
+    return {"--clock-offset=" + duration_literal(Duration{offset}),
+            fmt::format("--clock-drift={:.3f}", drift_ppm)};
+}
+
 struct Convergence {
     std::int64_t before_ns = 0;  ///< spread when all clocks were there for the first time
     std::uint64_t round = 0;     ///< the first with less than kConvergedNs
@@ -46,7 +64,7 @@ class AccuracyRun {
 public:
     explicit AccuracyRun(const AccuracyOptions& options)
         : options_(options),
-          prng_(options.cluster.seed),
+          prng_(options.seed),
           total_(options.settle + 2 * options.duration),
           progress_("accuracy", static_cast<std::uint64_t>(total_.count())) {}
 
@@ -56,7 +74,8 @@ public:
 
 private:
     Result<void> fork_peers();
-    Result<void> await_chrony();
+    Result<void> start_cluster();
+    Result<void> check_cluster();
     Result<void> converge();
     Result<void> watch(Duration time, AccuracyPhase* phase);
     Result<void> check(AccuracyPhase* phase);
@@ -71,7 +90,8 @@ private:
     std::vector<PeerProcess> spinners_;
     std::optional<TemporaryFolder> folder_;
     std::optional<ChronyPair> chrony_;
-    std::optional<ClusterProcesses> cluster_;
+    std::optional<harness::Cluster> cluster_;
+    std::vector<std::string> pages_;  ///< the master's first
     std::optional<ClockWatch> clocks_;
     std::unique_ptr<SinglePoller> poller_;
     double load_average_ = 0;
@@ -98,7 +118,7 @@ Result<void> AccuracyRun::fork_peers() {
 Result<void> AccuracyRun::start() {
     ::getloadavg(&load_average_, 1);
     if (const auto forked = fork_peers(); !forked) return forked;
-    auto folder = TemporaryFolder::create();
+    auto folder = TemporaryFolder::create("berkeley-bench");
     if (!folder) return failure(folder.error());
     folder_.emplace(std::move(*folder));
     if (options_.with_chrony) {
@@ -106,14 +126,39 @@ Result<void> AccuracyRun::start() {
         if (!chrony) return failure(chrony.error());
         chrony_.emplace(std::move(*chrony));
     }
-    auto cluster = ClusterProcesses::start(*folder_, options_.cluster);
-    if (!cluster) return failure(cluster.error());
-    cluster_.emplace(std::move(*cluster));
+    if (const auto started = start_cluster(); !started) return started;
     if (const auto converged = converge(); !converged) return converged;
-    auto poller = SinglePoller::start(*cristian_, options_.cluster.interval, options_.cluster.seed);
+    auto poller = SinglePoller::start(*cristian_, options_.interval, options_.seed);
     if (!poller) return failure(poller.error());
     poller_ = std::move(*poller);
     return {};
+}
+
+Result<void> AccuracyRun::start_cluster() {
+    auto folder = TemporaryFolder::create("berkeley-bench");
+    if (!folder) return failure(folder.error());
+    cluster_.emplace(harness::ClusterSetup{.master_program = harness::beside_this_program("berkeley-master"),
+                                           .slave_program = harness::beside_this_program("berkeley-slave"),
+                                           .interval = duration_literal(options_.interval),
+                                           .tcp = true},
+                     std::move(*folder));
+    Prng prng{options_.seed};
+    std::vector<std::string> arguments = injected_error(prng);
+    arguments.insert(arguments.end(), {"--burst", std::to_string(options_.burst)});
+    const harness::Process& master = cluster_->master("master", std::move(arguments));
+    if (!cluster_->await_urls("master")) return failure("the master is not ready: " + master.log());
+    pages_.push_back(cluster_->page("master"));
+    for (std::uint32_t i = 1; i <= options_.slaves; ++i) {
+        const std::string id = "slave-" + std::to_string(i);
+        cluster_->slave(id, injected_error(prng), "master");
+        pages_.push_back(cluster_->page(id));
+    }
+    return {};
+}
+
+Result<void> AccuracyRun::check_cluster() {
+    const std::string ended = cluster_->ended();
+    return ended.empty() ? Result<void>{} : failure(ended);
 }
 
 /// Until all clocks are there, agree, and say that they are synchronized.
@@ -123,10 +168,10 @@ Result<void> AccuracyRun::converge() {
     bool agreed = false;
     while (true_now() < deadline) {
         std::this_thread::sleep_for(kStartCheck);
-        if (auto go_on = InterruptGuard::check().and_then([&] { return cluster_->check(); }); !go_on)
+        if (auto go_on = InterruptGuard::check().and_then([&] { return check_cluster(); }); !go_on)
             return go_on;
         if (!clocks_) {
-            auto clocks = ClockWatch::open(cluster_->pages());
+            auto clocks = ClockWatch::open(pages_);
             if (!clocks) {
                 missing = clocks.error();
                 continue;
@@ -138,7 +183,7 @@ Result<void> AccuracyRun::converge() {
         if (!sweep) return failure(sweep.error());
         if (!agreed && sweep->spread_ns() < kConvergedNs) {
             agreed = true;
-            for (const Reading& reading : sweep->clocks)
+            for (const harness::Reading& reading : sweep->clocks)
                 convergence_.round = std::max(convergence_.round, reading.round);
         }
         if (agreed && sweep->synchronized()) return {};
@@ -173,7 +218,7 @@ Result<void> AccuracyRun::watch(Duration time, AccuracyPhase* phase) {
 
 /// What need not be done at every sample.
 Result<void> AccuracyRun::check(AccuracyPhase* phase) {
-    if (const auto alive = cluster_->check(); !alive) return alive;
+    if (const auto alive = check_cluster(); !alive) return alive;
     // Asked while settling too, as that costs some time. It may not answer at once.
     if (!chrony_ || phase == &loaded_) return {};
     const auto error = chrony_->system_time_error();
@@ -221,16 +266,15 @@ Result<Report> AccuracyRun::report() {
     Report report;
     report.bench = "accuracy";
     report.violations = broken.total();
-    Facts facts{
-        {"load", fmt::format("{:.2f} at the start; CPUs busy by {:.0f} % idle, {:.0f} % loaded",
-                             load_average_, idle_.busy * 100, loaded_.busy * 100)},
-        {"cluster", fmt::format("1 master, {} slaves, tcp, every {}, bursts of {}", options_.cluster.slaves,
-                                duration_literal(options_.cluster.interval), options_.cluster.burst)},
-        {"injected", fmt::format("up to {} and {} ppm, seed {}; {} apart at first",
-                                 duration_text(kInjectedOffsetMax), kInjectedDriftMaxPpb / 1000,
-                                 options_.cluster.seed, duration_text(Duration{convergence_.before_ns}))},
-        {"broken", fmt::format("{} pairs apart, {} off the master, {} lost SYNCHRONIZED", broken.pairs,
-                               broken.master, broken.status)}};
+    Facts facts{{"load", fmt::format("{:.2f} at the start; CPUs busy by {:.0f} % idle, {:.0f} % loaded",
+                                     load_average_, idle_.busy * 100, loaded_.busy * 100)},
+                {"cluster", fmt::format("1 master, {} slaves, tcp, every {}, bursts of {}", options_.slaves,
+                                        duration_literal(options_.interval), options_.burst)},
+                {"injected", fmt::format("up to {} and {} ppm, seed {}; {} apart at first",
+                                         duration_text(kInjectedOffsetMax), kInjectedDriftMaxPpb / 1000,
+                                         options_.seed, duration_text(Duration{convergence_.before_ns}))},
+                {"broken", fmt::format("{} pairs apart, {} off the master, {} lost SYNCHRONIZED",
+                                       broken.pairs, broken.master, broken.status)}};
     if (chrony_) facts.push_back({"chrony", ChronyPair::version()});
     report.machine = machine_facts(std::move(facts));
 
@@ -269,7 +313,11 @@ Result<Report> AccuracyRun::report() {
 }  // namespace
 
 Result<void> check_accuracy(const AccuracyOptions& options) {
-    if (const auto there = ClusterProcesses::check_programs(); !there) return there;
+    for (const char* name : {"berkeley-master", "berkeley-slave"}) {
+        const std::string program = harness::beside_this_program(name);
+        if (::access(program.c_str(), X_OK) != 0)
+            return failure("'" + program + "' is missing: accuracy runs the programs beside berkeley-bench");
+    }
     if (options.with_chrony) {
         if (const auto there = ChronyPair::check(); !there) return there;
     }

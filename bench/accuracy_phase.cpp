@@ -38,7 +38,7 @@ double CpuTime::busy_since(const CpuTime& before) const {
     return 1 - static_cast<double>(idle - before.idle) / static_cast<double>(all - before.all);
 }
 
-void AccuracyPhase::add(const Sweep& sweep) {
+void AccuracyPhase::add(const harness::Sweep& sweep) {
     spread.add(micro(sweep.spread_ns()));
     for (std::size_t i = 1; i < sweep.clocks.size(); ++i) {
         offset.add(micro(std::abs(sweep.clocks[i].now_ns - sweep.clocks.front().now_ns)));
@@ -53,8 +53,8 @@ void AccuracyPhase::add(const SingleProbe& probe) {
     tutorial.add(micro(probe.uncompensated_error()));
 }
 
-void AccuracyPhase::judge(const Sweep& sweep) {
-    const std::vector<Reading>& clocks = sweep.clocks;
+void AccuracyPhase::judge(const harness::Sweep& sweep) {
+    const std::vector<harness::Reading>& clocks = sweep.clocks;
     for (std::size_t i = 0; i < clocks.size(); ++i) {
         if (clocks[i].status != BERKELEY_CLOCK_SYNCHRONIZED) continue;
         for (std::size_t j = i + 1; j < clocks.size(); ++j) {

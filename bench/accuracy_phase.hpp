@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "bench/accuracy_clocks.hpp"
 #include "bench/accuracy_probe.hpp"
 #include "bench/stats.hpp"
+#include "tests/harness/clock_watch.hpp"
 
 namespace berkeley::bench {
 
@@ -36,14 +36,14 @@ struct AccuracyPhase {
     Samples tutorial;
     Samples chrony;
     Violations violations;
-    double busy = 0;            ///< share of the machine's CPU time that anybody used meanwhile
-    std::vector<Sweep> sweeps;  ///< for the plot; not all where there are very many
+    double busy = 0;                     ///< share of the machine's CPU time that anybody used meanwhile
+    std::vector<harness::Sweep> sweeps;  ///< for the plot; not all where there are very many
 
-    void add(const Sweep& sweep);
+    void add(const harness::Sweep& sweep);
     void add(const SingleProbe& probe);
 
 private:
-    void judge(const Sweep& sweep);
+    void judge(const harness::Sweep& sweep);
 
     std::vector<std::int32_t> last_status_;
 };

@@ -15,23 +15,23 @@ namespace {
 constexpr std::size_t kPointsMax = 1500;
 constexpr double kMicro = 1000;
 
-double mean_of(const Sweep& sweep) {
+double mean_of(const harness::Sweep& sweep) {
     // Relative to the first clock: as doubles, times since 1970 would lose hundreds of nanoseconds.
     double sum = 0;
-    for (const Reading& reading : sweep.clocks) {
+    for (const harness::Reading& reading : sweep.clocks) {
         sum += static_cast<double>(reading.now_ns - sweep.clocks.front().now_ns);
     }
     return sum / static_cast<double>(sweep.clocks.size());
 }
 
 /// One line an instant: seconds, the bound of the last slave, each clock's deviation.
-std::string data_of(const std::vector<const Sweep*>& sweeps, TrueTime began) {
+std::string data_of(const std::vector<const harness::Sweep*>& sweeps, TrueTime began) {
     std::string text;
-    for (const Sweep* sweep : sweeps) {
+    for (const harness::Sweep* sweep : sweeps) {
         const double mean = mean_of(*sweep);
         text += fmt::format("{:.3f} {:.3f}", std::chrono::duration<double>(sweep->at - began).count(),
                             static_cast<double>(sweep->clocks.back().bound_ns) / kMicro);
-        for (const Reading& reading : sweep->clocks) {
+        for (const harness::Reading& reading : sweep->clocks) {
             const auto ahead = static_cast<double>(reading.now_ns - sweep->clocks.front().now_ns);
             text += fmt::format(" {:.3f}", (ahead - mean) / kMicro);
         }
@@ -79,7 +79,8 @@ std::string script_of(const std::string& data, const std::string& file, std::siz
 }  // namespace
 
 Result<void> check_plot(const std::string& file) {
-    if (find_program("gnuplot").empty()) return failure("--plot: 'gnuplot' is missing (package gnuplot-nox)");
+    if (harness::find_program("gnuplot").empty())
+        return failure("--plot: 'gnuplot' is missing (package gnuplot-nox)");
     // Now, and not when all has been measured.
     std::error_code error;
     const std::filesystem::path folder = std::filesystem::absolute(file, error).parent_path();
@@ -89,16 +90,17 @@ Result<void> check_plot(const std::string& file) {
     return {};
 }
 
-Result<void> plot_accuracy(const TemporaryFolder& folder, const std::string& file,
-                           const std::vector<Sweep>& idle, const std::vector<Sweep>& loaded) {
+Result<void> plot_accuracy(const harness::TemporaryFolder& folder, const std::string& file,
+                           const std::vector<harness::Sweep>& idle,
+                           const std::vector<harness::Sweep>& loaded) {
     if (idle.empty() || loaded.empty()) return failure("--plot: there is nothing to draw");
     const std::size_t stride = (idle.size() + loaded.size()) / kPointsMax + 1;
-    std::vector<const Sweep*> chosen;
+    std::vector<const harness::Sweep*> chosen;
     for (const auto* half : {&idle, &loaded}) {
         for (std::size_t i = 0; i < half->size(); i += stride) chosen.push_back(&(*half)[i]);
     }
     const TrueTime began = idle.front().at;
-    const auto seconds = [&](const Sweep& sweep) {
+    const auto seconds = [&](const harness::Sweep& sweep) {
         return std::chrono::duration<double>(sweep.at - began).count();
     };
     const std::string data = folder.file("plot.data");
@@ -107,10 +109,9 @@ Result<void> plot_accuracy(const TemporaryFolder& folder, const std::string& fil
         !(std::ofstream(script) << script_of(data, file, idle.front().clocks.size(), seconds(loaded.front()),
                                              seconds(loaded.back()))
                                 << std::flush)) {
-        return failure("'" + folder.path() + "' cannot be written");
+        return failure("'" + folder.path().string() + "' cannot be written");
     }
-    const auto drawn =
-        run_program(folder.path(), {.program = find_program("gnuplot"), .arguments = {script}});
+    const auto drawn = harness::run_successfully({.program = "gnuplot", .arguments = {script}});
     if (!drawn) return failure("--plot: " + drawn.error());
     return {};
 }

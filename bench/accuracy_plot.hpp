@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "bench/accuracy_clocks.hpp"
-#include "bench/child_process.hpp"
+#include "tests/harness/clock_watch.hpp"
+#include "tests/harness/process.hpp"
 
 namespace berkeley::bench {
 
@@ -15,7 +15,8 @@ namespace berkeley::bench {
 [[nodiscard]] Result<void> check_plot(const std::string& file);
 
 /// Writes an SVG file, or a PNG file where the name says so.
-[[nodiscard]] Result<void> plot_accuracy(const TemporaryFolder& folder, const std::string& file,
-                                         const std::vector<Sweep>& idle, const std::vector<Sweep>& loaded);
+[[nodiscard]] Result<void> plot_accuracy(const harness::TemporaryFolder& folder, const std::string& file,
+                                         const std::vector<harness::Sweep>& idle,
+                                         const std::vector<harness::Sweep>& loaded);
 
 }  // namespace berkeley::bench

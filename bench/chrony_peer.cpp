@@ -11,6 +11,9 @@
 
 namespace berkeley::bench {
 
+using harness::Process;
+using harness::TemporaryFolder;
+
 namespace {
 
 /// Addresses for documentation (RFC 5737): in networks of our own they are nobody's.
@@ -33,33 +36,30 @@ std::string client_config(const TemporaryFolder& folder) {
         kServerAddress, folder.file("chrony.sock"), folder.file("chrony-client.pid"));
 }
 
-Result<ChildProcess> start_daemon(const TemporaryFolder& folder, const std::string& name,
-                                  const std::string& config) {
+Result<std::unique_ptr<Process>> start_daemon(const TemporaryFolder& folder, const std::string& name,
+                                              const std::string& config) {
     const std::string path = folder.file(name + ".conf");
     if (!(std::ofstream(path) << config << std::flush)) return failure("'" + path + "' cannot be written");
     // -n: in the foreground; -x: leave the system clock alone; -u: keep access to our folder.
-    return ChildProcess::start({.program = find_program("chronyd"),
-                                .arguments = {"-n", "-x", "-u", "root", "-f", path},
-                                .out = folder.file(name + ".out"),
-                                .err = folder.file(name + ".log"),
-                                .own_network = true});
+    return Process::start(
+        {.program = "chronyd", .arguments = {"-n", "-x", "-u", "root", "-f", path}, .own_network = true});
 }
 
-Result<void> ip(const TemporaryFolder& folder, pid_t network_of, const std::string& words) {
+Result<void> ip(pid_t network_of, const std::string& words) {
     std::istringstream stream(words);
-    Launch launch{.program = find_program("ip"), .network_of = network_of};
+    harness::Launch launch{.program = "ip", .network_of = network_of};
     for (std::string word; stream >> word;) launch.arguments.push_back(word);
-    const auto done = run_program(folder.path(), launch);
+    const auto done = harness::run_successfully(launch);
     if (!done) return failure(done.error());
     return {};
 }
 
-Result<void> join(const TemporaryFolder& folder, pid_t server, pid_t client) {
-    return ip(folder, server, fmt::format("link add veth0 type veth peer name veth0 netns {}", client))
-        .and_then([&] { return ip(folder, server, fmt::format("addr add {}/30 dev veth0", kServerAddress)); })
-        .and_then([&] { return ip(folder, client, fmt::format("addr add {}/30 dev veth0", kClientAddress)); })
-        .and_then([&] { return ip(folder, server, "link set veth0 up"); })
-        .and_then([&] { return ip(folder, client, "link set veth0 up"); });
+Result<void> join(pid_t server, pid_t client) {
+    return ip(server, fmt::format("link add veth0 type veth peer name veth0 netns {}", client))
+        .and_then([&] { return ip(server, fmt::format("addr add {}/30 dev veth0", kServerAddress)); })
+        .and_then([&] { return ip(client, fmt::format("addr add {}/30 dev veth0", kClientAddress)); })
+        .and_then([&] { return ip(server, "link set veth0 up"); })
+        .and_then([&] { return ip(client, "link set veth0 up"); });
 }
 
 std::vector<std::string> fields_of(const std::string& line) {
@@ -73,7 +73,7 @@ std::vector<std::string> fields_of(const std::string& line) {
 
 Result<void> ChronyPair::check() {
     for (const char* name : {"chronyd", "chronyc", "ip"}) {
-        if (find_program(name).empty()) {
+        if (harness::find_program(name).empty()) {
             return failure(
                 fmt::format("--with-chrony: '{}' is missing (packages chrony and iproute2)", name));
         }
@@ -88,15 +88,13 @@ Result<ChronyPair> ChronyPair::start(const TemporaryFolder& folder) {
     if (!server) return failure(server.error());
     auto client = start_daemon(folder, "chrony-client", client_config(folder));
     if (!client) return failure(client.error());
-    if (const auto joined = join(folder, server->pid(), client->pid()); !joined)
-        return failure(joined.error());
+    if (const auto joined = join((*server)->pid(), (*client)->pid()); !joined) return failure(joined.error());
     return ChronyPair{folder, std::move(*server), std::move(*client)};
 }
 
 Result<Duration> ChronyPair::system_time_error() const {
-    const auto text =
-        run_program(folder_->path(), {.program = find_program("chronyc"),
-                                      .arguments = {"-h", folder_->file("chrony.sock"), "-c", "tracking"}});
+    const auto text = harness::run_successfully(
+        {.program = "chronyc", .arguments = {"-h", folder_->file("chrony.sock"), "-c", "tracking"}});
     if (!text) return failure(text.error());
     const auto fields = fields_of(*text);
     if (fields.size() <= kFieldSystemTime || fields[kFieldAddress] != kServerAddress) {
@@ -112,10 +110,7 @@ Result<Duration> ChronyPair::system_time_error() const {
 }
 
 std::string ChronyPair::version() {
-    const auto folder = TemporaryFolder::create();
-    if (!folder) return "unknown";
-    const auto text =
-        run_program(folder->path(), {.program = find_program("chronyd"), .arguments = {"--version"}});
+    const auto text = harness::run_successfully({.program = "chronyd", .arguments = {"--version"}});
     return text ? text->substr(0, text->find('\n')) : "unknown";
 }
 

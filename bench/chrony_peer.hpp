@@ -11,19 +11,19 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "bench/child_process.hpp"
+#include "tests/harness/process.hpp"
 
 namespace berkeley::bench {
 
 class ChronyPair {
 public:
-    /// The client asks as often as this; rounded to a power of two of seconds by nobody: it is one.
+    /// The client asks as often as this: a power of two of seconds, as chronyd wants it.
     static constexpr Duration kInterval = std::chrono::milliseconds{250};
 
     /// Whether programs and rights are there; a line that says what is missing.
     [[nodiscard]] static Result<void> check();
 
-    [[nodiscard]] static Result<ChronyPair> start(const TemporaryFolder& folder);
+    [[nodiscard]] static Result<ChronyPair> start(const harness::TemporaryFolder& folder);
     ChronyPair(ChronyPair&&) = default;
     ChronyPair& operator=(ChronyPair&&) = delete;
 
@@ -34,12 +34,13 @@ public:
     static std::string version();
 
 private:
-    ChronyPair(const TemporaryFolder& folder, ChildProcess server, ChildProcess client)
+    ChronyPair(const harness::TemporaryFolder& folder, std::unique_ptr<harness::Process> server,
+               std::unique_ptr<harness::Process> client)
         : folder_(&folder), server_(std::move(server)), client_(std::move(client)) {}
 
-    const TemporaryFolder* folder_;
-    ChildProcess server_;
-    ChildProcess client_;
+    const harness::TemporaryFolder* folder_;
+    std::unique_ptr<harness::Process> server_;
+    std::unique_ptr<harness::Process> client_;
 };
 
 }  // namespace berkeley::bench

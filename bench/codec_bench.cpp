@@ -1,5 +1,3 @@
-#include "bench/codec_bench.hpp"
-
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -10,7 +8,7 @@
 #include <utility>
 
 #include "base/prng.hpp"
-#include "bench/stats.hpp"
+#include "bench/benchmarks.hpp"
 #include "estimate/average.hpp"
 #include "tests/unit/example_messages.hpp"
 #include "wire/codec.hpp"

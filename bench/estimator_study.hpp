@@ -11,20 +11,13 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "bench/benchmarks.hpp"
 #include "bench/estimator_rivals.hpp"
-#include "bench/stats.hpp"
 #include "sim/delay_trace.hpp"
 #include "sim/network.hpp"
 #include "sim/oscillator.hpp"
 
 namespace berkeley::bench {
-
-struct StudyOptions {
-    std::vector<std::string> traces;  ///< files of recorded delays, each a scenario
-    std::uint64_t seeds = 20;
-};
-
-inline constexpr std::uint64_t kStudySeedsMax = 10'000;
 
 struct StudyScenario {
     std::string name;
@@ -38,7 +31,5 @@ Report study(std::span<const StudyScenario> scenarios, std::span<const RivalKind
 
 /// The simulated ones.
 std::vector<StudyScenario> study_scenarios();
-
-[[nodiscard]] Result<Report> run_estimators(const StudyOptions& options);
 
 }  // namespace berkeley::bench

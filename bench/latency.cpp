@@ -1,4 +1,7 @@
-#include "bench/latency.hpp"
+// The paths take turns in an order drawn anew each time: a block of probes on one, then on another, so that
+// whatever else the machine does hits all of them alike and a ratio of two holds where the figures themselves
+// do not. The first probes of a block only wake the path's peer, as in the product's bursts, and are not
+// counted.
 
 #include <unistd.h>
 
@@ -6,6 +9,7 @@
 #include <numeric>
 
 #include "base/prng.hpp"
+#include "bench/benchmarks.hpp"
 #include "bench/latency_peers.hpp"
 #include "bench/placement.hpp"
 #include "bench/poll_path.hpp"

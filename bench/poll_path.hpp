@@ -6,8 +6,8 @@
 //   t3)
 //
 // Both ends have every socket that they have in real use, publishers and subscriptions too: each costs a
-// little in every poll, and that is to be seen. The slave's loop is that of common/node/node_shell without files,
-// log and signals.
+// little in every poll, and that is to be seen. The slave's loop is that of common/node/node_shell without
+// files, log and signals.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,3 @@
-#include "bench/record.hpp"
-
 #include <unistd.h>
 
 #include <cmath>
@@ -7,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "bench/benchmarks.hpp"
 #include "bench/poll_path.hpp"
 #include "sim/delay_trace.hpp"
 

@@ -1,11 +1,12 @@
-#include "bench/scale.hpp"
-
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "bench/benchmarks.hpp"
+#include "bench/interrupt_guard.hpp"
 #include "bench/latency_peers.hpp"
 #include "bench/placement.hpp"
 #include "bench/scale_hosts.hpp"
@@ -35,35 +36,25 @@ struct Lane {
 
 double us(Duration duration) { return std::chrono::duration<double, std::micro>(duration).count(); }
 
-Result<void> measure_size(std::size_t size, const ScaleOptions& options, Report& report, Progress& progress,
-                          std::uint64_t done) {
-    // Both before any context.
-    auto slaves = PeerProcess::start(run_slaves_host);
-    auto echoes = PeerProcess::start(run_echo_host);
-    if (!slaves || !echoes) return failure(slaves ? echoes.error() : slaves.error());
-    std::vector<Lane> lanes(2);
-    auto product = make_product_lane(size, *slaves);
-    if (!product) return failure(product.error());
-    lanes[0].lane = std::move(*product);
-    auto libzmq = make_libzmq_lane(size, *echoes);
-    if (!libzmq) return failure(libzmq.error());
-    lanes[1].lane = std::move(*libzmq);
-    lanes[1].prefix = "libzmq_";
-    for (Lane& lane : lanes) {
-        if (auto settled = lane.lane->settle(); !settled) return settled;
-    }
+struct Lost {
+    std::uint64_t rounds = 0;
+    std::string first{};  ///< why the first of them was lost
+};
+
+/// False where nothing works any more.
+bool measure_rounds(std::vector<Lane>& lanes, std::uint32_t rounds, Lost& lost,
+                    const std::function<void(std::uint32_t)>& progress) {
     int failed_in_a_row = 0;
-    for (std::uint32_t i = 0; i < kWarmUpRounds + options.rounds; ++i) {
-        progress.update(done + i);
+    for (std::uint32_t i = 0; i < kWarmUpRounds + rounds; ++i) {
+        progress(i);
+        if (!InterruptGuard::check()) return false;
         bool whole = true;
         for (Lane& lane : lanes) {
             const auto times = lane.lane->measure();
             whole = whole && times;
             if (!times) {
-                if (report.violations++ == 0)
-                    report.cause = "with " + std::to_string(size) + " slaves, " + times.error();
-                if (++failed_in_a_row >= kFailedInARowMax)
-                    return failure(std::to_string(size) + " slaves: " + times.error());
+                if (lost.rounds++ == 0) lost.first = times.error();
+                if (++failed_in_a_row >= kFailedInARowMax) return false;
             } else if (i >= kWarmUpRounds) {
                 lane.round.add(us(times->round));
                 lane.publish.add(us(times->publish));
@@ -71,14 +62,58 @@ Result<void> measure_size(std::size_t size, const ScaleOptions& options, Report&
         }
         if (whole) failed_in_a_row = 0;
     }
+    return true;
+}
+
+Result<std::vector<Lane>> open_lanes(std::size_t size, PeerProcess& slaves, PeerProcess& echoes) {
+    std::vector<Lane> lanes(2);
+    auto product = make_product_lane(size, slaves);
+    if (!product) return failure(product.error());
+    lanes[0].lane = std::move(*product);
+    auto libzmq = make_libzmq_lane(size, echoes);
+    if (!libzmq) return failure(libzmq.error());
+    lanes[1].lane = std::move(*libzmq);
+    lanes[1].prefix = "libzmq_";
+    for (Lane& lane : lanes) {
+        if (auto settled = lane.lane->settle(); !settled) return failure(settled.error());
+    }
+    return lanes;
+}
+
+/// What was measured goes into the report, also where the rest was lost; false: larger sizes are in vain.
+bool measure_size(std::size_t size, const ScaleOptions& options, Report& report,
+                  const std::function<void(std::uint32_t)>& progress) {
+    Lost lost;
+    bool works = false;
+    // Both before any context.
+    auto slaves = PeerProcess::start(run_slaves_host);
+    auto echoes = PeerProcess::start(run_echo_host);
+    auto lanes = !slaves   ? failure(slaves.error())
+                 : !echoes ? failure(echoes.error())
+                           : open_lanes(size, *slaves, *echoes);
+    if (lanes) {
+        works = measure_rounds(*lanes, options.rounds, lost, progress);
+    } else {
+        lost = {1, lanes.error()};
+        lanes = std::vector<Lane>(2);
+        lanes->back().prefix = "libzmq_";
+    }
+    if (lost.rounds > 0) {
+        report.violations += lost.rounds;
+        if (!report.cause.empty()) report.cause += "; ";
+        report.cause += std::to_string(size) + " slaves: " + std::to_string(lost.rounds) +
+                        (lost.rounds == 1 ? " round was lost: " : " rounds were lost; the first: ") +
+                        lost.first;
+        if (!works) report.cause += "; the rest was not tried";
+    }
     const std::string suffix = "_" + std::to_string(size);
-    for (const Lane& lane : lanes)
+    for (const Lane& lane : *lanes)
         report.rows.push_back(lane.round.row(lane.prefix + "round" + suffix, "us"));
-    for (const Lane& lane : lanes)
+    for (const Lane& lane : *lanes)
         report.rows.push_back(lane.publish.row(lane.prefix + "publish" + suffix, "us"));
     for (const char* what : {"round", "publish"})
         add_ratio(report, what + suffix, std::string("libzmq_") + what + suffix);
-    return {};
+    return works;
 }
 
 }  // namespace
@@ -98,6 +133,7 @@ Result<void> check_scale(const ScaleOptions& options) {
 }
 
 Result<Report> run_scale(const ScaleOptions& options) {
+    const InterruptGuard guard;
     Report report;
     report.bench = "scale";
     report.machine =
@@ -109,9 +145,10 @@ Result<Report> run_scale(const ScaleOptions& options) {
     place(End::here);
     std::uint64_t done = 0;
     for (const std::size_t size : options.slaves) {
-        if (const auto measured = measure_size(size, options, report, progress, done); !measured) {
-            return failure(measured.error());
-        }
+        const bool works =
+            measure_size(size, options, report, [&](std::uint32_t round) { progress.update(done + round); });
+        if (const auto go_on = InterruptGuard::check(); !go_on) return failure(go_on.error());
+        if (!works) break;
         done += each;
     }
     return report;

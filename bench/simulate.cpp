@@ -1,5 +1,3 @@
-#include "bench/simulate.hpp"
-
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -7,6 +5,7 @@
 #include <optional>
 #include <thread>
 
+#include "bench/benchmarks.hpp"
 #include "bench/trace_file.hpp"
 #include "sim/scenarios.hpp"
 

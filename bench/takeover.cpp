@@ -1,32 +1,35 @@
-#include "bench/takeover.hpp"
+// Two candidates and some slaves on this machine. All share CLOCK_MONOTONIC_RAW, in which every JSON event is
+// stamped, so the times from the kill are exact, whichever process tells them. The killed one comes back as
+// the standby, with its state, and is the next one's successor.
 
-#include <unistd.h>
-
-#include <csignal>
 #include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <thread>
 
+#include "base/duration_text.hpp"
 #include "base/prng.hpp"
-#include "bench/accuracy_clocks.hpp"
-#include "bench/child_process.hpp"
-#include "bench/event_tail.hpp"
+#include "bench/benchmarks.hpp"
 #include "bench/interrupt_guard.hpp"
 #include "os/os_clock.hpp"
+#include "tests/harness/clock_watch.hpp"
+#include "tests/harness/cluster.hpp"
 
 namespace berkeley::bench {
 
 namespace {
 
+using harness::ClockWatch;
+using harness::is;
+using harness::Json;
+using harness::Process;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Json = nlohmann::json;
 
-constexpr Duration kStartPatience = seconds{30};
+constexpr seconds kStartPatience{30};
 constexpr Duration kWatched = seconds{2};  ///< from a kill on, and as long before it
-constexpr int kAttempts = 10;              ///< to find a master that stays one
+constexpr Duration kCorrectionPatience = seconds{10};
+constexpr int kAttempts = 10;  ///< to find a master that stays one
 constexpr Duration kLook = milliseconds{2};
 
 struct Profile {
@@ -37,66 +40,55 @@ struct Profile {
 /// One process, under the same name and endpoints through all its lives.
 struct Node {
     std::string id;
-    std::string program;
-    std::vector<std::string> arguments;
-    std::optional<ChildProcess> process;
-    std::unique_ptr<EventTail> events;
-    std::string role;
-    std::uint64_t lives = 0;
+    std::string priority{};
+    Process* process = nullptr;
+    std::string role{};
+    bool synchronized = false;
 };
 
-std::string beside_this(const std::string& program) {
-    char path[4096];
-    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path - 1);
-    const std::string self(path, length > 0 ? static_cast<std::size_t>(length) : 0);
-    return self.substr(0, self.rfind('/') + 1) + program;
+harness::ClusterSetup setup_of(const TakeoverOptions& options, const Profile& profile) {
+    return {.master_program = harness::beside_this_program("berkeley-master"),
+            .slave_program = harness::beside_this_program("berkeley-slave"),
+            .interval = duration_literal(options.interval),
+            .tcp = true,
+            .equip = [arguments = profile.arguments](const std::string&) { return arguments; }};
 }
 
 class TakeoverRun {
 public:
-    TakeoverRun(const TakeoverOptions& options, Profile profile, TemporaryFolder folder, Progress& progress,
-                std::uint64_t done)
+    TakeoverRun(const TakeoverOptions& options, Profile profile, harness::TemporaryFolder folder)
         : options_(options),
           profile_(std::move(profile)),
-          folder_(std::move(folder)),
-          prng_(options.seed),
-          progress_(progress),
-          done_(done) {}
+          cluster_(setup_of(options, profile_), std::move(folder)),
+          prng_(options.seed) {}
 
-    Result<void> run();
-    void into(Report& report) const {
-        report.rows.push_back(first_heartbeat_.row("first_heartbeat_" + profile_.name, "ms"));
-        report.rows.push_back(first_correction_.row("first_correction_" + profile_.name, "ms"));
-        report.rows.push_back(spread_before_.row("spread_before_" + profile_.name, "us"));
-        report.rows.push_back(spread_.row("spread_through_" + profile_.name, "us"));
-        report.violations += violations_;
-        report.machine.emplace_back("moved_" + profile_.name,
-                                    std::to_string(moved_) + " leaderships without a kill");
-    }
+    Result<void> run(const std::function<void(std::uint32_t)>& progress);
+    void into(Report& report) const;
 
 private:
-    Result<void> launch(Node& node, std::vector<std::string> more);
     Result<void> start_all();
-    Result<Json> await(Node& node, const std::function<bool(const Json&)>& wanted);
+    Result<void> wait_for(const std::string& what, const std::function<bool()>& predicate);
     Result<void> await_steady();
     Result<void> settle();
-    bool master_leads();
-    Result<ClockWatch> watch_living();
+    Result<ClockWatch> watch_living() const;
     Result<void> kill_one();
+    std::vector<Json> hear(Node& node);
     void look(const ClockWatch& watch);
-    std::string page(const Node& node) const { return folder_.file("page-" + node.id); }
+    /// As the other's standby, from the second life on too.
+    Process* start_standby(const Node& node, const std::string& peer) {
+        return &cluster_.master(node.id,
+                                {"--standby", "--peer", cluster_.url(peer), "--priority", node.priority});
+    }
+    Node& master() { return candidates_[master_]; }
+    Node& standby() { return candidates_[1 - master_]; }
 
     TakeoverOptions options_;
     Profile profile_;
-    TemporaryFolder folder_;
+    harness::Cluster cluster_;
     Prng prng_;
-    Progress& progress_;
-    std::uint64_t done_;
-    std::vector<Node> candidates_{2};
-    std::vector<std::string> polls_{2};
+    std::vector<Node> candidates_{{"m1", "100"}, {"m2", "50"}};
     std::vector<Node> slaves_;
     std::size_t master_ = 0;
-    std::uint64_t term_ = 0;
     std::int64_t widest_ns_ = 0;
     Samples first_heartbeat_;
     Samples first_correction_;
@@ -106,97 +98,69 @@ private:
     std::uint64_t moved_ = 0;
 };
 
-Result<void> TakeoverRun::launch(Node& node, std::vector<std::string> more) {
-    const std::string out = folder_.file(node.id + "-" + std::to_string(++node.lives) + ".json");
-    Launch launch;
-    launch.program = beside_this(node.program);
-    launch.arguments = node.arguments;
-    for (const auto& list : {profile_.arguments, more}) {
-        launch.arguments.insert(launch.arguments.end(), list.begin(), list.end());
+/// Its new events, which the node's role and status follow.
+std::vector<Json> TakeoverRun::hear(Node& node) {
+    std::vector<Json> events = node.process->take();
+    for (const Json& event : events) {
+        if (is(event, "role")) node.role = event["role"].get<std::string>();
+        if (is(event, "status")) node.synchronized = event["status"] == "SYNCHRONIZED";
     }
-    for (const std::string& argument :
-         {std::string{"--id"}, node.id, std::string{"--cluster"}, std::string{"bench"},
-          std::string{"--state-dir"}, folder_.file("state-" + node.id), std::string{"--clock-page"},
-          page(node), std::string{"--json"}}) {
-        launch.arguments.push_back(argument);
-    }
-    launch.out = out;
-    launch.err = folder_.file(node.id + ".log");
-    auto process = ChildProcess::start(launch);
-    if (!process) return failure(process.error());
-    node.process.emplace(std::move(*process));
-    node.events = std::make_unique<EventTail>(out);
-    return {};
+    return events;
 }
 
-Result<Json> TakeoverRun::await(Node& node, const std::function<bool(const Json&)>& wanted) {
-    const TrueTime end = true_now() + kStartPatience;
-    while (true_now() < end) {
-        if (const auto go_on = InterruptGuard::check(); !go_on) return failure(go_on.error());
-        for (const Json& event : node.events->take()) {
-            if (event["event"] == "role") node.role = event["role"];
-            if (event["event"] == "role") term_ = std::max(term_, event["term"].get<std::uint64_t>());
-            if (wanted(event)) return event;
-        }
-        if (!node.process->running())
-            return failure(node.id + " ended: " + read_file(folder_.file(node.id + ".log")));
-        std::this_thread::sleep_for(kLook);
-    }
-    return failure(node.id + " is not ready after 30 s");
+Result<void> TakeoverRun::wait_for(const std::string& what, const std::function<bool()>& predicate) {
+    std::string why = what + " after 30 s";
+    const bool held = cluster_.wait_for(
+        [&] {
+            if (const auto go_on = InterruptGuard::check(); !go_on)
+                why = go_on.error();
+            else if (std::string ended = cluster_.ended(); !ended.empty())
+                why = std::move(ended);
+            else
+                return predicate();
+            return true;
+        },
+        kStartPatience);
+    return held && predicate() ? Result<void>{} : failure(why);
 }
 
 Result<void> TakeoverRun::start_all() {
-    const std::string interval = std::to_string(options_.interval.count()) + "ns";
-    for (std::size_t i = 0; i < 2; ++i) {
-        Node& node = candidates_[i];
-        node.id = "m" + std::to_string(i + 1);
-        node.program = "berkeley-master";
-        node.arguments = {"--interval", interval, "--priority", i == 0 ? "100" : "50"};
-        std::vector<std::string> first{"--poll",      "tcp://127.0.0.1:0", "--publish", "tcp://127.0.0.1:0",
-                                       "--heartbeat", "tcp://127.0.0.1:0"};
-        if (i == 1) first.insert(first.end(), {"--standby", "--peer", polls_[0]});
-        if (auto started = launch(node, first); !started) return started;
-        const auto ready = await(node, [](const Json& e) { return e["event"] == "ready"; });
-        if (!ready) return failure(ready.error());
-        const Json& endpoints = (*ready)["endpoints"];
-        for (const char* name : {"poll", "publish", "heartbeat"}) {
-            node.arguments.push_back(std::string("--") + name);
-            node.arguments.push_back(endpoints[name].get<std::string>());
-        }
-        polls_[i] = endpoints["poll"].get<std::string>();
+    candidates_[0].process = &cluster_.master("m1", {"--priority", "100"});
+    if (!cluster_.await_urls("m1")) return failure("m1 is not ready: " + candidates_[0].process->log());
+    candidates_[1].process = start_standby(candidates_[1], "m1");
+    if (!cluster_.await_urls("m2")) return failure("m2 is not ready: " + candidates_[1].process->log());
+    for (std::uint32_t i = 1; i <= options_.slaves; ++i) {
+        const std::string id = "s" + std::to_string(i);
+        const auto offset = static_cast<std::int64_t>(prng_.uniform(-3600, 3600));
+        slaves_.push_back({id,
+                           {},
+                           &cluster_.slave(id, {"--clock-offset=" + std::to_string(offset) + "s",
+                                                "--clock-drift=" + std::to_string(prng_.uniform(-50, 50))})});
     }
-    slaves_.resize(options_.slaves);
-    for (std::size_t i = 0; i < slaves_.size(); ++i) {
-        Node& node = slaves_[i];
-        node.id = "s" + std::to_string(i + 1);
-        node.program = "berkeley-slave";
-        node.arguments = {
-            "--master", polls_[0],
-            "--clock-offset=" + std::to_string(static_cast<std::int64_t>(prng_.uniform(-3600, 3600))) + "s",
-            "--clock-drift=" + std::to_string(prng_.uniform(-50, 50))};
-        if (auto started = launch(node, {}); !started) return started;
-    }
-    const auto leads =
-        await(candidates_[0], [](const Json& e) { return e["event"] == "role" && e["role"] == "master"; });
-    return leads ? Result<void>{} : failure(leads.error());
+    return wait_for("m1 does not lead", [&] {
+        hear(candidates_[0]);
+        return candidates_[0].role == "master";
+    });
 }
 
+/// Until the leadership is where it was, the other candidate stands by, and all clocks have settled. A master
+/// that the machine did not run for the length of its lease has lost it; then the other one is the next to be
+/// killed.
 Result<void> TakeoverRun::await_steady() {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        Node& standby = candidates_[1 - master_];
-        const auto is_standby = [](const Json& e) { return e["event"] == "role" && e["role"] == "standby"; };
-        if (standby.role != "standby") {
-            if (const auto found = await(standby, is_standby); !found) return failure(found.error());
-        }
-        for (Node& slave : slaves_) {
-            if (slave.role == "synchronized") continue;
-            const auto done = await(
-                slave, [](const Json& e) { return e["event"] == "status" && e["status"] == "SYNCHRONIZED"; });
-            if (!done) return failure(done.error());
-            slave.role = "synchronized";
-        }
-        if (auto watched = settle(); !watched) return watched;
-        if (master_leads()) return {};
+        const auto steady = wait_for("not all nodes are synchronized", [&] {
+            bool all = true;
+            for (Node& node : candidates_) hear(node);
+            for (Node& node : slaves_) {
+                hear(node);
+                all = all && node.synchronized;
+            }
+            return all && standby().role == "standby";
+        });
+        if (!steady) return steady;
+        if (const auto settled = settle(); !settled) return settled;
+        if (master().role == "master" && standby().role == "standby") return {};
+        if (standby().role == "master") master_ = 1 - master_;
         ++moved_;
     }
     return failure("no master keeps its lease on this machine");
@@ -213,28 +177,16 @@ Result<void> TakeoverRun::settle() {
     while (true_now() < end) {
         if (auto go_on = InterruptGuard::check(); !go_on) return go_on;
         if (end - true_now() < kWatched) look(*watch);
+        for (Node& node : candidates_) hear(node);
         std::this_thread::sleep_for(kLook);
     }
     return {};
 }
 
-/// Whether the leadership is where it was. A master that the machine did not run for the length of its lease
-/// has lost it; then the other one is the next to be killed.
-bool TakeoverRun::master_leads() {
-    for (Node& node : candidates_) {
-        for (const Json& event : node.events->take()) {
-            if (event["event"] == "role") node.role = event["role"];
-        }
-    }
-    if (candidates_[master_].role == "master" && candidates_[1 - master_].role == "standby") return true;
-    if (candidates_[1 - master_].role == "master") master_ = 1 - master_;
-    return false;
-}
-
 /// The clocks that live on: the standby's and the slaves'.
-Result<ClockWatch> TakeoverRun::watch_living() {
-    std::vector<std::string> pages{page(candidates_[1 - master_])};
-    for (Node& slave : slaves_) pages.push_back(page(slave));
+Result<ClockWatch> TakeoverRun::watch_living() const {
+    std::vector<std::string> pages{cluster_.page(candidates_[1 - master_].id)};
+    for (const Node& slave : slaves_) pages.push_back(cluster_.page(slave.id));
     return ClockWatch::open(pages);
 }
 
@@ -244,7 +196,7 @@ void TakeoverRun::look(const ClockWatch& watch) {
     widest_ns_ = std::max(widest_ns_, sweep->spread_ns());
     std::int64_t left = std::numeric_limits<std::int64_t>::min();
     std::int64_t right = std::numeric_limits<std::int64_t>::max();
-    for (const Reading& clock : sweep->clocks) {
+    for (const harness::Reading& clock : sweep->clocks) {
         if (clock.status != BERKELEY_CLOCK_SYNCHRONIZED) continue;
         left = std::max(left, clock.now_ns - clock.bound_ns);
         right = std::min(right, clock.now_ns + clock.bound_ns);
@@ -253,67 +205,69 @@ void TakeoverRun::look(const ClockWatch& watch) {
 }
 
 Result<void> TakeoverRun::kill_one() {
-    Node& killed = candidates_[master_];
-    Node& heir = candidates_[1 - master_];
     const auto watch = watch_living();
     if (!watch) return failure(watch.error());
-    for (Node& slave : slaves_) slave.events->take();
+    for (Node& slave : slaves_) hear(slave);
     spread_before_.add(static_cast<double>(widest_ns_) * 1e-3);
 
     const std::int64_t killed_ns = to_ns(true_now());
-    ::kill(killed.process->pid(), SIGKILL);
-    killed.process->wait();
+    cluster_.forget(*master().process);
+    const auto after_ms = [&](const Json& e) {
+        return static_cast<double>(e["raw_ns"].get<std::int64_t>() - killed_ns) * 1e-6;
+    };
     widest_ns_ = 0;
     std::vector<bool> corrected(slaves_.size(), false);
     std::size_t missing = slaves_.size();
-    bool beat = false;
+    std::optional<std::uint64_t> new_term;
     const TrueTime end = true_now() + kWatched;
-    const TrueTime patience = true_now() + seconds{10};
+    const TrueTime patience = true_now() + kCorrectionPatience;
     while (true_now() < end || (missing > 0 && true_now() < patience)) {
         if (auto go_on = InterruptGuard::check(); !go_on) return go_on;
         look(*watch);
-        const auto after = [&](const Json& e) {
-            return static_cast<double>(e["raw_ns"].get<std::int64_t>() - killed_ns) * 1e-6;
-        };
-        for (const Json& event : heir.events->take()) {
-            if (event["event"] != "role") continue;
-            heir.role = event["role"];
-            if (heir.role != "warmup") continue;
-            if (!beat) first_heartbeat_.add(after(event));
-            beat = true;
-            term_ = event["term"];
+        for (const Json& event : hear(standby())) {
+            if (!is(event, "role") || event["role"] != "warmup") continue;
+            if (!new_term) first_heartbeat_.add(after_ms(event));
+            new_term = event["term"].get<std::uint64_t>();
         }
         for (std::size_t i = 0; i < slaves_.size(); ++i) {
-            for (const Json& event : slaves_[i].events->take()) {
-                if (event["event"] != "correction") continue;
+            for (const Json& event : hear(slaves_[i])) {
+                if (!is(event, "correction")) continue;
                 if (event["applied"] == "step") ++violations_;
-                if (corrected[i] || !beat || event["term"].get<std::uint64_t>() < term_) continue;
+                if (corrected[i] || !new_term || event["term"] < *new_term) continue;
                 corrected[i] = true;
                 --missing;
-                first_correction_.add(after(event));
+                first_correction_.add(after_ms(event));
             }
         }
         std::this_thread::sleep_for(kLook);
     }
     violations_ += missing;
     spread_.add(static_cast<double>(widest_ns_) * 1e-3);
+    Node& killed = master();
     master_ = 1 - master_;
     killed.role.clear();
-    return launch(killed, {"--standby", "--peer", polls_[master_]});
+    killed.process = start_standby(killed, master().id);
+    return {};
 }
 
-Result<void> TakeoverRun::run() {
+Result<void> TakeoverRun::run(const std::function<void(std::uint32_t)>& progress) {
     if (auto started = start_all(); !started) return started;
     for (std::uint32_t i = 0; i < options_.kills; ++i) {
-        progress_.update(done_ + i);
+        progress(i);
         if (auto steady = await_steady(); !steady) return steady;
         if (auto done = kill_one(); !done) return done;
     }
-    // All at once, and not one after the other.
-    for (std::vector<Node>* nodes : {&slaves_, &candidates_}) {
-        for (Node& node : *nodes) node.process->ask_to_end();
-    }
     return {};
+}
+
+void TakeoverRun::into(Report& report) const {
+    report.rows.push_back(first_heartbeat_.row("first_heartbeat_" + profile_.name, "ms"));
+    report.rows.push_back(first_correction_.row("first_correction_" + profile_.name, "ms"));
+    report.rows.push_back(spread_before_.row("spread_before_" + profile_.name, "us"));
+    report.rows.push_back(spread_.row("spread_through_" + profile_.name, "us"));
+    report.violations += violations_;
+    report.machine.emplace_back("moved_" + profile_.name,
+                                std::to_string(moved_) + " leaderships without a kill");
 }
 
 }  // namespace
@@ -332,10 +286,11 @@ Result<Report> run_takeover(const TakeoverOptions& options) {
     Progress progress("takeover", options.kills * profiles.size());
     std::uint64_t done = 0;
     for (const Profile& profile : profiles) {
-        auto folder = TemporaryFolder::create();
+        auto folder = harness::TemporaryFolder::create("berkeley-bench");
         if (!folder) return failure(folder.error());
-        TakeoverRun run(options, profile, std::move(*folder), progress, done);
-        if (const auto ran = run.run(); !ran) return failure(ran.error());
+        TakeoverRun run(options, profile, std::move(*folder));
+        if (const auto ran = run.run([&](std::uint32_t kills) { progress.update(done + kills); }); !ran)
+            return failure(ran.error());
         run.into(report);
         done += options.kills;
     }

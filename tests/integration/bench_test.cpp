@@ -22,13 +22,10 @@ Json bench(std::vector<std::string> arguments) {
     arguments.emplace_back("--json");
     const Finished finished = run(BERKELEY_BENCH_PROGRAM, arguments, seconds{60});
     EXPECT_EQ(finished.code, 0) << finished.err;
-    Json json = Json::parse(finished.out, nullptr, false);
+    Json json = Json::parse(finished.out);
     if (!json.is_object()) {
         ADD_FAILURE() << "no JSON object: " << finished.out;
-        return Json{{"rows", Json::array()},
-                    {"ratios", Json::object()},
-                    {"violations", -1},
-                    {"machine", Json::object()}};
+        return Json::parse(R"({"rows": [], "ratios": {}, "violations": -1, "machine": {}})");
     }
     EXPECT_EQ(json["bench"], arguments.front());
     EXPECT_TRUE(json["machine"].is_object());
@@ -127,11 +124,10 @@ TEST(Bench, ATableHasNoPercentileThatItsSamplesCannotTell) {
 }
 
 TEST(Bench, SimulateKeepsItsContractAndASeedRepeatsBitForBit) {
-    Json first = bench({"simulate", "--seed", "7"});
-    Json second = bench({"simulate", "--seed", "7"});
+    const Json first = bench({"simulate", "--seed", "7"});
+    const Json second = bench({"simulate", "--seed", "7"});
     EXPECT_EQ(first["violations"], 0);
-    for (Json* json : {&first, &second}) (*json)["machine"].erase("speed");
-    EXPECT_EQ(first, second);
+    for (const char* key : {"rows", "ratios"}) EXPECT_EQ(first[key], second[key]);
 }
 
 TEST(Bench, AFailingReplayPrintsTheCommandThatRepeatsIt) {
@@ -178,7 +174,7 @@ TEST(Bench, InterruptedItLeavesNoProcessAndNoFile) {
         fs::create_directory(temporary);
         std::vector<std::string> arguments{"TMPDIR=" + temporary.string(), BERKELEY_BENCH_PROGRAM};
         arguments.insert(arguments.end(), command.begin(), command.end());
-        Process process("env", arguments, (cluster.folder() / "log").string());
+        Process process("env", arguments);
         std::vector<pid_t> children;
         const auto wait_until = [](const std::function<bool()>& holds) {
             const auto end = std::chrono::steady_clock::now() + seconds{20};

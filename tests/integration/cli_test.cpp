@@ -22,7 +22,7 @@ void expect_failed_start(const Finished& finished, const std::string& id, const 
     EXPECT_EQ(finished.code, 1);
     EXPECT_EQ(std::count(finished.err.begin(), finished.err.end(), '\n'), 1) << finished.err;
     EXPECT_NE(finished.err.find(reason), std::string::npos) << finished.err;
-    const Json exit = Json::parse(finished.out, nullptr, false);
+    const Json exit = Json::parse(finished.out);
     ASSERT_TRUE(exit.is_object()) << finished.out;
     EXPECT_EQ(keys_of(exit),
               (std::set<std::string>{"event", "node", "term", "raw_ns", "cluster_ns", "code", "reason"}));
@@ -52,10 +52,8 @@ TEST(Cli, AStateDirectoryBelongsToItsId) {
     Cluster cluster;
     const std::string state = (cluster.folder() / "shared").string();
     {
-        Process first(BERKELEY_SLAVE_PROGRAM,
-                      {"--id", "s1", "--json", "--master", cluster.url("m1"), "--clock-page", "none",
-                       "--state-dir", state},
-                      (cluster.folder() / "log").string());
+        Process first(BERKELEY_SLAVE_PROGRAM, {"--id", "s1", "--json", "--master", cluster.url("m1"),
+                                               "--clock-page", "none", "--state-dir", state});
         ASSERT_TRUE(cluster.wait_for([&] {
             first.pump();
             return find(first, "ready") != nullptr;
@@ -114,8 +112,7 @@ TEST(Cli, AnIdThatAPeerHasIsToldOnceAndNotAsSilence) {
     Process twin(BERKELEY_MASTER_PROGRAM,
                  {"--id", "m1", "--json", "--standby", "--peer", cluster.url("m1"), "--poll", url("poll"),
                   "--publish", url("publish"), "--heartbeat", url("heartbeat"), "--clock-page", "none",
-                  "--state-dir", (cluster.folder() / "twin").string()},
-                 (cluster.folder() / "twin.log").string());
+                  "--state-dir", (cluster.folder() / "twin").string()});
     const std::string line = "the id 'm1' is in use at " + cluster.url("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return twin.log().find(line) != std::string::npos; }));
     // Longer than a link may be silent.
@@ -131,8 +128,7 @@ TEST(Cli, WatchHasTheSameKeysInEachLine) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
-    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster.url("m1"), "--for", "60s"},
-                  (cluster.folder() / "watch.log").string());
+    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster.url("m1"), "--for", "60s"});
     const auto seen = [&](const std::function<bool(const Json&)>& wanted) {
         return cluster.wait_for([&] {
             watch.pump();
@@ -160,8 +156,7 @@ TEST(Cli, ABoundIsNullUntilItIsKnown) {
     Process& m1 = cluster.master("m1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m1, "ready") != nullptr; }));
     const auto status = [&] {
-        return Json::parse(run(BERKELEYCTL_PROGRAM, {"status", "--json", "--poll", cluster.url("m1")}).out,
-                           nullptr, false);
+        return Json::parse(run(BERKELEYCTL_PROGRAM, {"status", "--json", "--poll", cluster.url("m1")}).out);
     };
     const Json before = status();
     EXPECT_EQ(before["status"], "UNSYNCHRONIZED");
@@ -185,7 +180,7 @@ TEST(Cli, AClockPageThatCannotBeReadHidesNoOther) {
     EXPECT_EQ(both.code, 1);
     EXPECT_EQ(std::count(both.err.begin(), both.err.end(), '\n'), 1) << both.err;
     EXPECT_TRUE(both.err.starts_with("berkeleyctl: " + missing + ": ")) << both.err;
-    const Json shown = Json::parse(both.out, nullptr, false);
+    const Json shown = Json::parse(both.out);
     ASSERT_TRUE(shown.is_object() && shown["pages"].size() == 1) << both.out;
     EXPECT_EQ(shown["pages"][0]["path"], cluster.page("m1"));
     EXPECT_EQ(run(BERKELEYCTL_PROGRAM, {"clock", missing}).out, "");

@@ -181,8 +181,7 @@ TEST(Programs, RestartedSlaveIsAcceptedAndASecondOneOfItsNameIsRefused) {
     // The impostor has a state and a page of its own; the later of two options counts.
     Process impostor(BERKELEY_SLAVE_PROGRAM,
                      {"--id", "s1", "--json", "--master", cluster.url("m1"), "--clock-page", "none",
-                      "--state-dir", (cluster.folder() / "other").string()},
-                     (cluster.folder() / "impostor.log").string());
+                      "--state-dir", (cluster.folder() / "other").string()});
     ASSERT_TRUE(cluster.wait_for([&] { return impostor.log().find("in use") != std::string::npos; }));
     EXPECT_NE(m1.log().find("claims the name s1"), std::string::npos);
     EXPECT_EQ(find(m1, "member", [](const Json& e) { return e["change"] == "left"; }), nullptr);

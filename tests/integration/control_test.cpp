@@ -16,13 +16,12 @@ bool has_role(const Process& process, const char* role, std::uint64_t term = 1) 
 
 Json status(const Cluster& cluster, const std::string& id) {
     const Finished finished = run(BERKELEYCTL_PROGRAM, {"status", "--json", "--poll", cluster.url(id)});
-    return finished.code == 0 ? Json::parse(finished.out, nullptr, false) : Json{};
+    return finished.code == 0 ? Json::parse(finished.out) : Json{};
 }
 
 std::vector<std::string> voters(const Cluster& cluster, const std::string& id) {
     const Json json = status(cluster, id);
-    return json.is_object() ? json["committee"]["voters"].get<std::vector<std::string>>()
-                            : std::vector<std::string>{};
+    return json.is_object() ? json["committee"]["voters"].texts() : std::vector<std::string>{};
 }
 
 class Control : public ::testing::Test {
@@ -72,8 +71,7 @@ TEST_F(Control, StepDownHandsOverWithoutAStepAndIsRefusedWhereItCannotBe) {
 
 TEST_F(Control, WatchPrintsALineForEveryChange) {
     begin();
-    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster_.url("m1"), "--for", "30s"},
-                  (cluster_.folder() / "watch.log").string());
+    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster_.url("m1"), "--for", "30s"});
     const auto seen = [&](const char* node, const char* role) {
         watch.pump();
         for (const Json& line : watch.events()) {
@@ -88,10 +86,8 @@ TEST_F(Control, WatchPrintsALineForEveryChange) {
 
 TEST_F(Control, WatchIsNotHeldUpByACandidateThatIsDead) {
     begin();
-    Process watch(BERKELEYCTL_PROGRAM,
-                  {"watch", "--json", "--poll", cluster_.url("nobody"), "--poll", cluster_.url("m1"),
-                   "--timeout", "30s", "--for", "60s"},
-                  (cluster_.folder() / "watch.log").string());
+    Process watch(BERKELEYCTL_PROGRAM, {"watch", "--json", "--poll", cluster_.url("nobody"), "--poll",
+                                        cluster_.url("m1"), "--timeout", "30s", "--for", "60s"});
     // Both answer long before the patience with the dead one ends, again and again.
     const auto seen = [&](const char* node, const char* role) {
         watch.pump();

@@ -95,7 +95,7 @@ void Faults::kill(const std::string& id) {
 
 void Faults::forget_state(const std::string& id) {
     std::filesystem::remove_all(cluster_.folder() / "state" / id);
-    lives_[id].push_back({Json{{"event", kForgot}}});
+    lives_[id].push_back({Json::parse(R"({"event": "forgot"})")});
 }
 
 std::set<std::string> Faults::living() const {

@@ -64,6 +64,7 @@ const std::vector<Unit>& units() {
         {"ctl",
          Kind::shell,
          {"base", "protocol", "os", "page", "state", "keys", "log", "cli", "wire", "net", "public"}},
+        {"harness", Kind::shell, {"base", "os", "page", "public"}},
         {"bench", Kind::shell, {"*"}},
         {"simulator",
          Kind::codec,
@@ -90,6 +91,7 @@ const Unit* unit_of(const std::string& path) {
     const std::string& folder = parts.front();
     if (folder == "berkeley") return named("public");
     if (folder == "sim") return named("simulator");
+    if (path.starts_with("tests/harness/")) return named("harness");
     if (folder == "slave" || folder == "master") {
         const std::string stem = fs::path(path).stem().string();
         const bool program = stem.ends_with("_main");
@@ -287,6 +289,7 @@ TEST(Layers, ThePlantedBreachIsFound) {
         {"master/master_core.hpp", "#include \"../common/base/time.hpp\"\n"},
         {"master/round.cpp", "#include <iostream>\n"},
         {"ctl/x.cpp", "#include \"master/master_core.hpp\"\n"},
+        {"tests/harness/x.cpp", "#include \"node/node_shell.hpp\"\n"},
         {"sim/x.hpp", "#include \"net/transport.hpp\"\n"},
         {"common/novel/x.hpp", "int x;\n"},
     };

@@ -17,7 +17,7 @@
 #include "berkeley/clock.h"
 #include "page/clock_page_layout.h"
 
-namespace berkeley::bench {
+namespace berkeley::harness {
 
 struct Reading {
     std::int64_t now_ns = 0;
@@ -60,4 +60,4 @@ private:
     std::vector<Page> pages_;
 };
 
-}  // namespace berkeley::bench
+}  // namespace berkeley::harness

@@ -1,4 +1,4 @@
-#include "bench/accuracy_clocks.hpp"
+#include "tests/harness/clock_watch.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -11,7 +11,7 @@
 
 #include "os/os_clock.hpp"
 
-namespace berkeley::bench {
+namespace berkeley::harness {
 
 namespace {
 
@@ -98,4 +98,4 @@ Result<Sweep> ClockWatch::sweep() const {
     return failure("a clock page was being written all the time");
 }
 
-}  // namespace berkeley::bench
+}  // namespace berkeley::harness
