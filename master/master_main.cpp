@@ -1,39 +1,12 @@
 // berkeley-master: a candidate: the master of the cluster, or a standby that is ready to become it.
 
 #include "base/endpoint.hpp"
-#include "master/candidate_core.hpp"
+#include "master/candidate_node.hpp"
 #include "node/key_reader.hpp"
 #include "node/node_shell.hpp"
 
 namespace berkeley {
 namespace {
-
-class CandidateNode final : public Node {
-public:
-    CandidateNode(const CandidateOptions& options, const NodeShell& shell, std::vector<CandidateInfo> known)
-        : core_(options, std::move(known), shell.seeded(), shell.now(), shell.initial_time(),
-                shell.saved_rate()) {}
-
-    void start(RawTime now, Actions& out) override { core_.start(now, out); }
-    void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {
-        core_.on_link_message(link, via, message, at, out);
-    }
-    void on_route_message(Route route, const Message& message, RawTime at, Actions& out) override {
-        core_.on_route_message(route, message, at, out);
-    }
-    void on_sent(std::uint64_t token, RawTime t1) override { core_.on_sent(token, t1); }
-    void on_unreachable(Route route, Actions& out) override { core_.on_unreachable(route, out); }
-    void on_timer(RawTime now, Actions& out) override { core_.on_timer(now, out); }
-    RawTime next_deadline() const override { return core_.next_deadline(); }
-    void resign(RawTime now, Actions& out) override { core_.resign(now, out); }
-    bool needed(RawTime now) const override { return core_.needed(now); }
-    void stop(RawTime now, Actions& out) override { core_.stop(now, out); }
-    SlaveCore& slave() override { return core_.slave(); }
-    const SlaveCore& slave() const override { return core_.slave(); }
-
-private:
-    CandidateCore core_;
-};
 
 /// Binds the three sockets and says where others find them.
 Result<CandidateInfo> bind_all(const MasterOptions& options, NodeShell& shell, NamedEndpoints& endpoints) {
@@ -84,7 +57,8 @@ int run(const MasterOptions& options, std::optional<Credentials> credentials) {
     core.election.priority = options.priority;
     core.election.standby = options.standby;
     core.election.heartbeat_interval = options.node.heartbeat_interval;
-    CandidateNode node(core, **shell, (*shell)->saved().candidates);
+    CandidateNode node(core, (*shell)->saved().candidates, (*shell)->seeded(), (*shell)->now(),
+                       (*shell)->initial_time(), (*shell)->saved_rate());
     return (*shell)->run(node, endpoints);
 }
 

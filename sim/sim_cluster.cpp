@@ -15,14 +15,6 @@ constexpr std::int64_t kEpochNs = 1'767'225'600'000'000'000;
 constexpr Duration kProcessing = std::chrono::microseconds{5};
 constexpr std::string_view kScheme = "sim://";
 
-template <class... Ts>
-struct Overload : Ts... {
-    using Ts::operator()...;
-};
-// clang 14 does not yet deduce this by itself.
-template <class... Ts>
-Overload(Ts...) -> Overload<Ts...>;
-
 Url url(const std::string& id, const char* what) {
     return *Url::from(std::string(kScheme) + id + "/" + what);
 }
@@ -54,14 +46,62 @@ void tell(const Lie& lie, TrueTime now, Reply& reply) {
 
 }  // namespace
 
+/// A running process of a host: its core, and the ports by which that reaches the simulated world.
+class SimCluster::Process final : public Ports {
+public:
+    Process(SimCluster& world, Host& host, std::unique_ptr<Node> node)
+        : node_(std::move(node)), world_(world), host_(host), interpreter_(*node_, *this) {}
+
+    Node& node() { return *node_; }
+    Interpreter& interpreter() { return interpreter_; }
+
+    RouteSend send(Route route, const Message& message, bool) override {
+        return world_.send_to_route(host_, route, message);
+    }
+    void send(Link link, const Message& message) override { world_.send_to_link(host_, link, message); }
+    void publish(Channel channel, const Message& message) override {
+        world_.publish(host_, channel, message);
+    }
+    void connect(Link link, const Url& poll) override {
+        const auto peer = world_.host(poll);
+        if (!peer) return;
+        world_.connections_.push_back({host_.index, host_.life, link, *peer});
+        host_.links.at(link) = static_cast<Route>(world_.connections_.size());
+    }
+    void subscribe(Link link, const Url& publish, const Url& heartbeat) override {
+        host_.subscriptions.at(link) = {world_.host(publish),
+                                        heartbeat.empty() ? std::nullopt : world_.host(heartbeat)};
+    }
+    void drop(Link link) override {
+        host_.links.at(link) = 0;
+        host_.subscriptions.at(link) = {};
+    }
+    void publish_clock() override {}
+    Saved save() override { return world_.save_promises(host_); }
+    void tell(const Event& event) override {
+        if (world_.on_event) world_.on_event(host_.index, event);
+        if (world_.options_.keep_events) world_.events_.push_back({world_.now_, host_.spec.id, event});
+    }
+    RawTime now() override { return world_.raw(host_.index); }
+    bool slept() override { return false; }
+
+private:
+    std::unique_ptr<Node> node_;
+    SimCluster& world_;
+    Host& host_;
+    Interpreter interpreter_;
+};
+
 SimCluster::SimCluster(std::uint64_t seed, const SimOptions& options)
     : prng_(seed), options_(options), network_(options.network, prng_.next()) {}
 
 SimCluster::SimCluster(std::uint64_t seed, NetworkModel network, Duration interval)
     : SimCluster(seed, SimOptions{.network = network, .interval = interval}) {}
 
+SimCluster::~SimCluster() = default;
+
 void SimCluster::add(const NodeSpec& spec) {
-    auto added = std::make_unique<Node>();
+    auto added = std::make_unique<Host>();
     added->spec = spec;
     added->index = static_cast<NodeIndex>(nodes_.size());
     OscillatorModel model = spec.oscillator;
@@ -74,7 +114,7 @@ void SimCluster::add(const NodeSpec& spec) {
     begin(*nodes_.back(), std::nullopt);
 }
 
-void SimCluster::begin(Node& node, std::optional<Duration> offset) {
+void SimCluster::begin(Host& node, std::optional<Duration> offset) {
     ++node.life;
     node.alive = true;
     node.paused = false;
@@ -96,7 +136,7 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
     options.discipline = options_.discipline;
     for (const std::string& master : spec.masters) options.masters.push_back(url(master, "poll"));
     const ClusterTime initial = from_ns<ClusterTime>(kEpochNs + to_ns(now_)) + offset.value_or(spec.offset);
-    Actions actions;
+    std::unique_ptr<Node> core;
     if (spec.candidate) {
         CandidateOptions all;
         options.want_heartbeats = true;
@@ -109,21 +149,43 @@ void SimCluster::begin(Node& node, std::optional<Duration> offset) {
         all.election.priority = spec.priority;
         all.election.standby = spec.standby;
         all.election.heartbeat_interval = options_.heartbeat_interval;
-        node.candidate = std::make_unique<CandidateCore>(all, node.known, Prng{prng_.next()}, raw_now,
+        auto candidate = std::make_unique<CandidateNode>(all, node.known, Prng{prng_.next()}, raw_now,
                                                          initial, node.saved_rate);
-        node.candidate->start(raw_now, actions);
+        node.candidate = &candidate->candidate();
+        core = std::move(candidate);
     } else {
-        node.slave =
-            std::make_unique<SlaveCore>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate);
-        node.slave->start(raw_now, actions);
+        core = std::make_unique<SlaveNode>(options, Prng{prng_.next()}, raw_now, initial, node.saved_rate);
     }
-    carry_out(node, actions);
+    node.process = std::make_unique<Process>(*this, node, std::move(core));
+    step(node, [&](Node& started, Actions& out) { started.start(raw_now, out); });
     save_rate_after(node, std::chrono::seconds{30});
     rearm(node);
 }
 
-/// As the shell does; who is killed before comes back with an older one.
-void SimCluster::save_rate_after(Node& node, Duration wait) {
+SlaveCore& SimCluster::core(const Host& node) { return node.process->node().slave(); }
+
+void SimCluster::step(Host& node, const std::function<void(Node&, Actions&)>& what) {
+    Actions actions;
+    what(node.process->node(), actions);
+    carry_out(node, actions);
+}
+
+void SimCluster::carry_out(Host& node, const Actions& actions, std::size_t from) {
+    const auto next = node.process->interpreter().carry_out(actions, from);
+    if (!next) return;
+    // The disk is slow: what stands behind the save waits for it.
+    at(node.busy_until, [this, &node, life = node.life, actions, next] {
+        if (!node.alive || node.life != life) return;
+        save(node);
+        node.process->interpreter().on_saved({});
+        carry_out(node, actions, *next);
+        rearm(node);
+        if (on_change) on_change(node.index);
+    });
+}
+
+/// As the shell does; a node that is killed before comes back with an older rate.
+void SimCluster::save_rate_after(Host& node, Duration wait) {
     at(now_ + wait, [this, &node, life = node.life, wait] {
         if (!node.alive || node.life != life) return;
         node.saved_rate = core(node).discipline().rate_to_save();
@@ -132,27 +194,25 @@ void SimCluster::save_rate_after(Node& node, Duration wait) {
 }
 
 void SimCluster::kill(const std::string& id) {
-    Node& killed = node(id);
+    Host& killed = node(id);
     if (!killed.alive) return;
     killed.alive = false;
-    killed.slave.reset();
-    killed.candidate.reset();
+    killed.process.reset();
+    killed.candidate = nullptr;
     killed.wake = TrueTime::max();
     if (on_change) on_change(killed.index);
 }
 
 void SimCluster::stop(const std::string& id) {
-    Node& stopped = node(id);
-    Actions actions;
-    if (stopped.candidate) stopped.candidate->resign(raw(stopped.index), actions);
-    carry_out(stopped, actions);
+    Host& stopped = node(id);
+    step(stopped, [&](Node& core, Actions& out) { core.resign(raw(stopped.index), out); });
     stopped.stopping = true;
     leave_unless_needed(stopped);
 }
 
 void SimCluster::step_down(const std::string& id) {
     constexpr Route kTool = 0;  // no node's
-    Node& leader = node(id);
+    Host& leader = node(id);
     Actions actions;
     leader.candidate->on_route_message(kTool, {{cluster_name(), node_id("tool"), 0}, StepDown{}},
                                        raw(leader.index), actions);
@@ -165,21 +225,15 @@ void SimCluster::step_down(const std::string& id) {
     rearm(leader);
 }
 
-void SimCluster::leave_unless_needed(Node& node) {
-    if (!node.stopping || (node.candidate && node.candidate->needed(raw(node.index)))) return;
-    Actions actions;
-    if (node.candidate) {
-        node.candidate->stop(raw(node.index), actions);
-    } else {
-        node.slave->stop(actions);
-    }
-    carry_out(node, actions);
+void SimCluster::leave_unless_needed(Host& node) {
+    if (!node.stopping || node.process->node().needed(raw(node.index))) return;
+    step(node, [&](Node& core, Actions& out) { core.stop(raw(node.index), out); });
     node.saved_rate = core(node).discipline().rate_to_save();
     kill(node.spec.id);
 }
 
 void SimCluster::restart(const std::string& id, bool with_state, std::optional<Duration> offset) {
-    Node& restarted = node(id);
+    Host& restarted = node(id);
     kill(id);
     if (!with_state) {
         restarted.memory = {};
@@ -193,7 +247,7 @@ void SimCluster::restart(const std::string& id, bool with_state, std::optional<D
 void SimCluster::pause(const std::string& id) { node(id).paused = true; }
 
 void SimCluster::resume(const std::string& id) {
-    Node& resumed = node(id);
+    Host& resumed = node(id);
     if (!resumed.paused) return;
     resumed.paused = false;
     if (!resumed.alive) return;
@@ -202,25 +256,19 @@ void SimCluster::resume(const std::string& id) {
 }
 
 void SimCluster::suspend(const std::string& id, Duration duration) {
-    Node& slept = node(id);
+    Host& slept = node(id);
     slept.oscillator->suspend(now_, now_ + duration);
     slept.paused = true;
     slept.sleeping = true;
     at(now_ + duration, [this, id, life = slept.life] {
-        Node& woken = node(id);
+        Host& woken = node(id);
         if (!woken.alive || woken.life != life) return;
-        Actions actions;
-        SlaveCore& slave_core = woken.candidate ? woken.candidate->slave() : *woken.slave;
-        slave_core.disrupt("the machine was suspended", actions);
-        carry_out(woken, actions);
+        step(woken, [](Node& core, Actions& out) { core.slave().disrupt("the machine was suspended", out); });
         woken.sleeping = false;
         woken.paused = false;
         // As the shell does it: what the core owes to its timers, then what waits in the sockets, then the
         // timers.
-        actions.clear();
-        woken.candidate ? woken.candidate->on_timer(raw(woken.index), actions)
-                        : woken.slave->on_timer(raw(woken.index), actions);
-        carry_out(woken, actions);
+        step(woken, [&](Node& core, Actions& out) { core.on_timer(raw(woken.index), out); });
         for (Delivery& delivery : std::exchange(woken.waiting, {})) deliver(std::move(delivery));
         rearm(woken);
     });
@@ -246,10 +294,7 @@ std::optional<SimCluster::NodeIndex> SimCluster::host(const Url& url) const {
     return found == names_.end() ? std::nullopt : std::optional{found->second};
 }
 
-SlaveCore& SimCluster::slave(const std::string& id) {
-    Node& n = node(id);
-    return n.candidate ? n.candidate->slave() : *n.slave;
-}
+SlaveCore& SimCluster::slave(const std::string& id) { return core(node(id)); }
 
 const SlaveCore& SimCluster::slave(NodeIndex index) const { return core(*nodes_[index]); }
 
@@ -292,7 +337,7 @@ void SimCluster::through_codec(Message& message) {
 }
 
 void SimCluster::send(NodeIndex from, NodeIndex to, Where where, Message message) {
-    const Node& target = *nodes_[to];
+    const Host& target = *nodes_[to];
     if (!target.alive) return;
     if (++messages_, options_.codec_every > 0 && messages_ % options_.codec_every == 0)
         through_codec(message);
@@ -323,7 +368,7 @@ void SimCluster::push_delivery(Duration delay, Delivery delivery) {
     push(now_ + delay, Kind::deliver, slot);
 }
 
-void SimCluster::publish_to(NodeIndex from, Node& to, Channel channel, const Message& message) {
+void SimCluster::publish_to(NodeIndex from, Host& to, Channel channel, const Message& message) {
     if (!to.alive) return;
     for (Link link = 0; link < to.subscriptions.size(); ++link) {
         const Subscriptions& subscribed = to.subscriptions[link];
@@ -333,7 +378,7 @@ void SimCluster::publish_to(NodeIndex from, Node& to, Channel channel, const Mes
     }
 }
 
-void SimCluster::publish(Node& node, Channel channel, const Message& message) {
+void SimCluster::publish(Host& node, Channel channel, const Message& message) {
     if (const auto* correction = std::get_if<Correction>(&message.body)) {
         const auto target = names_.find(correction->target.str());
         if (target != names_.end()) publish_to(node.index, *nodes_[target->second], channel, message);
@@ -342,88 +387,43 @@ void SimCluster::publish(Node& node, Channel channel, const Message& message) {
     for (const auto& other : nodes_) publish_to(node.index, *other, channel, message);
 }
 
-void SimCluster::send_to_route(Node& node, const SendToRoute& a) {
-    const Connection& connection = connections_.at(a.route - 1);
-    const Node& peer = *nodes_[connection.from];
-    if (!peer.alive || peer.life != connection.from_life || peer.links[connection.link] != a.route) {
-        Actions more;
-        node.candidate->on_unreachable(a.route, more);
-        return carry_out(node, more);
+RouteSend SimCluster::send_to_route(Host& node, Route route, const Message& message) {
+    const Connection& connection = connections_.at(route - 1);
+    const Host& peer = *nodes_[connection.from];
+    if (!peer.alive || peer.life != connection.from_life || peer.links[connection.link] != route) {
+        return {RouteSend::Outcome::gone, {}};
     }
-    if (a.token != 0) node.candidate->on_sent(a.token, raw(node.index));
-    send(node.index, connection.from, std::pair{connection.link, Via::dealer}, a.message);
+    send(node.index, connection.from, std::pair{connection.link, Via::dealer}, message);
+    return {RouteSend::Outcome::sent, raw(node.index)};
 }
 
-void SimCluster::send_to_link(Node& node, const SendToLink& a) {
-    const Route route = node.links.at(a.link);
+void SimCluster::send_to_link(Host& node, Link link, Message message) {
+    const Route route = node.links.at(link);
     if (route == 0) return;
-    Message message = a.message;
     if (auto* reply = std::get_if<Reply>(&message.body)) {
         reply->t3 = raw(node.index) + kProcessing;
-        tell(node.lie, now_, *reply);
+        berkeley::sim::tell(node.lie, now_, *reply);
     }
     send(node.index, connections_[route - 1].to, route, std::move(message));
 }
 
-void SimCluster::save(Node& node) {
+void SimCluster::save(Host& node) {
     node.memory = core(node).elector().memory();
     node.known = core(node).known_candidates();
     node.saved_rate = core(node).discipline().rate_to_save();
 }
 
-void SimCluster::save_slowly(Node& node, Actions then) {
-    node.busy_until = now_ + options_.save_takes;
-    at(node.busy_until, [this, &node, life = node.life, then = std::move(then)] {
-        if (!node.alive || node.life != life) return;
-        save(node);
-        carry_out(node, then);
-        rearm(node);
-        if (on_change) on_change(node.index);
-    });
-}
-
-void SimCluster::carry_out(Node& node, const Actions& actions) {
-    for (auto next = actions.begin(); next != actions.end(); ++next) {
-        const Action& action = *next;
-        if (std::holds_alternative<SaveState>(action) && options_.save_takes > Duration{0}) {
-            // What stands behind it in the list waits for the disk.
-            Actions then;
-            while (++next != actions.end()) then.add(*next);
-            return save_slowly(node, std::move(then));
-        }
-        std::visit(Overload{
-                       [&](const SendToRoute& a) { send_to_route(node, a); },
-                       [&](const SendToLink& a) { send_to_link(node, a); },
-                       [&](const Publish& a) {
-                           if (raw(node.index) < a.not_after) publish(node, a.channel, a.message);
-                       },
-                       [&](const ConnectLink& a) {
-                           const auto peer = host(a.poll);
-                           if (!peer) return;
-                           connections_.push_back({node.index, node.life, a.link, *peer});
-                           node.links.at(a.link) = static_cast<Route>(connections_.size());
-                       },
-                       [&](const SubscribeLink& a) {
-                           node.subscriptions.at(a.link) = {
-                               host(a.publish), a.heartbeat.empty() ? std::nullopt : host(a.heartbeat)};
-                       },
-                       [&](const DropLink& a) {
-                           node.links.at(a.link) = 0;
-                           node.subscriptions.at(a.link) = {};
-                       },
-                       [](const PublishClock&) {},
-                       [&](const SaveState&) { save(node); },
-                       [&](const EmitEvent& a) {
-                           if (on_event) on_event(node.index, a.event);
-                           if (options_.keep_events) events_.push_back({now_, node.spec.id, a.event});
-                       },
-                   },
-                   action);
+Saved SimCluster::save_promises(Host& node) {
+    if (options_.save_takes > Duration{0}) {
+        node.busy_until = now_ + options_.save_takes;
+        return {Saved::Outcome::later, {}};
     }
+    save(node);
+    return {};
 }
 
 void SimCluster::deliver(Delivery d) {
-    Node& node = *nodes_[d.to];
+    Host& node = *nodes_[d.to];
     if (!node.alive || node.life != d.life || network_.is_cut(d.from, d.to)) return;
     if (node.paused) {  // waits in the socket
         constexpr std::size_t kSocketMax = 100'000;
@@ -432,41 +432,30 @@ void SimCluster::deliver(Delivery d) {
     }
     if (now_ < node.busy_until) return push_delivery(node.busy_until - now_, std::move(d));
     if (tap && !tap(nodes_[d.from]->spec.id, node.spec.id, d.message)) return;
-    Actions actions;
-    const RawTime now = raw(node.index);
-    if (const auto* route = std::get_if<Route>(&d.where)) {
-        if (node.candidate) node.candidate->on_route_message(*route, d.message, now, actions);
-    } else {
-        const auto [link, via] = std::get<std::pair<Link, Via>>(d.where);
-        if (node.candidate) {
-            node.candidate->on_link_message(link, via, d.message, now, actions);
+    step(node, [&](Node& core, Actions& out) {
+        const RawTime now = raw(node.index);
+        if (const auto* route = std::get_if<Route>(&d.where)) {
+            core.on_route_message(*route, d.message, now, out);
         } else {
-            node.slave->on_message(link, via, d.message, now, actions);
+            const auto [link, via] = std::get<std::pair<Link, Via>>(d.where);
+            core.on_link_message(link, via, d.message, now, out);
         }
-    }
-    carry_out(node, actions);
+    });
     leave_unless_needed(node);
     rearm(node);
     if (on_change) on_change(node.index);
 }
 
-void SimCluster::wake(Node& node) {
-    Actions actions;
-    const RawTime now = raw(node.index);
-    if (node.candidate) {
-        node.candidate->on_timer(now, actions);
-    } else {
-        node.slave->on_timer(now, actions);
-    }
-    carry_out(node, actions);
+void SimCluster::wake(Host& node) {
+    step(node, [&](Node& core, Actions& out) { core.on_timer(raw(node.index), out); });
     leave_unless_needed(node);
     rearm(node);
     if (on_change) on_change(node.index);
 }
 
-void SimCluster::rearm(Node& node) {
+void SimCluster::rearm(Host& node) {
     if (!node.alive) return;
-    const RawTime next = node.candidate ? node.candidate->next_deadline() : node.slave->next_deadline();
+    const RawTime next = node.process->node().next_deadline();
     node.wake = std::max(node.oscillator->when(next, now_), now_ + Duration{1});
     if (node.wake < node.wake_queued) {
         node.wake_queued = node.wake;
@@ -489,7 +478,7 @@ void SimCluster::run_for(Duration duration) {
             free_deliveries_.push_back(next.index);
             deliver(std::move(delivery));
         } else if (next.kind == Kind::wake) {
-            Node& node = *nodes_[next.index];
+            Host& node = *nodes_[next.index];
             if (next.at != node.wake_queued) continue;  // an earlier one had been queued meanwhile
             node.wake_queued = TrueTime::max();
             if (!node.alive || node.paused) continue;  // it is woken when it goes on

@@ -1,6 +1,6 @@
 // SimCluster: many nodes of the same cores as the programs, in virtual time, from one seed.
 //
-// The simulator is a shell like the programs': it carries out the cores' actions over a modelled network
+// The simulator implements the ports of the one interpreter (slave/interpreter.hpp) over a modelled network
 // (network.hpp) and modelled oscillators (oscillator.hpp). True time starts at 0. It knows the true state of
 // everything, so that tests can assert it (invariants.hpp). Same seed, same run, everywhere. Not thread-safe.
 #pragma once
@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "base/prng.hpp"
-#include "master/candidate_core.hpp"
+#include "master/candidate_node.hpp"
 #include "sim/network.hpp"
 #include "sim/oscillator.hpp"
-#include "slave/slave_core.hpp"
+#include "slave/interpreter.hpp"
 
 namespace berkeley::sim {
 
@@ -70,6 +70,7 @@ public:
     SimCluster(std::uint64_t seed, const SimOptions& options);
     explicit SimCluster(std::uint64_t seed, NetworkModel network = {},
                         Duration interval = std::chrono::milliseconds{250});
+    ~SimCluster();
 
     void add(const NodeSpec& spec);
     void kill(const std::string& id);
@@ -101,7 +102,7 @@ public:
     const SlaveCore& slave(NodeIndex index) const;
     CandidateCore& candidate(const std::string& id);
     /// nullptr where the node is no candidate or not alive.
-    const CandidateCore* candidate(NodeIndex index) const { return nodes_[index]->candidate.get(); }
+    const CandidateCore* candidate(NodeIndex index) const { return nodes_[index]->candidate; }
     std::size_t size() const { return nodes_.size(); }
     NodeIndex index(const std::string& id) const { return names_.at(id); }
     const NodeSpec& spec(NodeIndex index) const { return nodes_[index]->spec; }
@@ -146,7 +147,8 @@ private:
         std::optional<NodeIndex> publish;
         std::optional<NodeIndex> heartbeat;
     };
-    struct Node {
+    class Process;
+    struct Host {
         NodeSpec spec;
         NodeIndex index = 0;
         bool alive = false;
@@ -156,8 +158,8 @@ private:
         std::uint64_t life = 0;  ///< of the process; what was sent to an earlier life is lost
         Lie lie;
         std::unique_ptr<Oscillator> oscillator;
-        std::unique_ptr<SlaveCore> slave;
-        std::unique_ptr<CandidateCore> candidate;
+        std::unique_ptr<Process> process;    ///< null: it does not run
+        CandidateCore* candidate = nullptr;  ///< of the process; null: a plain slave, or not running
         ElectorMemory memory;
         std::vector<CandidateInfo> known;
         Incarnation incarnation = 0;
@@ -186,26 +188,26 @@ private:
         }
     };
 
-    Node& node(const std::string& id) { return *nodes_[names_.at(id)]; }
-    static const SlaveCore& core(const Node& node) {
-        return node.candidate ? node.candidate->slave() : *node.slave;
-    }
-    void begin(Node& node, std::optional<Duration> offset);
-    void carry_out(Node& node, const Actions& actions);
-    void save(Node& node);
-    void save_rate_after(Node& node, Duration wait);
-    void save_slowly(Node& node, Actions then);
-    void send_to_route(Node& node, const SendToRoute& action);
-    void send_to_link(Node& node, const SendToLink& action);
+    Host& node(const std::string& id) { return *nodes_[names_.at(id)]; }
+    static SlaveCore& core(const Host& node);
+    void begin(Host& node, std::optional<Duration> offset);
+    /// Has the node's core do something, and carries out what it asks for.
+    void step(Host& node, const std::function<void(Node&, Actions&)>& what);
+    void carry_out(Host& node, const Actions& actions, std::size_t from = 0);
+    void save(Host& node);
+    Saved save_promises(Host& node);
+    void save_rate_after(Host& node, Duration wait);
+    RouteSend send_to_route(Host& node, Route route, const Message& message);
+    void send_to_link(Host& node, Link link, Message message);
     void send(NodeIndex from, NodeIndex to, Where where, Message message);
     void push_delivery(Duration delay, Delivery delivery);
-    void publish(Node& node, Channel channel, const Message& message);
-    void publish_to(NodeIndex from, Node& to, Channel channel, const Message& message);
+    void publish(Host& node, Channel channel, const Message& message);
+    void publish_to(NodeIndex from, Host& to, Channel channel, const Message& message);
     void through_codec(Message& message);
     void deliver(Delivery delivery);
-    void wake(Node& node);
-    void leave_unless_needed(Node& node);
-    void rearm(Node& node);
+    void wake(Host& node);
+    void leave_unless_needed(Host& node);
+    void rearm(Host& node);
     void push(TrueTime at, Kind kind, std::uint32_t index);
     std::optional<NodeIndex> host(const Url& url) const;
 
@@ -214,7 +216,7 @@ private:
     Network network_;
     TrueTime now_{};
     std::uint64_t order_ = 0;
-    std::vector<std::unique_ptr<Node>> nodes_;
+    std::vector<std::unique_ptr<Host>> nodes_;
     std::unordered_map<std::string, NodeIndex> names_;
     std::vector<Connection> connections_;  ///< route r is at r - 1
     std::priority_queue<Scheduled, std::vector<Scheduled>, std::greater<>> queue_;

@@ -45,7 +45,8 @@ enum class Duty : std::uint8_t { messages, subscriptions, handshakes, bound_even
 /// What an item of the poll set stands for; from kFirstSlot on a slot.
 constexpr std::size_t kTimerItem = 0;
 constexpr std::size_t kSignalItem = 1;
-constexpr std::size_t kFirstSlot = 2;
+constexpr std::size_t kDoorbellItem = 2;
+constexpr std::size_t kFirstSlot = 3;
 
 /// What a slot of the poll set stands for.
 struct Slot {
@@ -96,6 +97,7 @@ struct Transport::Impl {
     RawSource clock;
     FileDescriptor signals;
     FileDescriptor timer;
+    std::shared_ptr<const Doorbell> doorbell;  ///< may be null
     std::shared_ptr<zmq::context_t> context;
     std::optional<Gate> gate;
     BoundSockets bound;
@@ -190,6 +192,7 @@ void Transport::Impl::rebuild_poll_set() {
     }
     bool whole = watch(timer.get(), kTimerItem);
     if (signals.get() >= 0) whole = watch(signals.get(), kSignalItem) && whole;
+    if (doorbell) whole = watch(doorbell->descriptor(), kDoorbellItem) && whole;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         whole = watch(socket_option(slots[i].socket->socket, ZMQ_FD), kFirstSlot + i) && whole;
     }
@@ -373,6 +376,9 @@ bool Transport::Impl::sleep(bool may_sleep, Wake& wake) {
             armed.reset();
         } else if (item == kSignalItem) {
             wake.signal = take_signal();
+        } else if (item == kDoorbellItem) {
+            doorbell->silence();
+            wake.rung = true;
         } else {
             slots[item - kFirstSlot].news = true;
         }
@@ -415,6 +421,7 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
     assert(options.clock.read != nullptr);
     auto impl = std::make_unique<Impl>();
     impl->clock = options.clock;
+    impl->doorbell = options.doorbell;
     if (options.handle_signals) {
         // Before the context exists: its threads inherit the mask.
         const sigset_t set = handled_signals();
@@ -528,7 +535,7 @@ Wake Transport::poll(RawTime deadline) {
     impl_->pending_next = impl_->pending_end = 0;
     impl_->gate->cut_endless(impl_->clock.now());
     bool undisturbed = true;
-    while (undisturbed && !wake.readable && !wake.deadline && !wake.signal) {
+    while (undisturbed && !wake.readable && !wake.deadline && !wake.signal && !wake.rung) {
         if (impl_->poll_set_stale) impl_->rebuild_poll_set();
         undisturbed = impl_->gather(deadline, wake);
     }

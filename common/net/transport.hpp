@@ -30,6 +30,7 @@
 #include "base/time.hpp"
 #include "keys/credentials.hpp"
 #include "net/key_accounts.hpp"
+#include "os/doorbell.hpp"
 #include "protocol/actions.hpp"
 #include "protocol/events.hpp"
 #include "wire/codec.hpp"
@@ -65,12 +66,15 @@ struct Wake {
     bool readable = false;      ///< receive() has something
     bool deadline = false;      ///< the deadline given to poll() has passed
     std::optional<int> signal;  ///< SIGINT, SIGTERM or SIGHUP
+    bool rung = false;          ///< the doorbell of the options rang
 };
 
 struct TransportOptions {
     RawSource clock;
     /// Takes SIGINT, SIGTERM and SIGHUP for the whole process; at most one Transport of a process does.
     bool handle_signals = false;
+    /// Another thread wakes poll() with it. May be null.
+    std::shared_ptr<const Doorbell> doorbell;
     /// For inproc endpoints between two Transports of one process: use the other's context.
     const class Transport* share_context_with = nullptr;
     /// CURVE on every socket, and only authorised keys and pinned servers. Nothing: in the clear.

@@ -1,4 +1,5 @@
-// key_reader: how a program hands its way of reading keys to its command line, which knows no keys. Stateless.
+// key_reader: how a program hands its way of reading keys to its command line, which knows no keys.
+// Stateless.
 #pragma once
 
 #include <optional>

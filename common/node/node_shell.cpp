@@ -12,9 +12,6 @@ namespace berkeley {
 
 namespace {
 
-/// The next probe of a burst comes within it; one that wakes sleeping CPUs takes about so long.
-constexpr Duration kProbeAwake = std::chrono::microseconds{200};
-
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -43,18 +40,6 @@ std::uint64_t random_word() {
     }
     return word;
 }
-
-bool is_promise(const Message& message) {
-    return std::holds_alternative<Grant>(message.body) || std::holds_alternative<Ack>(message.body);
-}
-
-template <class... Ts>
-struct Overload : Ts... {
-    using Ts::operator()...;
-};
-// clang 14 does not yet deduce this by itself.
-template <class... Ts>
-Overload(Ts...) -> Overload<Ts...>;
 
 /// The machine's clock, with the injected offset.
 ClusterTime machine_time(const NodeOptions& options) {
@@ -86,32 +71,54 @@ NodeShell::NodeShell(const NodeOptions& options, SuspendDetector suspend)
 
 NodeShell::~NodeShell() = default;
 
+/// A node, and what stands between it and the world while it runs.
+struct NodeShell::Running {
+    Running(Node& node_, const ShellParts& parts)
+        : node(node_), ports(node_, parts), interpreter(node_, ports) {}
+
+    /// Has the core do something, and carries out what it asks for.
+    template <class Do>
+    void step(Do&& what) {
+        Actions actions;
+        what(actions);
+        interpreter.carry_out(actions);
+    }
+
+    Node& node;
+    ShellPorts ports;
+    Interpreter interpreter;
+};
+
+Result<void> NodeShell::open_state() {
+    auto state = StateFile::open(options_.state_dir);
+    if (!state) return failure(state.error());
+    state_ = std::move(*state);
+    const auto saved = state_->load();
+    if (!saved) return failure(saved.error());
+    if (!*saved) {
+        saved_.incarnation = random_word();
+        return {};
+    }
+    saved_ = **saved;
+    // Under another name its promises would bind nobody, and the committee would wait for the old one for
+    // ever.
+    if (!saved_.id.empty() && saved_.id != options_.id && !options_.id_is_of_process) {
+        return failure(options_.state_dir.string() + ": holds the state of '" + saved_.id.str() +
+                       "', not of '" + options_.id.str() + "': give each --id a --state-dir of its own");
+    }
+    return {};
+}
+
 Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
                                                      std::optional<Credentials> credentials,
                                                      SuspendDetector suspend) {
     std::unique_ptr<NodeShell> shell{new NodeShell(options, suspend)};
-    auto state = StateFile::open(options.state_dir);
-    if (!state) return failure(state.error());
-    shell->state_ = std::move(*state);
-    const auto saved = shell->state_->load();
-    if (!saved) return failure(saved.error());
-    if (*saved) {
-        shell->saved_ = **saved;
-        // Under another name its promises would bind nobody, and the committee would wait for the old one for
-        // ever.
-        const NodeId& owner = shell->saved_.id;
-        if (!owner.empty() && owner != options.id && !options.id_is_of_process) {
-            return failure(options.state_dir.string() + ": holds the state of '" + owner.str() +
-                           "', not of '" + options.id.str() + "': give each --id a --state-dir of its own");
-        }
-    } else {
-        shell->saved_.incarnation = random_word();
-    }
+    if (const auto opened = shell->open_state(); !opened) return failure(opened.error());
     raise_file_limit();
     TransportOptions transport;
-    transport.clock = {[](const void* clock) { return static_cast<const OsClock*>(clock)->now(); },
-                       &shell->clock_};
+    transport.clock = raw_source(shell->clock_);
     transport.handle_signals = true;
+    transport.doorbell = shell->doorbell_;
     transport.credentials = std::move(credentials);
     transport.peer_limits = kPeerLimits;
     auto created = Transport::create(transport);
@@ -150,72 +157,86 @@ SlaveCoreOptions NodeShell::core_options() const {
     return core;
 }
 
-EventStamp NodeShell::stamp(const Node& node) const {
-    const TrueTime now = true_now();
-    return {node.slave().term(), now, node.slave().discipline().map().cluster(clock_.raw(now))};
-}
-
 int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
-    Actions actions;
-    if (follower_) {
-        // At this moment both clocks read the same, so nothing moves; it only shows whether we may.
-        if (const auto allowed = follow(node); !allowed) {
-            log_.exit(1, allowed.error(), stamp(node));
-            return 1;
-        }
+    Running running(node, {.clock = clock_,
+                           .log = log_,
+                           .transport = *transport_,
+                           .state = *state_,
+                           .saved = saved_,
+                           .page = page_.get(),
+                           .waker = waker_.get(),
+                           .suspend = suspend_});
+    if (const auto begun = begin(running, endpoints); !begun) {
+        log_.exit(1, begun.error(), running.ports.stamp());
+        return 1;
     }
-    // A voter that never comes back under its name would only be missing.
-    if (options_.id_is_of_process) node.slave().elector().disable();
-    node.start(now(), actions);
-    publish_clock(node);  // whoever waits for `ready` may read the page
-    log_.ready(endpoints, stamp(node));
-    carry_out(node, actions);
-    // A disk that keeps nothing is told of now, not at the first election.
-    if (const auto saved = save(node); !saved) promise_lost(node, saved.error());
-    housekeeping_at_ = true_now();
-    save_at_ = housekeeping_at_ + kSaveFirst;
-    save_again_ = kSaveFirst;
-    int signal = 0;
-    bool again = false;
-    while (signal == 0 || (!again && node.needed(now()))) {
-        notice_suspend(node);
-        if (const RawTime at = now(); node.next_deadline() <= at) {
-            actions.clear();
-            node.on_timer(at, actions);
-            carry_out(node, actions);
-        }
-        if (const TrueTime at = true_now(); at >= housekeeping_at_) housekeeping(node, at);
-        const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
-        const Wake wake = transport_->poll(deadline);
-        notice_suspend(node);
-        if (wake.signal == SIGHUP) transport_->tend(true);
-        if (wake.signal && *wake.signal != SIGHUP) {
-            again = std::exchange(signal, *wake.signal) != 0;
-            actions.clear();
-            node.resign(now(), actions);
-            carry_out(node, actions);
-        }
-        receive(node);
-    }
-    actions.clear();
-    node.stop(now(), actions);
-    carry_out(node, actions);
-    static_cast<void>(save(node));
-    transport_->close(kLinger);
-    log_.tick(stamp(node));
-    log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", stamp(node));
+    end(running, loop(running));
     return 0;
 }
 
-void NodeShell::receive(Node& node) {
+Result<void> NodeShell::begin(Running& running, const NamedEndpoints& endpoints) {
+    Node& node = running.node;
+    if (follower_) {
+        // At this moment both clocks read the same, so nothing moves; it only shows whether we may.
+        if (const auto allowed = follow(node); !allowed) return failure(allowed.error());
+    }
+    // A voter that never comes back under its name would only be missing.
+    if (options_.id_is_of_process) node.slave().elector().disable();
+    Actions actions;
+    node.start(now(), actions);
+    running.ports.publish_clock();  // whoever waits for `ready` may read the page
+    log_.ready(endpoints, running.ports.stamp());
+    running.interpreter.carry_out(actions);
+    // A disk that keeps nothing is told of now, not at the first election.
+    running.interpreter.on_saved(running.ports.save());
+    housekeeping_at_ = true_now();
+    save_again_ = kSaveFirst;
+    save_at_ = housekeeping_at_ + save_again_;
+    return {};
+}
+
+/// Returns the signal that ended it.
+int NodeShell::loop(Running& running) {
+    Node& node = running.node;
+    int signal = 0;
+    bool again = false;
+    while (signal == 0 || (!again && node.needed(now()))) {
+        notice_sleep(running);
+        if (const RawTime at = now(); node.next_deadline() <= at) {
+            running.step([&](Actions& out) { node.on_timer(at, out); });
+        }
+        if (const TrueTime at = true_now(); at >= housekeeping_at_) housekeeping(running, at);
+        const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
+        const Wake wake = transport_->poll(deadline);
+        notice_sleep(running);
+        if (wake.signal == SIGHUP) transport_->tend(true);
+        if (wake.signal && *wake.signal != SIGHUP) {
+            again = std::exchange(signal, *wake.signal) != 0;
+            running.step([&](Actions& out) { node.resign(now(), out); });
+        }
+        receive(running);
+    }
+    return signal;
+}
+
+void NodeShell::end(Running& running, int signal) {
+    running.step([&](Actions& out) { running.node.stop(now(), out); });
+    static_cast<void>(running.ports.save());
+    transport_->close(kLinger);
+    log_.tick(running.ports.stamp());
+    log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", running.ports.stamp());
+}
+
+void NodeShell::receive(Running& running) {
+    Node& node = running.node;
     Inbound in;
     Actions actions;
     while (transport_->receive(in)) {
         if (const auto error = decode(in.payload, options_.cluster, inbound_)) {
-            log_.log(DroppedEvent{to_string(*error), 1}, stamp(node));
+            running.ports.tell(DroppedEvent{to_string(*error), 1});
             continue;
         }
-        if (in.peer && !trusted(in, inbound_, node)) continue;
+        if (in.peer && !trusted(in, inbound_, running)) continue;
         actions.clear();
         switch (in.source) {
             case Source::router:
@@ -231,107 +252,28 @@ void NodeShell::receive(Node& node) {
                 node.on_link_message(in.link, Via::heartbeat, inbound_, in.received_at, actions);
                 break;
         }
-        carry_out(node, actions);
+        running.interpreter.carry_out(actions);
     }
 }
 
 /// Behind a key a sender has one name, and may say what its role allows.
-bool NodeShell::trusted(const Inbound& in, const Message& message, const Node& node) {
+bool NodeShell::trusted(const Inbound& in, const Message& message, Running& running) {
     const PeerIdentity& peer = *in.peer;
     if (peer.id.empty()) {
         transport_->name_peer(in.link, message.header.sender);
     } else if (message.header.sender != peer.id) {
-        log_.log(DroppedEvent{"sender-mismatch", 1}, stamp(node));
+        running.ports.tell(DroppedEvent{"sender-mismatch", 1});
         return false;
     }
     if (in.source != Source::router || permitted(peer.role, message.body)) return true;
-    log_.log(DroppedEvent{"not-permitted", 1}, stamp(node));
+    running.ports.tell(DroppedEvent{"not-permitted", 1});
     const std::string why =
         "the key of " + peer.id.str() + " has the role " + std::string(to_string(peer.role));
     const auto* hello = std::get_if<Hello>(&message.body);
-    encode(node.slave().make(Refuse{RefuseKind::not_allowed, hello != nullptr ? hello->generation : 0,
-                                    Reason::from(why).value_or(Reason{})}),
-           encoded_);
-    static_cast<void>(transport_->send(in.route, encoded_));
+    const Refuse refuse{RefuseKind::not_allowed, hello != nullptr ? hello->generation : 0,
+                        Reason::from(why).value_or(Reason{})};
+    static_cast<void>(running.ports.send(in.route, running.node.slave().make(refuse), false));
     return false;
-}
-
-void NodeShell::carry_out(Node& node, const Actions& actions) {
-    const auto complain = [&](const Result<void>& result) {
-        if (!result) log_.note(Severity::warning, result.error());
-    };
-    for (const Action& action : actions) {
-        std::visit(
-            Overload{
-                [&](const SendToRoute& a) {
-                    encode(a.message, encoded_);
-                    const Sent sent = transport_->send(a.route, encoded_);
-                    if (sent.ok()) {
-                        if (a.token != 0) {
-                            node.on_sent(a.token, sent.stamp);
-                            if (waker_) waker_->hold(kProbeAwake);
-                        }
-                    } else if (sent.outcome == SendOutcome::unreachable) {
-                        Actions more;
-                        node.on_unreachable(a.route, more);
-                        carry_out(node, more);
-                    }
-                },
-                [&](const SendToLink& a) {
-                    // A promise that is not on the disk is not made.
-                    if (save_failed_ && is_promise(a.message)) return;
-                    encode(a.message, encoded_);
-                    // Not connected yet, or gone: the core's deadlines notice.
-                    static_cast<void>(transport_->send(a.link, encoded_));
-                    if (waker_ && std::holds_alternative<Reply>(a.message.body)) waker_->hold(kProbeAwake);
-                },
-                [&](const Publish& a) {
-                    if (const auto why = stale(a); !why.empty())
-                        return log_.log(DroppedEvent{why, 1}, stamp(node));
-                    encode(a.message, encoded_);
-                    transport_->publish(a.channel, topic_of(a.channel == Channel::heartbeat, a.message),
-                                        encoded_);
-                },
-                [&](const ConnectLink& a) { complain(transport_->connect_link(a.link, a.poll.view())); },
-                [&](const SubscribeLink& a) {
-                    complain(transport_->subscribe_link(a.link, a.publish.view(), a.heartbeat.view(),
-                                                        options_.id));
-                },
-                [&](const DropLink& a) { transport_->drop_link(a.link); },
-                [&](const PublishClock&) { publish_clock(node); },
-                [&](const SaveState&) {
-                    if (const auto saved = save(node); !saved) promise_lost(node, saved.error());
-                },
-                [&](const EmitEvent& a) { log_.log(a.event, stamp(node)); },
-            },
-            action);
-    }
-}
-
-void NodeShell::promise_lost(Node& node, const std::string& why) {
-    Actions actions;
-    node.slave().stop_voting(why, actions);
-    carry_out(node, actions);
-}
-
-void NodeShell::publish_clock(const Node& node) {
-    if (!page_) return;
-    const SlaveCore& slave = node.slave();
-    const Discipline& clock = slave.discipline();
-    PageContent content;
-    content.generation = slave.generation();
-    content.map = clock_.on_true(clock.map());
-    content.bound = clock.measurement_bound();
-    content.bound_at = clock_.true_time(clock.measured_at());
-    content.rho_ppb = clock.drift_ppb();
-    content.valid_for = std::min(clock.valid_for(), clock.reach());
-    content.holdover_for = clock.reach() - content.valid_for;
-    content.status = clock.status();
-    content.term = slave.term();
-    content.round = slave.applied_round();
-    content.step = clock.jumps() != jumps_published_;
-    jumps_published_ = clock.jumps();
-    page_->publish(content);
 }
 
 Result<void> NodeShell::follow(const Node& node) {
@@ -346,64 +288,29 @@ Result<void> NodeShell::follow(const Node& node) {
     return {};
 }
 
-Result<void> NodeShell::save(const Node& node) {
-    const SavedRate rate = node.slave().discipline().rate_to_save();
-    saved_.id = options_.id;
-    saved_.freq_ppb = rate.ppb;
-    saved_.freq_skew_ppb = rate.skew_ppb;
-    saved_.candidates = node.slave().known_candidates();
-    const ElectorMemory& memory = node.slave().elector().memory();
-    saved_.term = memory.term;
-    saved_.voted_for = memory.voted_for;
-    saved_.committee = memory.committee;
-    const auto result = state_->save(saved_);
-    if (!result && !save_failed_) log_.note(Severity::error, result.error());
-    save_failed_ = !result;
-    return save_failed_ ? result : Result<void>{};
-}
-
-/// A correction is looked at once more when it leaves: its lease may have run out while the node's disk was
-/// slow, and a machine that slept would not know by its raw clock. What sleeps in libzmq's own thread, after
-/// this, only the receiver's fence can stop.
-std::string_view NodeShell::stale(const Publish& action) {
-    if (std::holds_alternative<Correction>(action.message.body) && slept()) return "suspended";
-    const bool expired = action.not_after != RawTime::max() && now() >= action.not_after;
-    return expired ? "lease-expired" : std::string_view{};
-}
-
-bool NodeShell::slept() {
-    slept_ = suspend_.update() != Duration{0} || slept_;
-    return slept_;
-}
-
 /// Before anything is done after a sleep: the raw clock stood still meanwhile, and a lease ran out.
-void NodeShell::notice_suspend(Node& node) {
-    if (!slept()) return;
-    slept_ = false;
-    Actions actions;
-    node.slave().disrupt("the machine was suspended", actions);
-    carry_out(node, actions);
+void NodeShell::notice_sleep(Running& running) {
+    if (!running.ports.take_sleep()) return;
+    running.step([&](Actions& out) { running.node.slave().disrupt("the machine was suspended", out); });
     // A leader steps down before it hears what came meanwhile: an answer would end a round that began before
     // the sleep.
-    actions.clear();
-    node.on_timer(now(), actions);
-    carry_out(node, actions);
+    running.step([&](Actions& out) { running.node.on_timer(now(), out); });
 }
 
-void NodeShell::housekeeping(Node& node, TrueTime now) {
+void NodeShell::housekeeping(Running& running, TrueTime now) {
     housekeeping_at_ = now + kHousekeeping;
     transport_->tend();
-    for (const DroppedEvent& drop : transport_->take_drops()) log_.log(drop, stamp(node));
+    for (const DroppedEvent& drop : transport_->take_drops()) running.ports.tell(drop);
     for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);
     if (follower_) {
-        if (const auto result = follow(node); !result) log_.note(Severity::error, result.error());
+        if (const auto result = follow(running.node); !result) log_.note(Severity::error, result.error());
     }
     if (now >= save_at_) {
         save_again_ = std::min(2 * save_again_, kSaveEvery);
         save_at_ = now + save_again_;
-        static_cast<void>(save(node));
+        running.interpreter.on_saved(running.ports.save());
     }
-    log_.tick(stamp(node));
+    log_.tick(running.ports.stamp());
 }
 
 }  // namespace berkeley

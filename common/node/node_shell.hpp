@@ -1,9 +1,9 @@
-// NodeShell: what surrounds a pure core in a program: sockets, clocks, the clock page, state, signals, log.
+// NodeShell: a pure core's way into the world: one loop around its sockets, clocks, page, state and log.
 //
 //   wake --> timers --> [ receive, decode, core, carry out its actions ]* --> once a second: housekeeping
 //
-// One thread. Everything the core asks for is carried out in order; what cannot be carried out is counted and
-// logged, never fatal, except at the start: then the program ends with code 1 and one line.
+// The loop never waits but in its own sleep: whatever may wait for somebody else goes to a worker. One
+// thread.
 #pragma once
 
 #include <memory>
@@ -13,34 +13,17 @@
 #include "keys/credentials.hpp"
 #include "log/event_log.hpp"
 #include "net/transport.hpp"
+#include "node/shell_ports.hpp"
+#include "node/worker.hpp"
 #include "os/cpu_waker.hpp"
 #include "os/os_clock.hpp"
 #include "os/system_clock.hpp"
 #include "page/clock_page.hpp"
-#include "protocol/actions.hpp"
-#include "slave/slave_core.hpp"
+#include "slave/interpreter.hpp"
+#include "slave/node.hpp"
 #include "state/state_file.hpp"
 
 namespace berkeley {
-
-/// A core as the shell sees it; a slave ignores what concerns routes.
-class Node {
-public:
-    virtual ~Node() = default;
-    virtual void start(RawTime now, Actions& out) = 0;
-    virtual void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) = 0;
-    virtual void on_route_message(Route, const Message&, RawTime, Actions&) {}
-    virtual void on_sent(std::uint64_t, RawTime) {}
-    virtual void on_unreachable(Route, Actions&) {}
-    virtual void on_timer(RawTime now, Actions& out) = 0;
-    virtual RawTime next_deadline() const = 0;
-    /// A signal asks the node to end; it does so as soon as it is not needed.
-    virtual void resign(RawTime, Actions&) {}
-    virtual bool needed(RawTime) const { return false; }
-    virtual void stop(RawTime now, Actions& out) = 0;
-    virtual SlaveCore& slave() = 0;
-    virtual const SlaveCore& slave() const = 0;
-};
 
 /// A start that failed, told on stderr and, where events are wanted, as an `exit` event; returns the exit
 /// code.
@@ -68,40 +51,36 @@ public:
     int run(Node& node, const NamedEndpoints& endpoints);
 
 private:
+    struct Running;  ///< what exists while a node runs
+
     NodeShell(const NodeOptions& options, SuspendDetector suspend);
-    void carry_out(Node& node, const Actions& actions);
-    void receive(Node& node);
-    bool trusted(const Inbound& in, const Message& message, const Node& node);
-    void publish_clock(const Node& node);
+    Result<void> open_state();
+    Result<void> begin(Running& running, const NamedEndpoints& endpoints);
+    int loop(Running& running);
+    void end(Running& running, int signal);
+    void receive(Running& running);
+    bool trusted(const Inbound& in, const Message& message, Running& running);
+    void notice_sleep(Running& running);
+    void housekeeping(Running& running, TrueTime now);
     [[nodiscard]] Result<void> follow(const Node& node);
-    Result<void> save(const Node& node);
-    void promise_lost(Node& node, const std::string& why);
-    bool slept();
-    void notice_suspend(Node& node);
-    std::string_view stale(const Publish& action);
-    void housekeeping(Node& node, TrueTime now);
-    EventStamp stamp(const Node& node) const;
 
     NodeOptions options_;
     OsClock clock_;
     EventLog log_;
     std::optional<StateFile> state_;
     SavedState saved_;
+    std::shared_ptr<const Doorbell> doorbell_ = std::make_shared<Doorbell>();
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ClockPageWriter> page_;
     std::unique_ptr<SystemClockCalls> system_calls_;
     std::unique_ptr<SystemClockFollower> follower_;
     SuspendDetector suspend_;
-    bool slept_ = false;               ///< the machine did, and the core does not know
     std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted
-    Encoded encoded_;
     Message inbound_;
-    std::uint64_t jumps_published_ = 0;
     bool followed_synchronized_ = false;
     TrueTime housekeeping_at_{};
     TrueTime save_at_{};
     Duration save_again_{};
-    bool save_failed_ = false;
 };
 
 }  // namespace berkeley

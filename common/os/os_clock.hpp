@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "base/clock_map.hpp"
+#include "base/raw_source.hpp"
 #include "base/time.hpp"
 #include "base/true_map.hpp"
 
@@ -40,6 +41,11 @@ private:
     FineRate drift_;
     TrueTime start_;
 };
+
+/// Requires: the clock outlives the source.
+inline RawSource raw_source(const OsClock& clock) {
+    return {[](const void* context) { return static_cast<const OsClock*>(context)->now(); }, &clock};
+}
 
 /// Tells that the machine was suspended: CLOCK_BOOTTIME goes on, CLOCK_MONOTONIC stands still. Not
 /// thread-safe.

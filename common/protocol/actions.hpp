@@ -88,6 +88,7 @@ public:
     std::size_t size() const { return list_.size(); }
     auto begin() const { return list_.begin(); }
     auto end() const { return list_.end(); }
+    const Action& operator[](std::size_t i) const { return list_[i]; }
 
 private:
     std::vector<Action> list_;

@@ -13,7 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "master/candidate_core.hpp"
+#include "master/candidate_node.hpp"
+#include "slave/interpreter.hpp"
 #include "tests/fuzz/message_maker.hpp"
 #include "wire/codec.hpp"
 
@@ -34,8 +35,8 @@ public:
 
     CoreWorld()
         : cluster_(*ClusterName::from("lab")),
-          candidate_(candidate_options(), {}, Prng{1}, now_, ClusterTime{std::chrono::hours{24}}, {}),
-          slave_(slave_options("s1"), Prng{2}, now_, ClusterTime{std::chrono::hours{25}}, {}) {
+          candidate_node_(candidate_options(), {}, Prng{1}, now_, ClusterTime{std::chrono::hours{24}}, {}),
+          slave_node_(slave_options("s1"), Prng{2}, now_, ClusterTime{std::chrono::hours{25}}, {}) {
         candidate_.start(now_, out_);
         carry_out(Who::candidate);
         slave_.start(now_, out_);
@@ -211,27 +212,46 @@ private:
         }
     }
 
+    /// What one of the two nodes reaches.
+    class WorldPorts final : public Ports {
+    public:
+        WorldPorts(CoreWorld& world, Who who) : world_(world), who_(who) {}
+        RouteSend send(Route route, const Message& message, bool) override {
+            world_.sent(who_, message);
+            if (const auto* poll = std::get_if<Poll>(&message.body)) world_.known_.poll = *poll;
+            world_.ask(route, message);
+            return {RouteSend::Outcome::sent, world_.now_};
+        }
+        void send(Link, const Message& message) override { world_.sent(who_, message); }
+        void publish(Channel, const Message& message) override {
+            world_.sent(who_, message);
+            if (const auto* beat = std::get_if<Heartbeat>(&message.body))
+                world_.known_.sequence = beat->sequence;
+            world_.ask(0, message);
+        }
+        void connect(Link, const Url&) override {}
+        void subscribe(Link, const Url&, const Url&) override {}
+        void drop(Link) override {}
+        void publish_clock() override {}
+        Saved save() override {
+            world_.saved_ = true;
+            world_.owes_save_ = false;
+            return {};
+        }
+        void tell(const Event&) override {}
+        RawTime now() override { return world_.now_; }
+        bool slept() override { return false; }
+
+    private:
+        CoreWorld& world_;
+        Who who_;
+    };
+
     void carry_out(Who who) {
         require(out_.size() <= 4 * kFewMembers + 256, "actions are bounded");
-        bool saved = false;
-        for (const Action& action : std::exchange(out_, Actions{})) {
-            if (const auto* send = std::get_if<SendToRoute>(&action)) {
-                sent(who, send->message, saved);
-                if (const auto* poll = std::get_if<Poll>(&send->message.body)) known_.poll = *poll;
-                ask(send->route, send->message);
-                if (send->token != 0) candidate_.on_sent(send->token, now_);
-            } else if (const auto* to_link = std::get_if<SendToLink>(&action)) {
-                sent(who, to_link->message, saved);
-            } else if (const auto* publish = std::get_if<Publish>(&action)) {
-                sent(who, publish->message, saved);
-                if (const auto* beat = std::get_if<Heartbeat>(&publish->message.body))
-                    known_.sequence = beat->sequence;
-                ask(0, publish->message);
-            } else if (std::holds_alternative<SaveState>(action)) {
-                saved = true;
-                owes_save_ = false;
-            }
-        }
+        saved_ = false;
+        const Actions actions = std::exchange(out_, Actions{});
+        (who == Who::candidate ? candidate_hands_ : slave_hands_).carry_out(actions);
         require(!owes_save_, "a candidate's own vote is saved before it hears the others'");
         check(who);
     }
@@ -246,7 +266,7 @@ private:
         asked_.emplace_back(to, message);
     }
 
-    void sent(Who who, const Message& message, bool saved) {
+    void sent(Who who, const Message& message) {
         encode(message, encoded_);
         const auto error = decode(encoded_.bytes, cluster_, again_);
         if (error) std::fprintf(stderr, "%s: type %zu\n", to_string(*error).data(), message.body.index());
@@ -257,12 +277,12 @@ private:
         const auto* grant = std::get_if<Grant>(&message.body);
         const auto* request = std::get_if<VoteRequest>(&message.body);
         if (grant != nullptr && !grant->pre_vote) {
-            require(!is_new_vote(who, message.header.term, cause_) || saved,
+            require(!is_new_vote(who, message.header.term, cause_) || saved_,
                     "a vote is saved before it is given");
         }
         // Its own vote is not given by asking for others', but must be on the disk before their answers come.
         if (request != nullptr && !request->pre_vote) {
-            owes_save_ |= is_new_vote(who, message.header.term, node(who).options().id) && !saved;
+            owes_save_ |= is_new_vote(who, message.header.term, node(who).options().id) && !saved_;
         }
     }
 
@@ -308,11 +328,18 @@ private:
     std::array<Term, 2> newest_{};
     std::array<Reading, 2> read_{};
     bool owes_save_ = false;
+    bool saved_ = false;  ///< since the actions at hand began
     std::uint64_t sequence_ = 0;
     Round round_ = 0;
     std::uint64_t digest_ = 14695981039346656037U;
-    CandidateCore candidate_;
-    SlaveCore slave_;
+    CandidateNode candidate_node_;
+    SlaveNode slave_node_;
+    CandidateCore& candidate_ = candidate_node_.candidate();
+    SlaveCore& slave_ = slave_node_.slave();
+    WorldPorts candidate_ports_{*this, Who::candidate};
+    WorldPorts slave_ports_{*this, Who::slave};
+    Interpreter candidate_hands_{candidate_node_, candidate_ports_};
+    Interpreter slave_hands_{slave_node_, slave_ports_};
 };
 
 }  // namespace berkeley::fuzz

@@ -1,0 +1,106 @@
+#include "node/shell_ports.hpp"
+
+#include <algorithm>
+
+namespace berkeley {
+namespace {
+
+/// The next probe of a burst comes within it; one that wakes sleeping CPUs takes about so long.
+constexpr Duration kProbeAwake = std::chrono::microseconds{200};
+
+}  // namespace
+
+RouteSend ShellPorts::send(Route route, const Message& message, bool stamped) {
+    encode(message, encoded_);
+    const Sent sent = parts_.transport.send(route, encoded_);
+    if (sent.ok() && stamped && parts_.waker != nullptr) parts_.waker->hold(kProbeAwake);
+    using Outcome = RouteSend::Outcome;
+    const Outcome outcome = sent.ok()                                  ? Outcome::sent
+                            : sent.outcome == SendOutcome::unreachable ? Outcome::gone
+                                                                       : Outcome::lost;
+    return {outcome, sent.stamp};
+}
+
+void ShellPorts::send(Link link, const Message& message) {
+    encode(message, encoded_);
+    static_cast<void>(parts_.transport.send(link, encoded_));
+    if (parts_.waker != nullptr && std::holds_alternative<Reply>(message.body)) {
+        parts_.waker->hold(kProbeAwake);
+    }
+}
+
+void ShellPorts::publish(Channel channel, const Message& message) {
+    encode(message, encoded_);
+    parts_.transport.publish(channel, topic_of(channel == Channel::heartbeat, message), encoded_);
+}
+
+void ShellPorts::connect(Link link, const Url& poll) {
+    complain(parts_.transport.connect_link(link, poll.view()));
+}
+
+void ShellPorts::subscribe(Link link, const Url& publish, const Url& heartbeat) {
+    complain(
+        parts_.transport.subscribe_link(link, publish.view(), heartbeat.view(), node_.slave().options().id));
+}
+
+void ShellPorts::complain(const Result<void>& result) {
+    if (!result) parts_.log.note(Severity::warning, result.error());
+}
+
+void ShellPorts::publish_clock() {
+    if (parts_.page == nullptr) return;
+    const SlaveCore& slave = node_.slave();
+    const Discipline& clock = slave.discipline();
+    PageContent content;
+    content.generation = slave.generation();
+    content.map = parts_.clock.on_true(clock.map());
+    content.bound = clock.measurement_bound();
+    content.bound_at = parts_.clock.true_time(clock.measured_at());
+    content.rho_ppb = clock.drift_ppb();
+    content.valid_for = std::min(clock.valid_for(), clock.reach());
+    content.holdover_for = clock.reach() - content.valid_for;
+    content.status = clock.status();
+    content.term = slave.term();
+    content.round = slave.applied_round();
+    content.step = clock.jumps() != jumps_published_;
+    jumps_published_ = clock.jumps();
+    parts_.page->publish(content);
+}
+
+Saved ShellPorts::save() {
+    const SlaveCore& slave = node_.slave();
+    const SavedRate rate = slave.discipline().rate_to_save();
+    SavedState& saved = parts_.saved;
+    saved.id = slave.options().id;
+    saved.freq_ppb = rate.ppb;
+    saved.freq_skew_ppb = rate.skew_ppb;
+    saved.candidates = slave.known_candidates();
+    const ElectorMemory& memory = slave.elector().memory();
+    saved.term = memory.term;
+    saved.voted_for = memory.voted_for;
+    saved.committee = memory.committee;
+    const auto result = parts_.state.save(saved);
+    if (!result && !save_failed_) parts_.log.note(Severity::error, result.error());
+    save_failed_ = !result;
+    if (result) return {};
+    return {Saved::Outcome::failed, result.error()};
+}
+
+bool ShellPorts::slept() {
+    slept_ = parts_.suspend.update() != Duration{0} || slept_;
+    return slept_;
+}
+
+bool ShellPorts::take_sleep() {
+    if (!slept()) return false;
+    slept_ = false;
+    return true;
+}
+
+EventStamp ShellPorts::stamp() const {
+    const SlaveCore& slave = node_.slave();
+    const TrueTime now = true_now();
+    return {slave.term(), now, slave.discipline().map().cluster(parts_.clock.raw(now))};
+}
+
+}  // namespace berkeley

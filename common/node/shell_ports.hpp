@@ -1,0 +1,66 @@
+// ShellPorts: what a node's actions reach in a program: sockets, the clock page, the state on the disk, the
+// log.
+//
+// Nothing here waits but the save of a promise. What cannot be carried out is counted and logged, never
+// fatal. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "log/event_log.hpp"
+#include "net/transport.hpp"
+#include "os/cpu_waker.hpp"
+#include "os/os_clock.hpp"
+#include "page/clock_page.hpp"
+#include "slave/interpreter.hpp"
+#include "state/state_file.hpp"
+#include "wire/codec.hpp"
+
+namespace berkeley {
+
+/// The parts of a shell that its ports use; the shell owns them and outlives the ports.
+struct ShellParts {
+    const OsClock& clock;
+    EventLog& log;
+    Transport& transport;
+    StateFile& state;
+    SavedState& saved;      ///< as last saved
+    ClockPageWriter* page;  ///< null: none wanted
+    CpuWaker* waker;        ///< null: CPUs may sleep
+    SuspendDetector& suspend;
+};
+
+class ShellPorts final : public Ports {
+public:
+    /// Requires: `node` and what `parts` refers to outlive this object.
+    ShellPorts(Node& node, const ShellParts& parts) : node_(node), parts_(parts) {}
+
+    RouteSend send(Route route, const Message& message, bool stamped) override;
+    void send(Link link, const Message& message) override;
+    void publish(Channel channel, const Message& message) override;
+    void connect(Link link, const Url& poll) override;
+    void subscribe(Link link, const Url& publish, const Url& heartbeat) override;
+    void drop(Link link) override { parts_.transport.drop_link(link); }
+    void publish_clock() override;
+    Saved save() override;
+    void tell(const Event& event) override { parts_.log.log(event, stamp()); }
+    RawTime now() override { return parts_.clock.now(); }
+    bool slept() override;
+
+    /// True once after a sleep: before anything else is done.
+    bool take_sleep();
+    EventStamp stamp() const;
+
+private:
+    void complain(const Result<void>& result);
+
+    Node& node_;
+    ShellParts parts_;
+    Encoded encoded_;
+    std::uint64_t jumps_published_ = 0;
+    bool slept_ = false;        ///< the machine did, and the core does not know
+    bool save_failed_ = false;  ///< it was said so
+};
+
+}  // namespace berkeley
