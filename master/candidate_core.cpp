@@ -92,7 +92,7 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
     } else if (const auto* refused = std::get_if<Refuse>(&message.body)) {
         const bool vote = refused->kind == RefuseKind::vote || refused->kind == RefuseKind::pre_vote;
         // From others, and more than once in a term, it would only fill the log.
-        if (vote && from_member(route, header.sender) && election_.asks(header.sender) &&
+        if (vote && from_member(route, header.sender) && election_.seeks_vote_from(header.sender) &&
             std::exchange(refusals_[header.sender], election_.term() + 1) != election_.term() + 1) {
             out.add(EmitEvent{VoteEvent{header.sender, false, refused->reason.str()}});
         }
@@ -100,7 +100,7 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
             election_.on_refusal(header.sender, header.term, received_at);
         }
         // A voter that knows a newer term ends this leadership.
-        if (from_member(route, header.sender) && believes(header.sender, header.term, received_at)) {
+        if (from_member(route, header.sender) && weigh_term_report(header.sender, header.term, received_at)) {
             election_.on_term(header.term, NodeId{}, received_at);
         }
     } else {
@@ -122,7 +122,7 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
             welcome(route, sender, hello.generation, out);
             if (hello.candidate && hello.candidate->id == sender)
                 slave_.add_candidate(*hello.candidate, now, out);
-            if (hello.candidate || believes(sender, message.header.term, now)) {
+            if (hello.candidate || weigh_term_report(sender, message.header.term, now)) {
                 election_.on_term(message.header.term, hello.leader, now);
             }
             election_.on_committee({sender, hello.incarnation}, hello.committee, message.header.term,
@@ -195,7 +195,7 @@ RawTime CandidateCore::next_deadline() const {
 /// A newer term ends a leadership, and an election under way. What more than a third of the members tell is
 /// no lie. Fewer slaves' words for it count once in a while, all together: one that was ahead needs it once,
 /// and those that lie would keep the cluster without a master.
-bool CandidateCore::believes(const NodeId& slave, Term term, RawTime now) {
+bool CandidateCore::weigh_term_report(const NodeId& slave, Term term, RawTime now) {
     if (term <= election_.term()) return true;
     if (election_.term() == 0 && term > kTermToldFirstMax) return false;
     std::erase_if(newer_terms_, [this](const auto& told) { return told.second <= election_.term(); });
@@ -243,7 +243,7 @@ void CandidateCore::settle(RawTime now, Actions& out) {
     }
     master_.set_lease(election_.lease_until());
     if (election_.role() == Role::warmup && master_.warm() && election_.has_lease(now)) election_.on_warm();
-    tell(out);
+    report_changes(out);
 }
 
 void CandidateCore::tell_step_down(const NodeId& successor, Actions& out) const {
@@ -254,7 +254,7 @@ void CandidateCore::tell_step_down(const NodeId& successor, Actions& out) const 
     out.add(Publish{Channel::heartbeat, message});
 }
 
-void CandidateCore::tell(Actions& out) {
+void CandidateCore::report_changes(Actions& out) {
     if (const Committee& committee = slave_.elector().committee();
         committee.voters != told_committee_.voters && !committee.voters.empty()) {
         told_committee_ = committee;
@@ -351,7 +351,7 @@ void CandidateCore::beat(RawTime now, Actions& out) {
     heartbeat.priority = options_.election.priority;
     heartbeat.round = master_.round();
     heartbeat.lease_left = election_.lease_left(now);
-    heartbeat.committee = election_.told_committee();
+    heartbeat.committee = election_.announced_committee();
     heartbeat.candidates = all_candidates();
     heartbeat.timeout = slave_.elector().options().timeout;
     out.add(Publish{Channel::heartbeat, slave_.make(std::move(heartbeat))});
@@ -421,17 +421,17 @@ void CandidateCore::resign(RawTime now, Actions& out) {
     election_.retire();
     if (!election_.leads()) return;
     const NodeId next = successor();
-    if (!next.empty() && !election_.leadership().spares_me(now)) {
+    if (!next.empty() && !election_.leadership().others_are_majority(now)) {
         const Duration stay = kStayTimeouts * slave_.elector().options().timeout + kStayForDisks;
         stays_until_ = now + std::min(stay, kStayMax);
     }
     hand_over("asked to stop", next, now, out);
-    if (needed(now)) {
+    if (vote_needed(now)) {
         out.add(EmitEvent{NoteEvent{Severity::info, "stays until " + next.str() + " does without its vote"}});
     }
 }
 
-bool CandidateCore::needed(RawTime now) const {
+bool CandidateCore::vote_needed(RawTime now) const {
     if (!stays_until_ || now >= *stays_until_) return false;
     const auto& members = master_.roster().members();
     const bool somebody = std::any_of(members.begin(), members.end(),

@@ -40,7 +40,7 @@ public:
     /// Hands over to the best standby, where there is one, and leads no more.
     void resign(RawTime now, Actions& out);
     /// After resign: the others cannot elect the successor without this node's vote, and may soon be able to.
-    bool needed(RawTime now) const;
+    bool vote_needed(RawTime now) const;
     /// Says BYE.
     void stop(RawTime now, Actions& out);
 
@@ -56,14 +56,14 @@ private:
     void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why,
                 Actions& out) const;
     void settle(RawTime now, Actions& out);
-    void tell(Actions& out);
+    void report_changes(Actions& out);
     void tell_equal_priority(Actions& out);
     void tell_step_down(const NodeId& successor, Actions& out) const;
     void beat(RawTime now, Actions& out);
     void choose_listeners(Actions& out);
     void send_ballots(Actions& out);
     bool from_member(Route route, const NodeId& sender) const;
-    bool believes(const NodeId& slave, Term term, RawTime now);
+    bool weigh_term_report(const NodeId& slave, Term term, RawTime now);
     void on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out);
     void hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }

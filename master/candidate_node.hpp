@@ -27,7 +27,7 @@ public:
     void on_timer(RawTime now, Actions& out) override { core_.on_timer(now, out); }
     RawTime next_deadline() const override { return core_.next_deadline(); }
     void resign(RawTime now, Actions& out) override { core_.resign(now, out); }
-    bool needed(RawTime now) const override { return core_.needed(now); }
+    bool needed(RawTime now) const override { return core_.vote_needed(now); }
     void stop(RawTime now, Actions& out) override { core_.stop(now, out); }
     SlaveCore& slave() override { return core_.slave(); }
     const SlaveCore& slave() const override { return core_.slave(); }

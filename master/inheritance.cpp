@@ -27,7 +27,8 @@ Duration Inheritance::bound(RawTime now) const {
     return bound_ + Duration{saturate(Int128{(now - at_).count()} * drift_ppb_ / 1'000'000'000)};
 }
 
-void Inheritance::keep(Duration adopted, bool all_follow, const Discipline& clock, RawTime now) {
+void Inheritance::update_after_round(Duration adopted, bool all_follow, const Discipline& clock,
+                                     RawTime now) {
     if (adopted > Duration{0}) {
         bound_ = adopted;
         at_ = now;

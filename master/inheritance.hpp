@@ -17,7 +17,7 @@ public:
     Duration bound(RawTime now) const;
     /// After a round. `adopted`: the bound of a time taken over from others in it, or 0; `all_follow`: each
     /// member has applied a correction of this term.
-    void keep(Duration adopted, bool all_follow, const Discipline& clock, RawTime now);
+    void update_after_round(Duration adopted, bool all_follow, const Discipline& clock, RawTime now);
 
 private:
     Duration bound_{0};  ///< as of at_

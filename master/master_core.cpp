@@ -130,14 +130,15 @@ void MasterCore::on_bye(Route route, const NodeId& sender, const Bye& bye, Actio
     if (member == nullptr || member->id != sender || member->generation != bye.generation) {
         return drop("unknown-member", out);
     }
-    leave(NodeId{sender}, "said goodbye", out);
+    remove_member(NodeId{sender}, "said goodbye", out);
 }
 
 void MasterCore::on_unreachable(Route route, Actions& out) {
-    if (const Member* member = roster_.by_route(route)) leave(NodeId{member->id}, "disconnected", out);
+    if (const Member* member = roster_.by_route(route))
+        remove_member(NodeId{member->id}, "disconnected", out);
 }
 
-void MasterCore::leave(const NodeId& id, std::string reason, Actions& out) {
+void MasterCore::remove_member(const NodeId& id, std::string reason, Actions& out) {
     if (Member* member = roster_.by_id(id)) end_burst(*member);
     std::erase(waiting_, id);
     roster_.remove(id);
@@ -168,7 +169,7 @@ void MasterCore::on_timer(RawTime now, Actions& out) {
     if (!in_round_ && now >= round_at_) begin_round(now);
     if (!in_round_) return;
     expire_probes(now, out);
-    if (now - round_at_ > options_.interval && !waiting_.empty()) leave_out_waiting();
+    if (now - round_at_ > options_.interval && !waiting_.empty()) skip_waiting_members();
     start_due_bursts(now, out);
     if (waiting_.empty() && bursting_.empty()) conclude(now, out);
 }
@@ -212,7 +213,7 @@ void MasterCore::begin_round(RawTime now) {
 
 /// A correction is refused when its measurement is two intervals old: a round that takes longer than one ends
 /// with what it has, and the next one begins with the others.
-void MasterCore::leave_out_waiting() {
+void MasterCore::skip_waiting_members() {
     first_ = waiting_.front();
     for (const NodeId& id : waiting_) {
         if (Member* member = roster_.by_id(id)) member->in_round = false;
@@ -332,12 +333,12 @@ void MasterCore::end_burst(Member& member) {
     member.measurement = combine_burst(
         member.burst.samples, {.warmup = member.burst.warmup, .freq_ppb = known ? known->freq_ppb : 0});
     if (!member.measurement) return;
-    if (!member.estimator.predict(member.measurement->at)) recall(member);
+    if (!member.estimator.predict(member.measurement->at)) apply_known_clock(member);
     member.estimator.update(*member.measurement);
 }
 
 /// Before the first measurement: what the two clocks know of each other from an earlier master.
-void MasterCore::recall(Member& member) const {
+void MasterCore::apply_known_clock(Member& member) const {
     const ClockMap& theirs = member.reply->map;
     const ClockMap& ours = self_.discipline().map();
     const ClockStatus status = member.reply->status;
@@ -389,7 +390,7 @@ void MasterCore::expire_probes(RawTime now, Actions& out) {
     }
 }
 
-void MasterCore::count_warm() {
+void MasterCore::update_warm() {
     std::size_t replied = 0;
     for (const auto& [id, member] : roster_.members()) replied += member->replied_in_term ? 1U : 0U;
     warm_ = warm_ || 2 * replied >= roster_.size();
@@ -399,7 +400,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     in_round_ = false;
     const RawTime began = round_at_;
     round_at_ = std::max(began + options_.interval, now);
-    count_warm();
+    update_warm();
     drop_silent(out);
     if (!warm_ || now >= leased_until_) return;
     VerdictOptions options;
@@ -488,7 +489,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         correction.drift_ppb = m.drift_ppb;
         out.add(Publish{Channel::publish, self_.make(std::move(correction)), leased_until_});
     }
-    inheritance_.keep(verdict.adopted_bound, all_follow, clock, now);
+    inheritance_.update_after_round(verdict.adopted_bound, all_follow, clock, now);
 }
 
 void MasterCore::report(const Verdict& verdict, Duration took, Actions& out) {
@@ -514,7 +515,7 @@ void MasterCore::drop_silent(Actions& out) {
         if (++member->missed >= kMissedRounds) silent.push_back(id);
     }
     for (const NodeId& id : silent) {
-        leave(id, "silent for " + std::to_string(kMissedRounds) + " rounds", out);
+        remove_member(id, "silent for " + std::to_string(kMissedRounds) + " rounds", out);
     }
 }
 

@@ -69,7 +69,7 @@ private:
     void start_burst(Member& member, RawTime now, Actions& out);
     void probe(Member& member, RawTime now, Actions& out);
     void end_burst(Member& member);
-    void recall(Member& member) const;
+    void apply_known_clock(Member& member) const;
     static void note_delay(Member& member, Duration delay);
     void next_probe(Member& member, RawTime now, Actions& out);
     void expire_probes(RawTime now, Actions& out);
@@ -77,9 +77,9 @@ private:
     void correct(const Verdict& verdict, RawTime now, Actions& out);
     void report(const Verdict& verdict, Duration took, Actions& out);
     void drop_silent(Actions& out);
-    void leave(const NodeId& id, std::string reason, Actions& out);
-    void count_warm();
-    void leave_out_waiting();
+    void remove_member(const NodeId& id, std::string reason, Actions& out);
+    void update_warm();
+    void skip_waiting_members();
     void take_sample(Member& member, const Reply& reply, RawTime t4, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     Duration probe_patience() const;

@@ -107,7 +107,7 @@ bool eligible(const Member& member) { return trusted(member) && !member.falsetic
 /// would be a lie that makes it a falseticker, or a split of a cluster that only drifted: so beside clocks
 /// that know better it does not vote, and where a vote needs it, it counts as wide as it says. A liar that
 /// claims infinity gains nothing: an interval that wide moves neither end of the agreed one inward.
-bool wide_claims_count(const std::vector<MemberVerdict>& members, const Discipline& own) {
+bool counts_wide_claims(const std::vector<MemberVerdict>& members, const Discipline& own) {
     const Duration limit = claim_limit(members);
     std::size_t narrow = own.status() == ClockStatus::synchronized ? 1 : 0;
     for (const MemberVerdict& m : members) {
@@ -185,7 +185,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     if (master_votes) {
         votes.push_back({Duration{0}, magnitude(own.map().slew_left(now)) + options.inherited_bound});
     }
-    const bool wide = steady && wide_claims_count(verdict.members, own);
+    const bool wide = steady && counts_wide_claims(verdict.members, own);
     const Duration claim_max = claim_limit(verdict.members);
     for (MemberVerdict& m : verdict.members) {
         if (steady && (!eligible(*m.member) || (!wide && m.member->reply->bound > claim_max))) continue;

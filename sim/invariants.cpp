@@ -62,7 +62,7 @@ Invariants::Watched& Invariants::watched(NodeIndex index) {
     return node;
 }
 
-bool Invariants::correct(NodeIndex index) const {
+bool Invariants::is_correct(NodeIndex index) const {
     return cluster_.alive(index) && !cluster_.lies(index) && !cluster_.spec(index).faulty;
 }
 
@@ -117,7 +117,7 @@ void Invariants::follow_leader(NodeIndex index) {
 void Invariants::on_change(NodeIndex index) {
     if (!cluster_.alive(index)) return;
     follow_leader(index);
-    if (correct(index)) check_clock(index);
+    if (is_correct(index)) check_clock(index);
 }
 
 void Invariants::check_clock(NodeIndex index) {
@@ -154,7 +154,7 @@ void Invariants::on_correction(NodeIndex index, const CorrectionEvent& correctio
     follow_leader(index);
     Watched& node = watched(index);
     const std::pair now{followed_term(index), correction.round};
-    if (correct(index) && now <= node.corrected) {
+    if (is_correct(index) && now <= node.corrected) {
         report(6, cluster_.spec(index).id + " applied " + text(now) + " after " + text(node.corrected));
     }
     node.corrected = now;
@@ -162,7 +162,7 @@ void Invariants::on_correction(NodeIndex index, const CorrectionEvent& correctio
 }
 
 void Invariants::on_round(NodeIndex index, const RoundEvent& round) {
-    if (round.state != RoundState::steady || !correct(index)) return;
+    if (round.state != RoundState::steady || !is_correct(index)) return;
     // What the master itself measured of each clock, with the bound that it handed down: the honest ones'
     // range.
     Duration low{0};
@@ -188,7 +188,7 @@ void Invariants::check() {
     for (NodeIndex index = 0; index < cluster_.size(); ++index) {
         if (!cluster_.alive(index)) continue;
         follow_leader(index);
-        if (!correct(index)) continue;
+        if (!is_correct(index)) continue;
         check_clock(index);
         const Discipline& clock = cluster_.slave(index).discipline();
         const bool promises = synchronized(index) || (!cluster_.sleeping(index) && !cluster_.paused(index) &&
@@ -233,7 +233,7 @@ void Invariants::check_pairs() {
     ClusterTime greatest_left = ClusterTime::min();
     ClusterTime least_right = ClusterTime::max();
     for (NodeIndex index = 0; index < cluster_.size(); ++index) {
-        if (!correct(index) || !synchronized(index)) continue;
+        if (!is_correct(index) || !synchronized(index)) continue;
         const ClusterTime time = cluster_.clock(index);
         const Duration bound = cluster_.slave(index).discipline().bound(cluster_.raw(index));
         if (time - bound > greatest_left) {

@@ -82,7 +82,7 @@ private:
     void check_clock(SimCluster::NodeIndex index);
     void check_leases();
     void check_pairs();
-    bool correct(SimCluster::NodeIndex index) const;
+    bool is_correct(SimCluster::NodeIndex index) const;
     Term followed_term(SimCluster::NodeIndex index) const;
     bool leads(SimCluster::NodeIndex index) const;
     void report(int invariant, std::string what);

@@ -43,7 +43,7 @@ SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, Cl
       generation_(prng_.next() | 1),
       discipline_(options.discipline, now, initial, rate),
       polled_at_(now) {
-    hears_ = options.want_heartbeats || elector_.is_voter();
+    hears_heartbeats_ = options.want_heartbeats || elector_.is_voter();
     term_ = elector_.term();
     discipline_.set_valid_for(valid_for(interval_));
 }
@@ -90,7 +90,7 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
 
 void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
     auto free = std::find_if(links_.begin(), links_.end(), [](const auto& l) { return !l.used; });
-    if (free == links_.end()) free = forgettable(now);
+    if (free == links_.end()) free = replaceable_link(now);
     if (free == links_.end()) return drop("too-many-candidates", out);
     ++candidates_version_;
     state.used = true;
@@ -105,7 +105,7 @@ void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
 
 /// Where there are as many candidates as can be, one that nobody named at the start and that has not answered
 /// for long makes room for a new one.
-std::array<SlaveCore::LinkState, kMaxCandidates>::iterator SlaveCore::forgettable(RawTime now) {
+std::array<SlaveCore::LinkState, kMaxCandidates>::iterator SlaveCore::replaceable_link(RawTime now) {
     const auto given = [&](const LinkState& link) {
         return std::find(options_.masters.begin(), options_.masters.end(), link.poll) !=
                options_.masters.end();
@@ -117,15 +117,15 @@ std::array<SlaveCore::LinkState, kMaxCandidates>::iterator SlaveCore::forgettabl
 
 void SlaveCore::subscribe(Link link, Actions& out) const {
     const auto& info = links_[link].info;
-    if (info) out.add(SubscribeLink{link, info->publish, hears_ ? info->heartbeat : Url{}});
+    if (info) out.add(SubscribeLink{link, info->publish, hears_heartbeats_ ? info->heartbeat : Url{}});
 }
 
 /// Candidates, voters and those that the leader asks hear heartbeats; to a large cluster's others they are
 /// noise.
-void SlaveCore::hear(Actions& out) {
+void SlaveCore::update_heartbeat_subscriptions(Actions& out) {
     const bool hears = options_.want_heartbeats || asked_to_listen_ || elector_.is_voter();
-    if (hears == hears_) return;
-    hears_ = hears;
+    if (hears == hears_heartbeats_) return;
+    hears_heartbeats_ = hears;
     for (Link i = 0; i < links_.size(); ++i) {
         if (links_[i].used) subscribe(i, out);
     }
@@ -236,14 +236,14 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
         interval_ = std::clamp(welcome.interval, Duration{milliseconds{1}}, Duration{std::chrono::hours{1}});
         discipline_.set_valid_for(valid_for(interval_));
         asked_to_listen_ = welcome.listen;
-        hear(out);
+        update_heartbeat_subscriptions(out);
     }
     for (const CandidateInfo& info : welcome.candidates) {
         if (info.id != sender.id) add_candidate(info, now, out);
     }
 }
 
-void SlaveCore::follow_told(Term term, const NodeId& leader, Actions& out) {
+void SlaveCore::follow_and_report(Term term, const NodeId& leader, Actions& out) {
     follow(term, leader);
     out.add(EmitEvent{
         NoteEvent{Severity::info, "following " + leader.str() + " in term " + std::to_string(term_)}});
@@ -267,10 +267,10 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
     // Of one term there is one leader, and it is the one that the voters hear.
     if (header.term > term_ || (header.term == term_ && leader_ != header.sender))
-        follow_told(header.term, header.sender, out);
+        follow_and_report(header.term, header.sender, out);
     // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is
     // to promise, and its disk would hold up the first round.
-    if (beat.role == Role::warmup && !elector_.is_voter()) return hear(out);
+    if (beat.role == Role::warmup && !elector_.is_voter()) return update_heartbeat_subscriptions(out);
     // A lease that outlasts the silence that follows is no promise to be made.
     const bool promises = beat.timeout <= elector_.options().timeout;
     if (elector_.take_changed()) {
@@ -280,7 +280,7 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
     compare_timeouts(header.sender, beat.timeout, out);
     if (!promises) return;
     out.add(SendToLink{link, make(elector_.ack(beat.sequence))});
-    hear(out);
+    update_heartbeat_subscriptions(out);
 }
 
 void SlaveCore::compare_timeouts(const NodeId& leader, Duration theirs, Actions& out) {
@@ -331,7 +331,7 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     }
     if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
     if (header.term > term_ || leader_.empty()) {
-        follow_told(header.term, header.sender, out);
+        follow_and_report(header.term, header.sender, out);
         // A reply promises nothing: the term is saved before the next ACK or GRANT, or when this clock has
         // been corrected in it. So no first round waits for the disks.
         elector_.observe(header.term);

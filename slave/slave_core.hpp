@@ -107,20 +107,20 @@ private:
     void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,
                          Actions& out);
     /// Told of changes of whom this node follows, and of the term.
-    void follow_told(Term term, const NodeId& leader, Actions& out);
+    void follow_and_report(Term term, const NodeId& leader, Actions& out);
     void subscribe(Link link, Actions& out) const;
-    void hear(Actions& out);
+    void update_heartbeat_subscriptions(Actions& out);
     std::string_view fence(Link link, const Message& message, const Correction& correction,
                            RawTime now) const;
     void watch_links(RawTime now, Actions& out);
-    std::array<LinkState, kMaxCandidates>::iterator forgettable(RawTime now);
+    std::array<LinkState, kMaxCandidates>::iterator replaceable_link(RawTime now);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
 
     SlaveCoreOptions options_;
     Prng prng_;
     Elector elector_;
-    bool asked_to_listen_ = false;  ///< by the leader
-    bool hears_ = false;            ///< heartbeats are subscribed to
+    bool asked_to_listen_ = false;   ///< by the leader
+    bool hears_heartbeats_ = false;  ///< heartbeats are subscribed to
     Generation generation_;
     Discipline discipline_;
     std::array<LinkState, kMaxCandidates> links_{};

@@ -46,7 +46,7 @@ bool Election::on_timer(RawTime now) {
             leadership_.change(now, peers_.empty());
             elector_.adopt(leadership_.committee());
         }
-        elector_.hear_myself(now);
+        elector_.record_own_heartbeat(now);
         beat_number_ = leadership_.beat(now);
         beat_at_ = now + options_.heartbeat_interval;
         if (leadership_.committee().voters.size() > 1) founded_ = false;
@@ -162,7 +162,7 @@ void Election::on_ack(const NodeId& from, Term term, const Ack& ack, bool candid
 void Election::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return;
     if (term < elector_.term() || !elector_.plausible(term) || from == elector_.options().id) return;
-    if (leads() && term == asked_) return yield_or_outbid(from, heartbeat.committee, now);
+    if (leads() && term == asked_) return resolve_rival(from, heartbeat.committee, now);
     on_term(term, from, now);
     follow(from, now);
 }
@@ -190,7 +190,7 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
 void Election::on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members,
                             RawTime now) {
     if (committee.voters.empty()) return;
-    if (!elector_.committee().voters.empty() && !founded_) return hear_of(from, committee, now);
+    if (!elector_.committee().voters.empty() && !founded_) return learn_committee(from, committee, now);
     const ElectorOptions& self = elector_.options();
     if (contains(committee, self.id, self.incarnation) || !elector_.plausible(std::max(term, committee.term)))
         return;
@@ -199,7 +199,7 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     if (std::all_of(committee.voters.begin(), committee.voters.end(),
                     [&](const Voter& v) { return v.id == self.id; }))
         return;
-    if (!believed(from, committee, members, now)) return;
+    if (!weigh_report(from, committee, members, now)) return;
     told_.clear();
     told_since_.reset();
     elector_.observe(std::max(term, committee.term));
@@ -210,7 +210,7 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
 
 /// Told alike by a majority of its own voters, by a third of the members or several, and by most of those
 /// that tell of any: else one that lies could put voters in its way that do not exist.
-bool Election::believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now) {
+bool Election::weigh_report(const Voter& from, const Committee& committee, std::size_t members, RawTime now) {
     // Of a large cluster few are voters.
     constexpr std::size_t kEnough = 3;
     constexpr std::size_t kTellersMax = 4 * kMaxCommittee;
@@ -226,7 +226,7 @@ bool Election::believed(const Voter& from, const Committee& committee, std::size
     return now - *told_since_ >= kToldWait && alike >= majority(committee) && 2 * alike > told_.size();
 }
 
-bool Election::asks(const NodeId& voter) const {
+bool Election::seeks_vote_from(const NodeId& voter) const {
     const auto& voters = elector_.committee().voters;
     return phase_ != Phase::none &&
            std::any_of(voters.begin(), voters.end(), [&](const Voter& v) { return v.id == voter; });
@@ -235,7 +235,7 @@ bool Election::asks(const NodeId& voter) const {
 /// What a leader made is as good as its own heartbeat come late, also after a later term began: a log entry
 /// that is older than the term. This node acknowledges it to nobody, so it counts for no majority of that
 /// leader's.
-void Election::hear_of(const Voter& from, const Committee& committee, RawTime now) {
+void Election::learn_committee(const Voter& from, const Committee& committee, RawTime now) {
     const Committee& known = elector_.committee();
     // A committee of a term that nobody has heard of was made by no leader.
     if (leads() || !newer(committee, known) || committee.term > elector_.term()) return;
@@ -288,7 +288,7 @@ void Election::renew(RawTime now) {
 /// knows. The other tells it to where it does not hear. Alone, it forgets its committee, which must not elect
 /// it beside that one. A committee with other voters elects nobody without them, and they remember it: one
 /// that forgot it would vote for older ones.
-void Election::yield_or_outbid(const NodeId& other, const Committee& theirs, RawTime now) {
+void Election::resolve_rival(const NodeId& other, const Committee& theirs, RawTime now) {
     const NodeId& self = elector_.options().id;
     const std::string reason = other.str() + " leads the same term";
     const bool alone = elector_.committee().voters.size() <= 1;

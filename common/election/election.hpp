@@ -68,7 +68,7 @@ public:
     void on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members,
                       RawTime now);
     /// Whether this node's vote is sought now from that one.
-    bool asks(const NodeId& voter) const;
+    bool seeks_vote_from(const NodeId& voter) const;
     /// WARMUP is over: the master core has heard a majority of its roster in this term.
     void on_warm();
     /// This term has been led before, by an earlier life of this node that left no state: take another one.
@@ -103,7 +103,7 @@ public:
     /// What a heartbeat tells. The committee is issued anew once the clocks are corrected again: the voters
     /// stay the same, and so the lease, but every one of them has to save it, and WARMUP would wait for their
     /// disks.
-    const Committee& told_committee() const {
+    const Committee& announced_committee() const {
         return role_ == Role::master ? leadership_.committee() : elector_.committee();
     }
     const ElectionOptions& options() const { return options_; }
@@ -122,10 +122,10 @@ private:
     void found(RawTime now);
     void lead(RawTime now, std::string reason);
     void follow(const NodeId& leader, RawTime now);
-    void yield_or_outbid(const NodeId& other, const Committee& theirs, RawTime now);
+    void resolve_rival(const NodeId& other, const Committee& theirs, RawTime now);
     void listen(std::string reason, RawTime now);
-    void hear_of(const Voter& from, const Committee& committee, RawTime now);
-    bool believed(const Voter& from, const Committee& committee, std::size_t members, RawTime now);
+    void learn_committee(const Voter& from, const Committee& committee, RawTime now);
+    bool weigh_report(const Voter& from, const Committee& committee, std::size_t members, RawTime now);
     void arm(RawTime now, int timeouts = 1);
     Duration patience(int timeouts);
 

@@ -39,7 +39,7 @@ void Elector::on_step_down(const NodeId& from, Term term) {
     if (term == memory_.term && from == leader_) quiet_until_ = RawTime::min();
 }
 
-void Elector::hear_myself(RawTime now) {
+void Elector::record_own_heartbeat(RawTime now) {
     leader_ = options_.id;
     leader_term_ = memory_.term;
     quiet_until_ = std::max(quiet_until_, now + options_.timeout);

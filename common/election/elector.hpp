@@ -50,7 +50,7 @@ public:
     /// The leader gave its lease back: its successor need not be refused.
     void on_step_down(const NodeId& from, Term term);
     /// This node leads itself, and has just said so.
-    void hear_myself(RawTime now);
+    void record_own_heartbeat(RawTime now);
 
     /// Why the request is refused; empty: granted. `term`: the one that is asked for.
     std::string_view judge(const NodeId& from, Term term, const VoteRequest& request, RawTime now);

@@ -104,7 +104,7 @@ bool Leadership::alive(const Voter& voter, RawTime now) const {
     return now - node->heard_at <= kDeadTimeouts * options_.timeout;
 }
 
-bool Leadership::spares_me(RawTime now) const {
+bool Leadership::others_are_majority(RawTime now) const {
     const auto others =
         std::count_if(committee_.voters.begin(), committee_.voters.end(), [&](const Voter& v) {
             const Node* node = node_of(v);

@@ -47,7 +47,7 @@ public:
     /// depend on them.
     bool change(RawTime now, bool alone);
     /// Enough voters have acknowledged something of late to elect a leader, and keep it, without this node.
-    bool spares_me(RawTime now) const;
+    bool others_are_majority(RawTime now) const;
 
 private:
     struct Node {

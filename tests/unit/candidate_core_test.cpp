@@ -147,7 +147,7 @@ TEST_F(CandidateCoreTest, HandingOverFreesItsOwnVoteForItsSuccessor) {
         out_);
     EXPECT_TRUE(sent_to_link<Grant>().empty()) << "as long as it leads it hears itself";
     core_->resign(now_, out_);
-    EXPECT_TRUE(core_->needed(now_)) << "the only voter";
+    EXPECT_TRUE(core_->vote_needed(now_)) << "the only voter";
     core_->on_link_message(
         0, Via::dealer,
         from("m2", 2, VoteRequest{.incarnation = 1, .committee_term = 1, .committee_version = 1}), now_,

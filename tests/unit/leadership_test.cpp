@@ -133,16 +133,17 @@ TEST_F(LeadershipTest, LeaderOutsideAFullCommitteeOfCandidatesIsTakenInAndTheNum
 TEST_F(LeadershipTest, IsSparedWhereTheOtherVotersThatAnswerAreAMajority) {
     begin({voter("m1")});
     beat_alone({voter("m2")});
-    EXPECT_FALSE(leadership_.spares_me(now_)) << "whoever is no voter elects nobody";
+    EXPECT_FALSE(leadership_.others_are_majority(now_)) << "whoever is no voter elects nobody";
     begin({voter("m1"), voter("m2")});
     beat_alone({voter("m2")});
-    EXPECT_FALSE(leadership_.spares_me(now_));
+    EXPECT_FALSE(leadership_.others_are_majority(now_));
     begin({voter("m1"), voter("m2"), voter("s1")});
     beat_alone({voter("m2"), voter("s1")});
-    EXPECT_TRUE(leadership_.spares_me(now_));
-    EXPECT_FALSE(leadership_.spares_me(now_ + milliseconds{500})) << "nobody has answered for D";
+    EXPECT_TRUE(leadership_.others_are_majority(now_));
+    EXPECT_FALSE(leadership_.others_are_majority(now_ + milliseconds{500})) << "nobody has answered for D";
     beat_alone({voter("m2"), voter("s1", 99)});
-    EXPECT_FALSE(leadership_.spares_me(now_ + milliseconds{450})) << "another incarnation is another node";
+    EXPECT_FALSE(leadership_.others_are_majority(now_ + milliseconds{450}))
+        << "another incarnation is another node";
 }
 
 TEST_F(LeadershipTest, OnlyCandidateIsTheOnlyVoterSoThatNoSlaveCanStopTheCluster) {
