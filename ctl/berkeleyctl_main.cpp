@@ -1,4 +1,4 @@
-// berkeleyctl: asks running nodes.
+// berkeleyctl: the tool that asks running nodes, and makes and authorises keys.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr DurationRange kTimeout{std::chrono::milliseconds{1}, std::chrono::minutes{1}};
 constexpr DurationRange kClockWatch{Duration{0}, std::chrono::hours{24}};
-/// 0: for ever.
+/// 0 means for ever.
 constexpr DurationRange kWatchFor{Duration{0}, std::chrono::hours{365 * 24}};
 
 int usage_error(const std::string& line) {
@@ -38,7 +38,7 @@ int print(const std::string& text) {
     return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
-/// The options by which a candidate is found, the same for all commands that ask one.
+/// The options that name the candidates to ask, the same for all commands that ask one.
 struct TargetText {
     std::vector<std::string> polls{"tcp://127.0.0.1:5250"};
     std::string cluster = "default";
@@ -46,7 +46,7 @@ struct TargetText {
     KeyFiles keys;
 
     void add_to(CLI::App& command) {
-        command.add_option("--poll", polls, "Poll endpoints of masters and standbys, one or several")
+        command.add_option("--poll", polls, "Poll endpoint of a master or standby; several may follow")
             ->type_name("URL")
             ->capture_default_str();
         command.add_option("--cluster", cluster, "Name of the cluster")
@@ -153,7 +153,8 @@ int run_clock(const ClockQuery& query, bool json) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app{"Asks running Berkeley nodes.", "berkeleyctl"};
+    CLI::App app{"Shows and controls a running Berkeley cluster, reads its clocks, and manages its keys.",
+                 "berkeleyctl"};
     app.set_version_flag("--version", "berkeleyctl " BERKELEY_VERSION);
     app.require_subcommand(1);
     app.footer(
@@ -168,7 +169,7 @@ int run(int argc, char** argv) {
         "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
         "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
         "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
-    // Without a footer of its own a command would show this one.
+    // A command without a footer of its own would show this one.
     const auto examples = [](CLI::App* command, const std::string& lines) {
         command->footer("Examples:\n" + lines);
     };
@@ -186,28 +187,31 @@ int run(int argc, char** argv) {
     CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
     Duration watch_for{0};
     target.add_to(*watching);
-    add_duration(*watching, "--for", watch_for, kWatchFor, "End after this long; 0 is never");
-    watching->add_flag("--json", json, "One JSON object a line, as status --json prints it");
-    examples(watching,
-             "  berkeleyctl watch                                   who leads, live; those that it names are "
-             "watched too\n"
-             "  berkeleyctl watch --for 10s --json | jq .role");
+    add_duration(*watching, "--for", watch_for, kWatchFor, "Stop after this long; 0: run until interrupted");
+    watching->add_flag("--json", json, "Print one JSON object a line, as status --json does");
+    examples(
+        watching,
+        "  berkeleyctl watch                                   who leads, live, on all candidates that it "
+        "names\n"
+        "  berkeleyctl watch --for 10s --json | jq .role");
     CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
     std::optional<std::string> to;
     target.add_to(*stepping);
-    stepping->add_option("--to", to, "The standby that is to lead; else the best")->type_name("ID");
+    stepping->add_option("--to", to, "The standby that shall lead [the best one]")->type_name("ID");
     examples(stepping,
              "  berkeleyctl stepdown                                to the best standby\n"
              "  berkeleyctl stepdown --to m2 --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250");
     CLI::App* forcing = app.add_subcommand(
         "force-bootstrap",
-        "DANGEROUS: make a stopped berkeley-master the only voter, where the others are lost for good");
+        "DANGEROUS: make a stopped berkeley-master the only voter, when the others are lost for good");
     std::string state_dir;
     std::string id;
     bool yes = false;
-    forcing->add_option("--state-dir", state_dir, "Its state directory")->type_name("DIR")->required();
-    forcing->add_option("--id", id, "Its name")->type_name("ID")->required();
-    forcing->add_flag("--yes", yes, "The other voters are really lost");
+    forcing->add_option("--state-dir", state_dir, "State directory of that node")
+        ->type_name("DIR")
+        ->required();
+    forcing->add_option("--id", id, "Id of that node")->type_name("ID")->required();
+    forcing->add_flag("--yes", yes, "Confirm that the other voters are lost for good");
     examples(forcing,
              "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
     CLI::App* clock =
@@ -215,26 +219,26 @@ int run(int argc, char** argv) {
     ClockQuery query;
     clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
     add_duration(*clock, "--watch", query.watch, kClockWatch,
-                 "Go on for this long and print the widest spread seen");
+                 "Keep reading for this long and print the widest spread seen");
     clock->add_flag("--json", json, "One JSON object instead of a table");
     clock->footer(
         "Examples:\n"
         "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
         "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
-        "`disruption` in --json counts every time at which the page's clock may have jumped since its file "
-        "was\n"
-        "made: its first synchronization and each restart of the node too. `disruptions` of berkeleyctl "
-        "status\n"
-        "counts only what befell a clock that was synchronized. An unknown bound is null.");
+        "In --json, `disruption` counts how often the page's clock may have jumped since its file was made, "
+        "its\n"
+        "first synchronization and each restart of the node included. `disruptions` of berkeleyctl status\n"
+        "counts only the jumps of a clock that was already synchronized. An unknown bound is null.");
     CLI::App* generating = app.add_subcommand("keygen", "Make a key pair: ID.secret and ID.key");
     std::string key_id;
     std::string role = "slave";
     std::string out_directory = ".";
-    generating->add_option("--id", key_id, "The node that it is for, or the person")
+    generating->add_option("--id", key_id, "The node or person that the key is for")
         ->type_name("ID")
         ->required();
     generating
-        ->add_option("--role", role, "slave, candidate, observer (status only) or operator (also stepdown)")
+        ->add_option("--role", role,
+                     "slave, candidate, observer (asks for status) or operator (also stepdown)")
         ->type_name("ROLE")
         ->capture_default_str();
     generating->add_option("--out", out_directory, "Directory for both files")
@@ -244,27 +248,29 @@ int run(int argc, char** argv) {
              "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
              "  berkeleyctl keygen --id m1 --role candidate --out keys");
     CLI::App* authorizing = app.add_subcommand(
-        "authorize", "Put public keys into a directory of authorised keys, which nodes watch");
+        "authorize", "Put public keys into a directory of authorised keys; running nodes notice");
     Authorization wanted;
     std::string directory;
-    authorizing->add_option("--dir", directory, "What nodes have as --authorized-keys")
+    authorizing->add_option("--dir", directory, "The directory that nodes have as --authorized-keys")
         ->type_name("DIR")
         ->required();
-    authorizing->add_option("--id", wanted.id, "The node, where the file does not say")->type_name("ID");
-    authorizing->add_option("--role", wanted.role, "Its role, other than the file says")->type_name("ROLE");
+    authorizing->add_option("--id", wanted.id, "Id of the node, where the file does not name it")
+        ->type_name("ID");
+    authorizing->add_option("--role", wanted.role, "Role of the node, instead of the file's")
+        ->type_name("ROLE");
     authorizing->add_option("files", wanted.files, "Public files, such as keys/s1.key")
         ->type_name("FILE")
         ->required();
     examples(authorizing,
              "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/*.key\n"
              "  berkeleyctl authorize --dir /etc/berkeley/authorized --role operator admin.key");
-    CLI::App* revoking =
-        app.add_subcommand("revoke", "Take keys out of it: running nodes cut them off within two seconds");
+    CLI::App* revoking = app.add_subcommand(
+        "revoke", "Remove keys from that directory; running nodes cut them off within two seconds");
     std::vector<std::string> whom;
-    revoking->add_option("--dir", directory, "What nodes have as --authorized-keys")
+    revoking->add_option("--dir", directory, "The directory that nodes have as --authorized-keys")
         ->type_name("DIR")
         ->required();
-    revoking->add_option("whom", whom, "Nodes (all their keys), single keys, or public files")
+    revoking->add_option("whom", whom, "Ids of nodes (all their keys), single keys, or public files")
         ->type_name("ID|KEY|FILE")
         ->required();
     examples(revoking, "  berkeleyctl revoke --dir /etc/berkeley/authorized s1");
@@ -277,7 +283,7 @@ int run(int argc, char** argv) {
                            "' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, "
                            "authorize and revoke are allowed");
     }
-    // CLI11 would only say that a command is missing.
+    // Without this check CLI11 would only say that a command is missing.
     const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
     if (!command.empty() && command.front() == '-' &&
         std::find(options.begin(), options.end(), command) == options.end()) {

@@ -17,7 +17,7 @@ namespace berkeley::ctl {
 
 namespace {
 
-/// A sweep over the pages that was interrupted is made again; the tightest of so many counts.
+/// We repeat a sweep over the pages that was interrupted; the tightest of so many counts.
 constexpr int kSweeps = 20;
 
 struct Close {
@@ -47,7 +47,7 @@ std::string error_line(const std::string& path, int error) {
     return path + ": " + berkeley_clock_strerror(error);
 }
 
-/// Those that can be opened; a line for each other.
+/// Opens the pages. Each page that cannot be opened gives a line in the errors.
 std::vector<OpenPage> open_all(const std::vector<std::string>& paths, std::vector<std::string>& errors) {
     std::vector<OpenPage> pages;
     for (const std::string& path : paths) {
@@ -67,7 +67,8 @@ struct Unreadable {
     int error;
 };
 
-/// Each page's time less the true time at which it was read, so that the order of reading does not count.
+/// Reads all pages once. It takes each page's time less the true time at which it was read, so the order of
+/// reading does not matter.
 tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pages) {
     ClockComparison best;
     Duration narrowest = Duration::max();
@@ -83,7 +84,7 @@ tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pag
             const TrueTime after = true_now();
             if (error != BERKELEY_CLOCK_OK) {
                 last = {i, error};
-                // A writer that was preempted is soon done: the next attempt may find the page whole.
+                // A preempted writer is soon done, so the next attempt may find the page whole.
                 if (error == BERKELEY_CLOCK_ERR_BUSY) break;
                 return tl::unexpected(last);
             }

@@ -1,8 +1,8 @@
 // berkeleyctl clock: reads the clock pages of this machine's nodes, as any application can, and compares
 // them.
 //
-// All processes of a machine share CLOCK_MONOTONIC_RAW, so the spread of their clocks at one instant is known
-// exactly: that is how a demonstration or a test sees the true error.
+// All processes of a machine share CLOCK_MONOTONIC_RAW, so the spread of their clocks at one instant is
+// known exactly. Demonstrations and tests see the true error this way.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct PageReading {
 };
 
 struct ClockComparison {
-    std::vector<PageReading> pages;   ///< those that could be read
-    std::vector<std::string> errors;  ///< a line for each that could not
+    std::vector<PageReading> pages;   ///< pages that could be read
+    std::vector<std::string> errors;  ///< a line for each page that could not be read
     std::int64_t spread_ns = 0;       ///< widest difference of two clocks at one instant
 };
 
@@ -33,8 +33,8 @@ struct ClockQuery {
     Duration every = std::chrono::milliseconds{20};
 };
 
-/// The clocks at one instant, to the resolution of reading them one after the other. With `watch`: `pages` as
-/// of the end, and the widest spread seen.
+/// Compares the clocks at one instant, as closely as one can read them one after the other. With `watch`,
+/// `pages` is the last reading and the spread is the widest seen.
 [[nodiscard]] ClockComparison compare_clocks(const ClockQuery& query);
 
 std::string as_table(const ClockComparison& comparison);

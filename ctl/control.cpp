@@ -7,7 +7,7 @@ namespace berkeley::ctl {
 
 namespace {
 
-/// Beyond every term that the lost voters can have begun without this node.
+/// Enough to exceed every term that the lost voters can have begun without this node.
 constexpr Term kTermsSkipped = 1000;
 
 }  // namespace
@@ -17,7 +17,7 @@ Result<std::string> step_down(const Targets& targets, const NodeId& to) {
     if (!asker) return failure(asker.error());
     const Statuses statuses = ask_all(**asker, true);
     if (statuses.reports.empty()) return failure(statuses.silent.front());
-    // Where nobody leads, one that does not says who does.
+    // Where no asked node leads, a node that does not lead names the leader.
     const Link link = statuses.links[statuses.best()];
     (*asker)->ask(link, StepDown{to}, [](const Message& message) {
         return std::holds_alternative<StatusAnswer>(message.body) ||
@@ -39,14 +39,16 @@ Result<std::string> step_down(const Targets& targets, const NodeId& to) {
 Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, const NodeId& id) {
     std::error_code error;
     if (!std::filesystem::is_directory(state_dir, error)) {
-        return failure(state_dir.string() + " is no state directory: name that of a stopped berkeley-master");
+        return failure(state_dir.string() +
+                       " is not a state directory: name the one of a stopped berkeley-master");
     }
     auto file = StateFile::open(state_dir);
     if (!file) return failure(file.error());
     auto state = file->load();
     if (!state) return failure(state.error());
     if (!*state)
-        return failure(state_dir.string() + " holds no state: such a node needs no force to found a cluster");
+        return failure(state_dir.string() +
+                       " holds no state: a node without state founds a cluster by itself");
     SavedState& saved = **state;
     if (!saved.id.empty() && saved.id != id) {
         return failure(state_dir.string() + " holds the state of '" + saved.id.str() + "', not of '" +

@@ -1,5 +1,5 @@
-// What berkeleyctl can do to a cluster: a planned hand-over, and the way back from lost voters. Not
-// thread-safe.
+// Control: the commands of berkeleyctl that change a cluster: a planned hand-over, and the recovery from
+// lost voters. Not thread-safe.
 #pragma once
 
 #include <filesystem>
@@ -9,10 +9,11 @@
 
 namespace berkeley::ctl {
 
-/// Asks whichever of them leads to hand over to `to` (empty: its best standby). A line for people.
+/// Asks the leader among the targets to hand over to `to` (empty: its best standby). Returns a line for
+/// people.
 [[nodiscard]] Result<std::string> step_down(const Targets& targets, const NodeId& to);
 
-/// Makes the stopped node of that state directory the only voter of its cluster. A line for people.
+/// Makes the stopped node of that state directory the only voter of its cluster. Returns a line for people.
 [[nodiscard]] Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, const NodeId& id);
 
 }  // namespace berkeley::ctl

@@ -9,7 +9,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A name in the directory for this key of a node, so that a second one finds a place beside it.
+/// The file name of this key in the directory; a second key of the node gets another name.
 std::string file_name(const KeyCard& card) {
     std::string text;
     for (const char c : card.key.view().substr(0, 12)) {
@@ -25,7 +25,7 @@ struct Known {
     KeyCard card;
 };
 
-/// What is in the directory; a file that cannot be read authorises nobody, and is left alone.
+/// The keys in the directory. A file that cannot be read authorises nobody and is left alone.
 Result<std::vector<Known>> list(const fs::path& directory) {
     std::error_code error;
     if (!fs::exists(directory, error)) return failure("the folder " + directory.string() + " does not exist");
@@ -43,7 +43,7 @@ Result<std::vector<Known>> list(const fs::path& directory) {
     return known;
 }
 
-/// Appears whole under its name, or not at all: nodes may read it at any moment.
+/// Writes the file so that it appears whole under its name or not at all: nodes may read it at any moment.
 Result<void> place(const fs::path& directory, const KeyCard& card) {
     const fs::path target = directory / file_name(card);
     const fs::path draft = directory / ("." + file_name(card) + ".new");
@@ -95,13 +95,13 @@ Result<std::string> authorize(const Authorization& wanted) {
         if (!card) return failure(card.error());
         if (!wanted.id.empty()) card->id = NodeId::from(wanted.id);
         if (!wanted.role.empty()) card->role = access_role(wanted.role);
-        if (!card->id) return failure(file + " says no id: --id is needed");
+        if (!card->id) return failure(file + " names no id: give --id");
         if (!card->role) card->role = AccessRole::slave;
         const auto same = std::find_if(known->begin(), known->end(),
                                        [&](const Known& k) { return k.card.key == card->key; });
         if (same != known->end() &&
             (same->card.id != card->id || same->card.role.value_or(AccessRole::slave) != *card->role)) {
-            return failure(file + ": the key is already that of " + called(same->card) + " in " +
+            return failure(file + ": the key already belongs to " + called(same->card) + " in " +
                            same->path.string() + ": revoke it first");
         }
         if (same == known->end()) {

@@ -44,7 +44,7 @@ std::optional<StatusAsker::Ended> StatusAsker::next(RawTime until) {
         if (!ended->answer) return Ended{link, failure(ended->answer.error())};
         auto& part = parts_[link];
         auto page = std::get<StatusAnswer>(std::move(ended->answer->body));
-        const bool empty = page.members.empty();  // where members left while we asked
+        const bool empty = page.members.empty();  // members left while we asked
         if (!part) {
             part = StatusReport{ended->answer->header, std::move(page)};
         } else {

@@ -1,4 +1,4 @@
-// berkeleyctl status: asks running candidates who they are and how their members are. Not thread-safe.
+// berkeleyctl status: asks running candidates for their role, term, voters and members. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -10,13 +10,13 @@
 
 namespace berkeley::ctl {
 
-/// The answer with all members: those that one message cannot hold are asked for page by page.
+/// The answer with all members. Where one message cannot hold them, we ask page by page.
 struct StatusReport {
     Header header;
     StatusAnswer answer;
 };
 
-/// Asks several candidates for it at once.
+/// Asks several candidates for their status at once.
 class StatusAsker {
 public:
     explicit StatusAsker(Asker& asker) : asker_(asker) {}
@@ -27,7 +27,7 @@ public:
     };
     /// Requires: no other question to it is under way.
     void ask(Link link);
-    /// The next that has answered whole, or not at all; nothing where none does until then.
+    /// The next candidate that has answered completely, or not at all; nothing where none does until then.
     [[nodiscard]] std::optional<Ended> next(RawTime until);
 
 private:
@@ -35,18 +35,18 @@ private:
 
     Asker& asker_;
     std::array<std::optional<StatusReport>, kMaxCandidates>
-        parts_;  ///< what has come of an answer of several pages
+        parts_;  ///< the pages of an answer that have come so far
 };
 
 bool leads(const StatusReport& report);
 
-/// What a set of candidates answered.
+/// The answers of a set of candidates.
 struct Statuses {
     std::vector<StatusReport> reports;  ///< in the order of the links
     std::vector<Link> links;            ///< of the reports
-    std::vector<std::string> silent;    ///< a line for each that did not answer
+    std::vector<std::string> silent;    ///< a line for each candidate that did not answer
 
-    /// Of the first that leads, else the first. Requires: there is one.
+    /// The index of the first report of a leader, else of the first. Requires: there is a report.
     std::size_t best() const;
 };
 /// All of them; `until_led`: no longer than until one that leads has answered.

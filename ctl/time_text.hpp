@@ -15,7 +15,7 @@ std::string time_text(ClusterTime t);
 /// "84 us"; "unknown" for the bound of a clock that was never synchronised.
 std::string bound_text(Duration bound);
 
-/// For JSON; nothing for such a bound.
+/// The bound for JSON; nothing where it is unknown.
 std::optional<std::int64_t> known_bound_ns(Duration bound);
 
 }  // namespace berkeley::ctl

@@ -22,7 +22,7 @@ std::string voters(const Committee& committee) {
     return text.empty() ? "none" : text;
 }
 
-/// What a change of is worth a line.
+/// The part of a report whose change is worth a line.
 std::string state_of(const StatusReport& report) {
     const StatusAnswer& a = report.answer;
     return fmt::format("{} in term {}, {}, leader {}, clock {}, {} members, voters {}", to_string(a.role),
@@ -79,7 +79,7 @@ Result<void> watch(const WatchQuery& query) {
                   query.json);
         }
         answered = answered || report.has_value();
-        // One that leads names the others: watch them too, so that a takeover is seen from all sides.
+        // A leader names the other candidates. We watch them too, so a takeover is seen from all sides.
         if (report) {
             for (const CandidateInfo& info : report->answer.candidates) asker.add(info.poll.str());
         }

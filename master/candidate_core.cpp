@@ -9,16 +9,16 @@ namespace berkeley {
 namespace {
 
 constexpr std::size_t kSpareListeners = 2;
-/// A listener that misses so many rounds in a row is one no longer. One round is lost easily, and each change
-/// is told.
+/// A listener that misses so many rounds in a row is replaced. A single round is easily lost, and each
+/// change costs a message.
 constexpr std::uint32_t kListenerMisses = 2;
 constexpr Duration kBelieveAgain = std::chrono::minutes{1};
-/// A node that is asked to stop stays so long at most for its successor's sake: an election, the removal of a
-/// dead voter and of this one, and the voters' disks. A service manager has not lost its patience by then.
+/// The longest time that a node stays for its successor's sake after it was asked to stop: an election, the
+/// removal of a dead voter and of this one, and the voters' disks. A service manager still waits by then.
 constexpr int kStayTimeouts = 4;
 constexpr Duration kStayForDisks = std::chrono::milliseconds{500};
 constexpr Duration kStayMax = std::chrono::seconds{4};
-/// Members greet so often.
+/// Within this time every member greets.
 constexpr Duration kAllGreet = std::chrono::milliseconds{1250};
 
 }  // namespace
@@ -37,13 +37,13 @@ void CandidateCore::start(RawTime now, Actions& out) {
     started_at_ = now;
     slave_.start(now, out);
     for (const CandidateInfo& info : known_) slave_.add_candidate(info, now, out);
-    // One that remembers voters stands for election among them, and these may find it.
+    // A node that remembers voters stands for election among them, and they may find it.
     const bool alone =
         options_.slave.masters.empty() && known_.empty() && slave_.elector().committee().voters.empty();
     if (options_.election.standby && alone) {
         out.add(EmitEvent{NoteEvent{Severity::warning,
-                                    "a standby without --peer, and none is remembered: it hears of a "
-                                    "cluster only where a node of that one connects to it"}});
+                                    "a standby without --peer that remembers no candidate: it hears of a "
+                                    "cluster only where a node of that cluster connects to it"}});
     }
     settle(now, out);
 }
@@ -91,7 +91,7 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         }
     } else if (const auto* refused = std::get_if<Refuse>(&message.body)) {
         const bool vote = refused->kind == RefuseKind::vote || refused->kind == RefuseKind::pre_vote;
-        // From others, and more than once in a term, it would only fill the log.
+        // A refusal from another node, or a second one in a term, would only fill the log.
         if (vote && from_member(route, header.sender) && election_.seeks_vote_from(header.sender) &&
             std::exchange(refusals_[header.sender], election_.term() + 1) != election_.term() + 1) {
             out.add(EmitEvent{VoteEvent{header.sender, false, refused->reason.str()}});
@@ -172,8 +172,9 @@ std::vector<CandidateInfo> CandidateCore::all_candidates() const {
 void CandidateCore::on_timer(RawTime now, Actions& out) {
     slave_.on_timer(now, out);
     const bool beats = election_.on_timer(now);
-    // The voters' disks write a change of the committee while this node's own does: it counts itself only at
-    // the next beat, and by then it has saved. The vote that began a term is on the disk before the first.
+    // The voters' disks and this node's own write a change of the committee at the same time. This node
+    // counts itself only at the next heartbeat, and by then it has saved. The vote that began a term is on
+    // the disk before the first heartbeat.
     const bool begun = master_.running() && led_term_ == election_.term();
     if (beats && begun) beat(now, out);
     settle(now, out);
@@ -192,9 +193,10 @@ RawTime CandidateCore::next_deadline() const {
     return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline(), leaves});
 }
 
-/// A newer term ends a leadership, and an election under way. What more than a third of the members tell is
-/// no lie. Fewer slaves' words for it count once in a while, all together: one that was ahead needs it once,
-/// and those that lie would keep the cluster without a master.
+/// Weighs a slave's report of a newer term, which would end a leadership and an election under way. Returns
+/// true where the report counts. It counts where more than a third of the members report such a term: then
+/// they do not all lie. Reports of fewer members count once in a while, all together: an honest slave that
+/// was ahead needs that once, and liars must not keep the cluster without a master.
 bool CandidateCore::weigh_term_report(const NodeId& slave, Term term, RawTime now) {
     if (term <= election_.term()) return true;
     if (election_.term() == 0 && term > kTermToldFirstMax) return false;
@@ -202,8 +204,8 @@ bool CandidateCore::weigh_term_report(const NodeId& slave, Term term, RawTime no
     if (newer_terms_.size() < kMaxMembers) newer_terms_[slave] = term;
     const auto agree = std::count_if(newer_terms_.begin(), newer_terms_.end(),
                                      [term](const auto& told) { return told.second >= term; });
-    // A candidate that knows no term hears all members first: whoever comes first might lie, once and for
-    // ever.
+    // A candidate that knows no term hears all members first: the first one might lie, and no other would be
+    // asked.
     const bool heard_all = election_.term() > 0 || now - started_at_ >= kAllGreet;
     if (heard_all && 3 * static_cast<std::size_t>(agree) > master_.roster().size()) return true;
     if (election_.term() == 0) return false;
@@ -217,16 +219,16 @@ bool CandidateCore::from_member(Route route, const NodeId& sender) const {
     return found != master_.roster().members().end() && found->second->route == route;
 }
 
-// Brings slave, master and roster in line with what the election decided, and tells it.
+// Brings slave, master and roster in line with the election's decision, and reports it.
 void CandidateCore::settle(RawTime now, Actions& out) {
     if (master_.running() && master_.term_used_before()) {
-        // Its slaves would take the rounds of this life for repetitions of the earlier one's.
+        // The slaves would take the rounds of this life for repetitions of an earlier life's.
         master_.stop_term();
         election_.renew(now);
     }
-    // To ask for votes promises nothing: the voters' disks write while this node's own does.
+    // A request for votes promises nothing, so the voters' disks may write while this node's own does.
     send_ballots(out);
-    // What was promised is on the disk before anybody is told of it.
+    // A promise is on the disk before anybody hears of it.
     if (slave_.elector().take_changed()) out.add(SaveState{});
     const Term term = election_.term();
     if (term > slave_.term() ||
@@ -279,7 +281,7 @@ void CandidateCore::report_changes(Actions& out) {
     }
     if (!new_candidates && !new_role) return;
     tell_equal_priority(out);
-    // The members learn whom to follow to, and in which interval the master now leading polls.
+    // The members learn who leads now and at which interval that master polls.
     for (const auto& [id, member] : master_.roster().members())
         welcome(member->route, id, member->generation, out);
 }
@@ -308,7 +310,7 @@ void CandidateCore::send_ballots(Actions& out) {
     }
 }
 
-/// As many slaves as the committee has room for are asked to acknowledge heartbeats, the same ones as long as
+/// Asks as many slaves as the committee has room for to acknowledge heartbeats: the same ones as long as
 /// they answer.
 void CandidateCore::choose_listeners(Actions& out) {
     const auto& members = master_.roster().members();
@@ -317,7 +319,7 @@ void CandidateCore::choose_listeners(Actions& out) {
             return m.second->candidate.has_value();
         }));
     const std::size_t target = std::min(kMaxCommittee, std::max(kFill, candidates | 1U));
-    // Some more than there is room for, so that a voter that dies is replaced at once.
+    // We ask a few more than there is room for, so that a dead voter is replaced at once.
     const std::size_t room = target - std::min(target, candidates) + kSpareListeners;
     const auto fit = [&](const NodeId& id, const Member& member) {
         return !member.candidate && member.missed < (listeners_.contains(id) ? kListenerMisses : 1);
@@ -362,7 +364,7 @@ NodeId CandidateCore::successor() const {
     bool best_knows = false;
     for (const auto& [id, member] : master_.roster().members()) {
         if (!member->candidate || !member->reply || member->missed > 0) continue;
-        // One that does not know the time leads only where nobody else can.
+        // A standby that does not know the time leads only where no other can.
         const bool knows = member->reply->status == ClockStatus::synchronized ||
                            member->reply->status == ClockStatus::holdover;
         if (best == nullptr ||
@@ -374,7 +376,7 @@ NodeId CandidateCore::successor() const {
     return best == nullptr ? NodeId{} : best->id;
 }
 
-/// Asked for by berkeleyctl; no member of the cluster has a say in it.
+/// Handles berkeleyctl's request to step down. Members of the cluster may not ask for it.
 void CandidateCore::on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out) {
     const auto& members = master_.roster().members();
     const auto found = members.find(to);
@@ -399,7 +401,7 @@ void CandidateCore::on_step_down_request(Route route, const NodeId& to, RawTime 
 }
 
 void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out) {
-    // The lease ends here: not one correction is published after this.
+    // The lease ends here: this node publishes no correction after this.
     master_.stop_term();
     tell_step_down(next, out);
     out.add(EmitEvent{
@@ -414,8 +416,8 @@ void CandidateCore::hand_over(std::string_view why, const NodeId& next, RawTime 
     slave_.elector().on_step_down(options_.slave.id, led_term_);
 }
 
-/// Where this node is the only voter, or one of two that live, its successor is elected by its vote, and then
-/// takes it out of the committee, as it does with any voter that is one too many. To leave earlier is no more
+/// Where this node is the only voter, or one of two that live, its successor needs its vote. Once elected,
+/// the successor removes it from the committee like any surplus voter. Leaving earlier would be no better
 /// than a crash.
 void CandidateCore::resign(RawTime now, Actions& out) {
     election_.retire();
@@ -427,7 +429,8 @@ void CandidateCore::resign(RawTime now, Actions& out) {
     }
     hand_over("asked to stop", next, now, out);
     if (vote_needed(now)) {
-        out.add(EmitEvent{NoteEvent{Severity::info, "stays until " + next.str() + " does without its vote"}});
+        out.add(EmitEvent{
+            NoteEvent{Severity::info, "staying until " + next.str() + " no longer needs this node's vote"}});
     }
 }
 

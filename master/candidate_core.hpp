@@ -1,5 +1,5 @@
-// CandidateCore: a node that can lead: a slave (a standby is disciplined like any slave), a master core that
-// runs while it leads, and the election that decides whether it does.
+// CandidateCore: a node that can lead. It holds a slave core (a standby is disciplined like any slave), a
+// master core that runs while it leads, and the election that decides whether it leads.
 //
 //   links (as a slave) --> SlaveCore ----- term ----> Election <---- heartbeats, STEPDOWN
 //   routes (as a master) --> MasterCore <--- leads? ----'   \--> HEARTBEAT, role events
@@ -24,7 +24,7 @@ struct CandidateOptions {
 
 class CandidateCore {
 public:
-    /// `known`: candidates that an earlier run knew.
+    /// `known` are the candidates that an earlier run knew.
     CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
                   ClusterTime initial, const SavedRate& rate);
     CandidateCore(const CandidateCore&) = delete;
@@ -37,9 +37,9 @@ public:
     void on_unreachable(Route route, Actions& out) { master_.on_unreachable(route, out); }
     void on_timer(RawTime now, Actions& out);
     RawTime next_deadline() const;
-    /// Hands over to the best standby, where there is one, and leads no more.
+    /// Hands over to the best standby, where there is one, and stops leading.
     void resign(RawTime now, Actions& out);
-    /// After resign: the others cannot elect the successor without this node's vote, and may soon be able to.
+    /// Whether, after resign, the others still need this node's vote to elect the successor.
     bool vote_needed(RawTime now) const;
     /// Says BYE.
     void stop(RawTime now, Actions& out);
@@ -74,18 +74,18 @@ private:
     SlaveCore slave_;
     MasterCore master_;
     Election election_;
-    Role told_role_ = Role::slave;  ///< none told yet
-    Term led_term_ = 0;             ///< that the master core runs in
+    Role told_role_ = Role::slave;  ///< nothing reported yet
+    Term led_term_ = 0;             ///< the term in which the master core runs
     std::vector<CandidateInfo> known_;
     RawTime started_at_{};
-    std::optional<RawTime> stays_until_;  ///< at most, for its vote
-    std::optional<RawTime> believed_at_;  ///< when fewer than a third were believed
-    std::map<NodeId, Term> newer_terms_;  ///< that slaves told of and this node does not know yet
-    std::map<NodeId, Term> refusals_;     ///< told of, by voters: one a term
+    std::optional<RawTime> stays_until_;  ///< the latest time until which it stays for its vote
+    std::optional<RawTime> believed_at_;  ///< when reports of fewer than a third last counted
+    std::map<NodeId, Term> newer_terms_;  ///< newer terms that slaves reported
+    std::map<NodeId, Term> refusals_;     ///< refusals reported already, by voter: one a term
     Committee told_committee_;
-    std::set<NodeId> listeners_;         ///< slaves that are asked to acknowledge heartbeats
-    std::uint64_t told_candidates_ = 0;  ///< version
-    bool told_priority_ = false;         ///< that another has this node's own
+    std::set<NodeId> listeners_;         ///< slaves asked to acknowledge heartbeats
+    std::uint64_t told_candidates_ = 0;  ///< version last sent
+    bool told_priority_ = false;         ///< reported that another candidate has the same priority
 };
 
 }  // namespace berkeley

@@ -7,11 +7,11 @@ namespace berkeley {
 
 namespace {
 
-/// Over as long as a bound in holdover takes to reach 100 ms, cluster time's rate changes by a fifth of
-/// max-drift at most,
+/// A bound in holdover takes this long to reach 100 ms. Over this time cluster time's rate changes by at
+/// most a fifth of max-drift.
 constexpr Duration kHorizon = std::chrono::seconds{2000};
 constexpr int kHorizonShare = 5;
-/// and by a fiftieth at once.
+/// At once the rate may change by a fiftieth of max-drift.
 constexpr int kCreditShare = 50;
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Inheritance: what a new master's time owes to its predecessor's.
+// Inheritance: the part of the error bounds that a new master owes to its predecessor's time.
 //
-// Until every member follows the new master, and those that cannot be reached have left SYNCHRONIZED by
-// themselves, some clocks still go by the predecessor's time, so all bounds have to reach that too. Pure; not
+// Some clocks still go by the predecessor's time until every member follows the new master and members out
+// of reach have left SYNCHRONIZED by themselves. Until then all bounds must cover that time too. Pure; not
 // thread-safe.
 #pragma once
 
@@ -11,12 +11,12 @@ namespace berkeley {
 
 class Inheritance {
 public:
-    /// A term begins; `clock`: the master's own.
+    /// Begins a term. `clock` is the master's own.
     void begin(const Discipline& clock, RawTime now);
-    /// How far this master's time may lie from its predecessor's; 0: nothing is owed any more.
+    /// How far this master's time may lie from its predecessor's; 0 once all have followed.
     Duration bound(RawTime now) const;
-    /// After a round. `adopted`: the bound of a time taken over from others in it, or 0; `all_follow`: each
-    /// member has applied a correction of this term.
+    /// Updates the bound after a round. `adopted` is the bound of a time taken over from others in it, or 0.
+    /// `all_follow` says that each member has applied a correction of this term.
     void update_after_round(Duration adopted, bool all_follow, const Discipline& clock, RawTime now);
 
 private:
@@ -25,12 +25,13 @@ private:
     std::int64_t drift_ppb_ = 0;  ///< how fast it grows
 };
 
-/// By how much cluster time's rate may change: earned with time, and never much at once. A clock in holdover
-/// knows nothing of that rate since; its bound is right as long as the rate keeps to this.
+/// RateCredit: how much cluster time's rate may change. The credit grows with time, and it is never large at
+/// once. A clock in holdover does not hear of changes of the rate; its bound is right as long as the rate
+/// stays within this credit.
 class RateCredit {
 public:
     void begin(RawTime now);
-    /// What may be spent now, ppb. `max_drift_ppb`: the promise that bounds grow by.
+    /// Returns the credit that may be spent now, in ppb. Bounds grow by `max_drift_ppb`.
     std::int64_t earn(std::int64_t max_drift_ppb, RawTime now);
     void spend(std::int64_t ppb);
 

@@ -20,22 +20,22 @@ constexpr std::uint32_t kLostOfSilent = 3;
 constexpr int kPatienceFactor = 4;
 /// Delays are smoothed over so many samples.
 constexpr int kDelaySmoothing = 8;
-/// A member may become another clock so often.
+/// A member may come back as another clock no sooner than this.
 constexpr Duration kRejoinAgain = milliseconds{500};
 /// A candidate that does not lead forgets members that have not greeted it for so long.
 constexpr Duration kGreetingAge = seconds{10};
-/// A cold start waits until nobody has joined for two intervals, and for as long as a slave that was started
-/// before its master may need to find it; but not for ever where slaves trickle in.
+/// A cold start waits until nobody has joined for two intervals, and for the time that a slave started
+/// before its master may need to find it. It does not wait for ever where slaves trickle in.
 constexpr int kSettleIntervals = 2;
 constexpr Duration kSettleMin = milliseconds{1500};
 constexpr Duration kSettleMax = seconds{10};
-/// How well a joining clock's own rate tells its oscillator's frequency.
+/// How precisely a joining clock's own rate tells its oscillator's frequency.
 constexpr double kFreqTrusted = 2'000;
 constexpr double kFreqRestored = 20'000;
-/// A cluster that was just founded must still find its time's rate; until then bounds grow by what is still
-/// ahead, too.
+/// A cluster that was just founded must still find the rate of its time. Until then bounds also grow by the
+/// change of rate that is still to come.
 constexpr Duration kFoundingRate = seconds{60};
-/// So many deviations of its rate a clock's bound grows by.
+/// A clock's bound grows by so many deviations of its rate.
 constexpr double kGrowthSigmas = 4;
 /// Deviation of the clocks of synchronized nodes from each other.
 constexpr Duration kClockTrusted = std::chrono::microseconds{5};
@@ -69,7 +69,8 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     waiting_.clear();
     bursting_.clear();
     for (auto& [id, member] : roster_.members()) {
-        // What was learned of its path, in an earlier leadership of this node, stays true; of its clock, not.
+        // From an earlier leadership of this node the knowledge of the path stays true; that of the clock
+        // does not.
         member->estimator.forget_clock();
         member->burst = {};
         member->measurement.reset();
@@ -96,7 +97,7 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
     const std::uint64_t token = prng_.next() | 1;
     const Member* before = roster_.by_id(id);
     const bool replaced = before != nullptr && before->generation != hello.generation;
-    // It greets again. No clock becomes another one many times a second, and each time is told.
+    // It will greet again. No honest clock is replaced many times a second, and each time costs a log line.
     if (replaced && running_ && now - before->joined_at < kRejoinAgain) {
         drop("rejoins-too-often", out);
         return Roster::Claim::pending;
@@ -104,7 +105,7 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
     const auto claim = roster_.on_hello(id, route, hello, running_, token, now);
     if (claim == Roster::Claim::joined) {
         joined_at_ = now;
-        // Oscillators are as good as people say they are, and a little worse where nobody said.
+        // The prior follows --max-drift, or is a little wider where nobody declared one.
         EstimatorOptions estimator;
         const auto promised = static_cast<double>(self_.discipline().options().max_drift_ppb);
         estimator.freq_prior_stddev_ppb = std::max(estimator.freq_prior_stddev_ppb, promised);
@@ -118,8 +119,8 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
         drop("name-in-use", out);
         if (holder.refused != hello.generation) {
             holder.refused = hello.generation;
-            out.add(EmitEvent{NoteEvent{Severity::warning, "a second node claims the name " + id.str() +
-                                                               " while its holder answers: refused"}});
+            out.add(EmitEvent{NoteEvent{Severity::warning, "refused a second node that claims the name " +
+                                                               id.str() + ": its holder still answers"}});
         }
     }
     return claim;
@@ -149,7 +150,7 @@ Duration MasterCore::probe_patience() const {
     return std::clamp<Duration>(options_.interval / 4, milliseconds{20}, milliseconds{250});
 }
 
-/// A probe that takes several times longer than usual is not worth waiting for.
+/// The time to wait for a probe: one that takes several times longer than usual is not worth it.
 Duration MasterCore::probe_patience(const Member& member) const {
     if (member.delay_usual == Duration{0}) return probe_patience();
     return std::min(probe_patience(),
@@ -196,7 +197,7 @@ void MasterCore::begin_round(RawTime now) {
     burst_at_ = now;
     waiting_.clear();
     bursting_.clear();
-    // The round begins with those whom the last one left out.
+    // The round begins with the members that the last one left out.
     const auto first = roster_.members().lower_bound(first_);
     const auto enlist = [&](auto from, auto to) {
         for (; from != to; ++from) waiting_.push_back(from->first);
@@ -211,8 +212,8 @@ void MasterCore::begin_round(RawTime now) {
     pace_ = std::min(options_.pace_max, options_.interval / (2 * std::max<std::int64_t>(1, polled_)));
 }
 
-/// A correction is refused when its measurement is two intervals old: a round that takes longer than one ends
-/// with what it has, and the next one begins with the others.
+/// Slaves refuse a correction whose measurement is two intervals old. So a round that takes longer than one
+/// interval ends with the members measured so far, and the next round begins with the others.
 void MasterCore::skip_waiting_members() {
     first_ = waiting_.front();
     for (const NodeId& id : waiting_) {
@@ -225,7 +226,7 @@ void MasterCore::start_due_bursts(RawTime now, Actions& out) {
     while (!waiting_.empty() && bursting_.size() < options_.window && now >= burst_at_) {
         const NodeId id = waiting_.front();
         waiting_.pop_front();
-        // Late by scheduling, the next ones still keep their distance from this one.
+        // After a late start the next bursts still keep their distance from this one.
         burst_at_ = std::max(burst_at_ + pace_, now);
         if (Member* member = roster_.by_id(id)) start_burst(*member, now, out);
     }
@@ -256,7 +257,7 @@ void MasterCore::on_sent(std::uint64_t token, RawTime t1) {
 }
 
 void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply, RawTime t4, Actions& out) {
-    // Whoever leads no longer asks nothing more.
+    // This node no longer leads, so no probe is open.
     if (!running_) return drop("late-reply", out);
     Member* member = roster_.by_route(route);
     if (member == nullptr) return drop("unknown-member", out);
@@ -276,8 +277,8 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
     burst.fate = ProbeFate::answered;
     burst.lost_in_a_row = 0;
     member->heard_at = t4;
-    // In its first round nobody can have applied anything of this term, unless an earlier life of this node
-    // led in it. Once a life: a liar could say so for ever.
+    // In the first round nobody can have applied a correction of this term, unless an earlier life of this
+    // node led in it. We believe that once a life, because a liar could claim it for ever.
     if (round_ <= 1 && !used_before_told_ && reply.applied_term == self_.term() &&
         reply.applied_round >= round_) {
         used_before_told_ = term_used_before_ = true;
@@ -289,7 +290,8 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
 
 void MasterCore::next_probe(Member& member, RawTime now, Actions& out) {
     Burst& burst = member.burst;
-    // Of a member that may be gone fewer probes tell enough: many dead ones must not hold up the round.
+    // Fewer lost probes are enough for a member that may be gone: many dead members must not delay the
+    // round.
     const bool silent = burst.samples.empty() && (member.missed > 0 || !member.replied_in_term);
     const std::uint32_t lost_max = silent ? kLostOfSilent : kLostInARow;
     if (burst.probe + 1 < options_.burst && now < burst.deadline && burst.lost_in_a_row < lost_max) {
@@ -311,7 +313,7 @@ void MasterCore::take_sample(Member& member, const Reply& reply, RawTime t4, Act
         return drop(sample.error() == StampError::residence ? "impossible-residence" : "impossible-stamps",
                     out);
     }
-    // The residence was told in the slave's seconds, which are not ours.
+    // The residence was measured in the slave's seconds, which are not ours.
     const Duration residence = reply.t3 - reply.t2;
     sample->delay += Duration{
         saturate(Int128{residence.count()} * 2 * self_.discipline().options().max_drift_ppb / 1'000'000'000)};
@@ -337,17 +339,17 @@ void MasterCore::end_burst(Member& member) {
     member.estimator.update(*member.measurement);
 }
 
-/// Before the first measurement: what the two clocks know of each other from an earlier master.
+/// Before the first measurement: starts the estimator from what the two clocks learned under an earlier
+/// master.
 void MasterCore::apply_known_clock(Member& member) const {
     const ClockMap& theirs = member.reply->map;
     const ClockMap& ours = self_.discipline().map();
     const ClockStatus status = member.reply->status;
-    // The rate that the member's clock runs at tells its oscillator's frequency, as well as the member knows
-    // the time.
+    // The rate of the member's clock tells its oscillator's frequency, if the member knows the time.
     const double freq = (1.0 + static_cast<double>(ours.rate_ppb) * 1e-9) /
                             (1.0 + static_cast<double>(theirs.rate_ppb) * 1e-9) -
                         1.0;
-    // One whose rate was not yet known well says so by the growth of its bound.
+    // A clock whose rate was not yet well known shows it by the growth of its bound.
     const std::int64_t usual = self_.discipline().options().max_drift_ppb;
     const auto unknown =
         static_cast<double>(member.reply->drift_ppb - usual + self_.discipline().drift_ppb() - usual);
@@ -357,16 +359,16 @@ void MasterCore::apply_known_clock(Member& member) const {
             member.estimator.set_prior_frequency(freq * 1e9, std::max(kFreqRestored, unknown),
                                                  std::max(4 * kFreqRestored, unknown));
         } else if (self_.discipline().trusted()) {
-            // Any oscillator is nearer to cluster time than to one of ours that runs far off.
+            // Any oscillator is nearer to cluster time than to an oscillator of ours that runs far off.
             member.estimator.set_prior_frequency(freq * 1e9);
         }
         return;
     }
-    // Both bounds' growth holds the truth, so it is no deviation but a multiple of one.
+    // The growth of both bounds covers the truth, so it is a multiple of the deviation.
     const double stddev = std::max(kFreqTrusted, unknown / kGrowthSigmas);
     member.estimator.set_prior_frequency(freq * 1e9, stddev, std::max(kGrowthSigmas * kFreqTrusted, unknown));
-    // Synchronized clocks read the same to a few microseconds, which is better than one burst tells before
-    // the path's delay is known; unless the measurement denies it.
+    // Synchronized clocks read the same to a few microseconds. One burst is less precise than that before
+    // the path's delay is known, so we start from it unless the measurement denies it.
     const Measurement& measured = *member.measurement;
     const RawTime remote = from_ns<RawTime>(saturate(Int128{to_ns(measured.at)} + measured.offset.count()));
     const Duration apart = theirs.target(remote) - ours.target(measured.at);
@@ -417,7 +419,8 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         options.rate_limit_ppb = rate_credit_.earn(self_.discipline().options().max_drift_ppb, now);
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
-    // A clock that knew nothing brings its oscillator's rate along: it is mended as fast as a new cluster's.
+    // A clock that knew nothing brings its oscillator's rate along, so its rate is corrected as fast as a
+    // new cluster's.
     if (state_ == RoundState::cold_start || verdict.adopted_bound > Duration{0}) founded_at_ = now;
     if (!founding && self_.discipline().trusted()) rate_credit_.spend(verdict.own_freq_correction_ppb);
     if (founding) {
@@ -430,7 +433,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         out.add(EmitEvent{NoteEvent{Severity::warning, "this master's own clock disagrees with the others"}});
     }
     if (verdict.state == RoundState::gathering) {
-        --round_;  // nobody was told of this one: rounds count from the first that counts
+        --round_;  // nobody heard of this round: we count from the first that corrects
         if (gathered_ != roster_.size()) {
             gathered_ = roster_.size();
             out.add(EmitEvent{NoteEvent{
@@ -465,8 +468,8 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     event.reason = own.reason;
     out.add(EmitEvent{std::move(event)});
     self_.tell_status(own.applied == Applied::refused ? own.reason : "the round's average was applied", out);
-    // The others' corrections lead to the average too; without the master they would lead away from it.
-    // Whoever cannot follow cannot lead: a standby must.
+    // The others' corrections lead to the average as well, so without the master's own they would move the
+    // clocks away from it. A master that cannot follow the average cannot lead; a standby must.
     own_refused_ = own.applied == Applied::refused;
     if (own_refused_) return;
     corrected_at_ = now;

@@ -1,10 +1,10 @@
-// MasterCore: the rounds of Berkeley's algorithm: polls every member in a paced burst of probes, has the
-// results judged, and publishes each member's correction.
+// MasterCore: runs the rounds of Berkeley's algorithm. It polls every member in a paced burst of probes, has
+// the results judged, and publishes each member's correction.
 //
 //   start_term --> [ bursts, at most `window` at once ] --> judge --> corrections --> wait --> next round
 //
-// A round ends when every burst has ended; each burst has a deadline, so a round does. It runs only while
-// this candidate leads; in between, the roster is kept from the HELLOs, so that a takeover needs no
+// A round ends when every burst has ended; each burst has a deadline, so a round has one too. Rounds run
+// only while this candidate leads. At other times HELLOs keep the roster current, so a takeover needs no
 // introductions. Pure: events and `now` in, actions out. Not thread-safe. All times are this node's raw
 // times.
 #pragma once
@@ -26,13 +26,14 @@ struct MasterCoreOptions {
     std::uint32_t burst = 8;
     std::uint32_t window = 32;
     std::size_t max_members = kMaxMembers;
-    /// Bursts are no farther apart than this: waiting longer would only make the round's measurements older.
+    /// The longest pause between two bursts: a longer one would only make the round's measurements older.
     Duration pace_max = std::chrono::milliseconds{5};
 };
 
 class MasterCore {
 public:
-    /// `self`: the node's own slave part, whose clock is the cluster's while this node leads; outlives this.
+    /// `self` is the node's own slave core, whose clock is the cluster's while this node leads. It outlives
+    /// this object.
     MasterCore(const MasterCoreOptions& options, SlaveCore& self, Prng prng);
     MasterCore(const MasterCore&) = delete;
     MasterCore& operator=(const MasterCore&) = delete;
@@ -40,9 +41,9 @@ public:
     void start_term(RawTime now, Actions& out);
     void stop_term();
     bool running() const { return running_; }
-    /// After that instant nothing is published.
+    /// Nothing is published after `until`.
     void set_lease(RawTime until) { leased_until_ = until; }
-    /// A majority of the roster has replied in this term: corrections may be made.
+    /// Whether a majority of the roster has replied in this term, so that corrections may be made.
     bool warm() const;
 
     Roster::Claim on_hello(Route route, const NodeId& id, const Hello& hello, RawTime now, Actions& out);
@@ -57,7 +58,7 @@ public:
     Round round() const { return round_; }
     RoundState state() const { return state_; }
     const Roster& roster() const { return roster_; }
-    /// A member has applied a correction of this term that this core never made.
+    /// Whether a member has applied a correction of this term that this core never made.
     bool term_used_before() const { return term_used_before_; }
     /// Rounds in a row in which this master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds() const { return self_outlier_rounds_; }
@@ -101,18 +102,18 @@ private:
     std::uint32_t polled_ = 0;   ///< members in this round
     RawTime joined_at_{};        ///< the last join: a cold start waits for the roster to settle
     RawTime gathering_since_{};  ///< the first member came, or the term began
-    std::size_t gathered_ = 0;   ///< members that people were last told of
+    std::size_t gathered_ = 0;   ///< number of members last reported to people
     Inheritance inheritance_;
     RateCredit rate_credit_;
-    RawTime corrected_at_{};             ///< the last time that anybody was, or the term began
-    std::optional<RawTime> founded_at_;  ///< by a cold start in this term
+    RawTime corrected_at_{};             ///< the last correction, or the begin of the term
+    std::optional<RawTime> founded_at_;  ///< when a cold start in this term founded the cluster
     bool warm_ = false;
     RawTime leased_until_ = RawTime::min();
     bool used_before_told_ = false;
-    NodeId first_;  ///< with whom the next round begins
+    NodeId first_;  ///< the member with which the next round begins
     bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;
-    bool own_refused_ = false;  ///< this node's own correction, in the last round
+    bool own_refused_ = false;  ///< this node's own correction was refused in the last round
 };
 
 }  // namespace berkeley

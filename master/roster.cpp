@@ -16,8 +16,8 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
         holder->candidate = hello.candidate;
         return Claim::known;
     }
-    // Generations are no secrets: whoever comes over another connection is not the holder before that is
-    // silent.
+    // Generations are not secret: a claimant over another connection counts as the holder only once the
+    // holder is silent.
     if (leads && holder->route != route) {
         if (holder->challenge_token == 0) {
             holder->challenge_token = new_token;
@@ -31,7 +31,7 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
         if (now - holder->challenged_at < kChallengePatience) return Claim::pending;
     }
     if (same_clock) {
-        // The same process over a new connection, which another name may have used before.
+        // The same process came over a new connection, which another name may have used before.
         if (Member* other = by_route(route)) remove(NodeId{other->id});
         routes_.erase(holder->route);
         holder->route = route;

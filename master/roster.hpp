@@ -1,10 +1,10 @@
-// Roster: who belongs to the cluster, by name and by the route on which its messages come.
+// Roster: the members of the cluster, by name and by the route of their messages.
 //
-// A name belongs to the first that claims it. A second claimant (another generation) starts a challenge: the
-// holder is polled at once, and if it answers, the newcomer is refused; if it is gone or stays silent for
-// kChallengePatience, the newcomer has the name (a slave that was restarted). A new generation over the
-// holder's own connection is the holder itself, whose clock has become another one. While this candidate does
-// not lead it may not poll, and the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
+// A name belongs to the first node that claims it. A second claimant (another generation) starts a
+// challenge: the master polls the holder at once. If the holder answers, the newcomer is refused. If it is
+// gone or silent for kChallengePatience, the newcomer gets the name: it is the restarted slave. A new
+// generation over the holder's own connection is the holder itself with a new clock. A candidate that does
+// not lead may not poll, and there the newest claimant wins. Bounded by max_members. Pure; not thread-safe.
 #pragma once
 
 #include <functional>
@@ -21,21 +21,21 @@ namespace berkeley {
 
 inline constexpr Duration kChallengePatience = std::chrono::milliseconds{150};
 
-/// What one probe's token became; a reply that comes late or twice is told apart from a forged one.
+/// The fate of one probe's token. It tells a late or duplicate reply from a forged one.
 enum class ProbeFate : std::uint8_t { none, pending, answered, expired };
 
 struct Burst {
     bool active = false;
     std::uint32_t probe = 0;
     std::uint64_t token = 0;
-    std::uint64_t previous_token = 0;  ///< of the probe before
+    std::uint64_t previous_token = 0;  ///< the token of the probe before
     std::uint32_t lost_in_a_row = 0;
     ProbeFate fate = ProbeFate::none;
     RawTime t1{};
     RawTime probe_deadline{};
     RawTime deadline{};
     std::vector<Sample> samples;  ///< at most kMaxBurst
-    std::size_t warmup = 0;       ///< so many of them are of the first probes, which only warm the path
+    std::size_t warmup = 0;       ///< how many of them are first probes, which only warm the path
 };
 
 struct Member {
@@ -45,7 +45,7 @@ struct Member {
     Incarnation incarnation = 0;
     std::optional<CandidateInfo> candidate;
     RawTime heard_at{};
-    RawTime joined_at{};  ///< with this generation
+    RawTime joined_at{};  ///< when it joined with this generation
 
     OffsetEstimator estimator;
     Duration delay_usual{0};  ///< smoothed; 0: none yet
@@ -73,11 +73,11 @@ public:
     Roster(const Roster&) = delete;
     Roster& operator=(const Roster&) = delete;
 
-    /// Called with each member just before it is forgotten, for whatever reason.
+    /// Called with each member just before the roster forgets it, whatever the reason.
     std::function<void(Member&)> on_leave;
 
-    /// Requires: is_valid_name(id). `leads`: whether this candidate polls. Where pending, the caller polls
-    /// the holder of the name with its challenge_token, which is set on the first claim.
+    /// Requires: is_valid_name(id). `leads` says whether this candidate polls. On `pending` the caller polls
+    /// the holder of the name with its challenge_token, which the first claim sets.
     Claim on_hello(const NodeId& id, Route route, const Hello& hello, bool leads, std::uint64_t new_token,
                    RawTime now);
     void remove(const NodeId& id);

@@ -2,10 +2,10 @@
 //
 //   raw estimates --maps--> offsets of the target clocks --who may vote?--> average A --> A - offset, each
 //
-// Who votes: in steady state only clocks that know the time (SYNCHRONIZED or HOLDOVER) and are not under the
-// falseticker's hysteresis; at a cold start, where neither the master nor most of the others know it,
-// everyone. It fails where more clocks lie than the vote bears: then lo > hi, the round is SPLIT, and nobody
-// is corrected.
+// Votes: in steady state only clocks vote that know the time (SYNCHRONIZED or HOLDOVER) and are not in a
+// falseticker's hysteresis. At a cold start, where neither the master nor most of the others know the time,
+// every clock votes. Failure mode: more clocks lie than the vote bears. Then lo > hi, the round is SPLIT,
+// and nobody is corrected.
 
 #include "master/verdict.hpp"
 
@@ -18,20 +18,21 @@ namespace berkeley {
 
 namespace {
 
-/// A member's own claim of its bound widens its interval no further than this, or than four times what is
-/// usual here: no liar claims infinity. Who claims more has no vote, unless too few are left to vote.
+/// A member's own claim of its bound widens its interval by at most this, or by four times the usual width
+/// here, so that no liar claims infinity. A member that claims more has no vote, unless too few are left to
+/// vote.
 constexpr Duration kClaimMax = std::chrono::milliseconds{1};
 constexpr int kClaimFactor = 4;
-/// So many clocks make a vote.
+/// A vote needs so many clocks.
 constexpr std::size_t kVote = 3;
 /// A falseticker votes again after so many rounds of agreement.
 constexpr std::uint32_t kReadmission = 3;
-/// Of the drift that every bound allows for, cluster time itself uses up one part in kMovingShare to move
-/// toward the ensemble, and, in each round, one in kRateShare to change its rate: a clock that missed a
-/// correction does not know of either.
+/// Every bound allows for a drift. Cluster time itself uses one part in kMovingShare of it to move toward
+/// the ensemble, and in each round one part in kRateShare to change its rate: a clock that missed a
+/// correction knows of neither.
 constexpr std::int64_t kMovingShare = 5;
 constexpr std::int64_t kRateShare = 50;
-/// Only frequencies known so well take part in the ensemble's.
+/// Only frequencies known to within this take part in the ensemble's.
 constexpr double kFreqKnown = 5'000;
 
 bool trusted(const Member& member) {
@@ -41,13 +42,13 @@ bool trusted(const Member& member) {
 
 Duration magnitude(Duration d) { return d < Duration{0} ? -d : d; }
 
-/// No clock is told to run at a rate that its map could not hold.
+/// Limits a rate to what a clock's map can hold.
 std::int64_t to_ppb(double rate) {
     constexpr double kRateMax = static_cast<double>(kRateMaxPpb) * 1e-9;
     return std::llround(std::clamp(rate, -kRateMax, kRateMax) * 1e9);
 }
 
-/// Offset and error of one member at `now`; nothing where its claims lie outside all reason.
+/// Offset and error of one member at `now`; nothing where its claims are impossible.
 std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawTime now) {
     const Sample& tightest = member.measurement->tightest;
     const auto at_sample = member.estimator.predict(tightest.at);
@@ -60,8 +61,7 @@ std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawT
     MemberVerdict result;
     result.member = &member;
     result.offset = theirs - ours;
-    // The probe that was fastest both ways limits the true offset most narrowly, whatever the estimate is
-    // made of.
+    // The fastest probe limits the true offset most narrowly, whatever the estimate is made of.
     result.half_width =
         tightest.delay / 2 + kReceiveDoubt + Duration{1} + magnitude(tightest.offset - at_sample->offset);
     result.measured_at = from_ns<RawTime>(saturate(Int128{to_ns(tightest.at)} + tightest.offset.count()));
@@ -76,7 +76,7 @@ Duration drifted(std::int64_t ppb, Duration age) {
     return Duration{saturate(Int128{std::max<std::int64_t>(0, age.count())} * ppb / 1'000'000'000)};
 }
 
-/// h_i: the measurement's error, what has been added to it since, and the member's own claim.
+/// h_i: the measurement's error, its growth since then, and the member's own claim.
 Duration vote_width(const MemberVerdict& m, Duration claim, RawTime now) {
     return m.half_width + drifted(m.drift_ppb, now - m.member->measurement->tightest.at) + claim;
 }
@@ -90,8 +90,9 @@ Duration claim_limit(const std::vector<MemberVerdict>& members) {
     return std::max(kClaimMax, kClaimFactor * std::min<Duration>(*middle, std::chrono::hours{1}));
 }
 
-/// Whether its next correction steps the clock, is not the last that may wait, and waiting is sooner over
-/// than slewing back from where the measurement may lead it.
+/// Whether the member's first correction waits for a better measurement: the correction would step the
+/// clock, may still wait, and waiting takes less time than slewing away the error that the measurement may
+/// bring.
 bool waits(const MemberVerdict& m, std::int64_t max_slew_ppb, Duration interval) {
     const Reply& reply = *m.member->reply;
     const bool steps =
@@ -103,10 +104,11 @@ bool waits(const MemberVerdict& m, std::int64_t max_slew_ppb, Duration interval)
 
 bool eligible(const Member& member) { return trusted(member) && !member.falseticker; }
 
-/// After a long holdover an honest clock claims milliseconds. Cut down to less than it claims, its interval
-/// would be a lie that makes it a falseticker, or a split of a cluster that only drifted: so beside clocks
-/// that know better it does not vote, and where a vote needs it, it counts as wide as it says. A liar that
-/// claims infinity gains nothing: an interval that wide moves neither end of the agreed one inward.
+/// Whether members that claim a wide bound vote with that width. After a long holdover an honest clock
+/// claims milliseconds. An interval narrower than its claim would make it a falseticker, or split a cluster
+/// that only drifted. So beside clocks that know better it does not vote, and where the vote needs it, it
+/// counts as wide as it claims. A liar that claims infinity gains nothing: so wide an interval moves neither
+/// end of the agreed one inward.
 bool counts_wide_claims(const std::vector<MemberVerdict>& members, const Discipline& own) {
     const Duration limit = claim_limit(members);
     std::size_t narrow = own.status() == ClockStatus::synchronized ? 1 : 0;
@@ -117,14 +119,14 @@ bool counts_wide_claims(const std::vector<MemberVerdict>& members, const Discipl
 }
 
 void correct_frequency(Verdict& verdict, const Discipline& own, const VerdictOptions& options) {
-    // Alone, the master keeps the rate that the ensemble had agreed on.
+    // A master alone keeps the rate that the ensemble had agreed on.
     if (verdict.members.empty()) return;
     std::vector<double> rates{0.0};
     for (const MemberVerdict& m : verdict.members) {
         if (!m.outlier && m.freq_stddev_ppb <= kFreqKnown) rates.push_back(m.freq_ppb);
     }
-    // The ensemble's rate against the master's oscillator, and every map's rate so that all tick alike. Where
-    // nobody's frequency is known yet, cluster time keeps its rate.
+    // Finds the ensemble's rate against the master's oscillator, and the rate of every map at which all tick
+    // alike. Where no frequency is known yet, cluster time keeps its rate.
     const std::int64_t had = own.map().rate_ppb;
     const std::int64_t wanted = rates.size() > 1 ? to_ppb(trimmed_mean(std::move(rates)) * 1e-9) : had;
     const std::int64_t limit =
@@ -144,8 +146,8 @@ void note_falsetickers(Verdict& verdict, const Average& average, RawTime now) {
         const Duration width = vote_width(m, Duration{0}, now);
         const bool misses = m.offset + width < average.low || m.offset - width > average.high;
         if (average.degraded && !member.falseticker) {
-            // Two clocks can disagree, but neither can be called the false one; one that does not know the
-            // time yet can, and one that a vote has found to be false stays so until it agrees.
+            // Of two clocks that disagree neither can be called false, unless one does not know the time
+            // yet. A clock that a vote has found to be false stays so until it agrees.
             m.outlier = misses && !trusted(member);
             continue;
         }
@@ -172,9 +174,9 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         verdict.members.push_back(*measured);
     }
     const std::size_t clocks = verdict.members.size() + 1;
-    // Once all are here, a master that does not know the time counts for neither side: one clock that kept
-    // the time is not averaged with one that lost it. Liars alone, fewer than a third of all, never are a
-    // majority.
+    // Once all are here, a master that does not know the time counts for neither side, so that a clock that
+    // kept the time is not averaged with one that lost it. Liars, fewer than a third of all, are never a
+    // majority by themselves.
     const std::size_t asked = options.gathering ? clocks : verdict.members.size();
     const bool steady = own.trusted() || 2 * voters_trusted > asked;
     if (!steady && (options.gathering || verdict.members.empty())) return verdict;
@@ -194,7 +196,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         voters.push_back(&m);
     }
     if (votes.empty()) {
-        // All that know the time are false: nobody's word is left.
+        // All clocks that know the time are falsetickers, so no vote is left.
         verdict.state = RoundState::split;
         return verdict;
     }
@@ -224,7 +226,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
         const Duration limit = drifted(own.options().max_drift_ppb / kMovingShare, options.interval);
         verdict.average = std::clamp(verdict.average, -limit, limit);
     } else if (steady) {
-        // The truth is where the intervals meet. The mean of two clocks may lie outside of that.
+        // The true time lies where the intervals meet. The mean of two clocks may lie outside.
         verdict.adopted_bound =
             std::max({average.high - average.low, average.value - average.low, average.high - average.value});
     }

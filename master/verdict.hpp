@@ -1,8 +1,8 @@
-// Verdict: what a finished round says about every clock: the average, and each member's correction.
+// Verdict: the result of a finished round: the average, and each member's correction.
 //
-// Pure function of the roster's measurements and the master's own clock; separate from the polling, so that
-// the arithmetic can be tested with tables. Signs: offset > 0, the member is ahead of the master;
-// correction = average - offset, what the member adds.
+// It is a pure function of the roster's measurements and the master's own clock. It is separate from the
+// polling, so tables can test the arithmetic. Signs: offset > 0 means that the member is ahead of the
+// master; the member adds correction = average - offset.
 #pragma once
 
 #include <optional>
@@ -19,23 +19,24 @@ struct VerdictOptions {
     bool gathering = false;       ///< a cold start may not happen yet: the roster is still filling
     /// Rounds in a row, up to the last, in which the master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds = 0;
-    /// How far cluster time's rate may change in this round; a fiftieth of max-drift where nothing is said.
+    /// How far cluster time's rate may change in this round; by default a fiftieth of max-drift.
     std::optional<std::int64_t> rate_limit_ppb;
     bool none_follow = false;  ///< the last correction is so old that no clock is SYNCHRONIZED by it
 };
 
-/// So many rounds a master that finds its own clock to be the falseticker corrects nobody, and may hand over.
-/// Then it takes over the others' average, however far away that is, as soon as no clock is SYNCHRONIZED with
-/// its own any more: one that misses the first correction after that must not trust the time before it.
+/// A master that finds its own clock to be the falseticker corrects nobody for so many rounds, and may hand
+/// over. After them it takes over the others' average, however far away that is, as soon as no clock is
+/// SYNCHRONIZED with its own: a clock that misses the first correction after that must not trust the time
+/// before it.
 inline constexpr std::uint32_t kSelfOutlierRounds = 3;
 
-/// A clock's first correction steps it; those after it only slew. One that was measured far worse than is
-/// usual here waits for a better measurement, but is corrected with this one.
+/// A clock's first correction steps it; later ones only slew. A clock that was measured far worse than usual
+/// waits for a better measurement, but is corrected with this one at the latest.
 inline constexpr std::size_t kFirstMeasurements = 3;
 
 struct MemberVerdict {
     Member* member = nullptr;
-    Duration offset{0};      ///< of the target clocks at the instant of the verdict
+    Duration offset{0};      ///< offset of the target clocks at the instant of the verdict
     Duration half_width{0};  ///< e_i, at measured_at
     RawTime measured_at{};   ///< member's raw time of the probe that e_i rests upon
     double freq_ppb = 0;     ///< oscillator relative to the master's
@@ -43,9 +44,9 @@ struct MemberVerdict {
     std::int64_t freq_correction_ppb = 0;
     Duration correction{0};
     Duration bound{0};           ///< to be handed down: e_i + a_master
-    std::int64_t drift_ppb = 0;  ///< to be handed down: how fast the bound grows
+    std::int64_t drift_ppb = 0;  ///< to be handed down: growth of the bound
     bool outlier = false;
-    bool waits = false;  ///< for a better measurement: is told nothing in this round
+    bool waits = false;  ///< waits for a better measurement; gets no correction in this round
 };
 
 struct Verdict {
@@ -53,16 +54,16 @@ struct Verdict {
     Duration average{0};
     bool correct = false;  ///< corrections are to be made
     bool self_outlier = false;
-    /// How far cluster time may have jumped because the master's clock, which knew nothing, took over the
-    /// average of those that do.
+    /// How far cluster time may have jumped, where the master's clock did not know the time and took over
+    /// the average of the clocks that do.
     Duration adopted_bound{0};
     Duration own_correction{0};
     std::int64_t own_freq_correction_ppb = 0;
-    std::int64_t rate_ahead_ppb = 0;     ///< what is left of the change of rate that the ensemble asks for
+    std::int64_t rate_ahead_ppb = 0;     ///< the rest of the change of rate that the ensemble asks for
     std::vector<MemberVerdict> members;  ///< those with a measurement in this round
 };
 
-/// `now`: the master's raw time. Looks at each member's `measurement`, `reply` and estimator, and updates
+/// `now`: the master's raw time. Judges each member by its `measurement`, `reply` and estimator, and updates
 /// its falseticker hysteresis.
 Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& options, RawTime now);
 

@@ -9,7 +9,7 @@ namespace berkeley::sim {
 namespace {
 
 constexpr std::string_view kFirstLine = "# berkeley delays 1";
-/// A probe that took longer was lost.
+/// A longer delay is not accepted: such a probe was lost.
 constexpr std::int64_t kDelayMax = 60'000'000'000;
 constexpr std::int64_t kAtMax = std::int64_t{1} << 62;
 
@@ -17,7 +17,7 @@ std::string at_line(std::size_t line, std::string_view what) {
     return "line " + std::to_string(line) + ": " + std::string(what);
 }
 
-/// The four numbers of a line; false where it has others.
+/// Reads the four numbers of a line. Returns false where it holds anything else.
 bool numbers(std::string_view text, std::array<std::int64_t, 4>& values) {
     const char* at = text.data();
     const char* const end = at + text.size();

@@ -1,6 +1,5 @@
-// DelayTrace: the one-way delays of a real run's polls, recorded once and replayed by the simulator and by
-// the study of estimators. On one machine both ends read the same raw clock, so each way's delay is known
-// exactly.
+// DelayTrace: the one-way delays of a real run's polls. The simulator and the study of estimators replay
+// them. On one machine both ends read the same raw clock, so the delay of each way is known exactly.
 //
 // Text, one probe a line, after a first line "# berkeley delays 1"; other lines that begin with # are
 // comments:
@@ -34,7 +33,7 @@ using DelayTrace = std::vector<TraceBurst>;
 
 inline constexpr std::size_t kTraceProbesMax = 4'000'000;
 
-/// The error names the line and what is allowed.
+/// The error names the line and says what is allowed.
 Result<DelayTrace> parse_trace(std::string_view text);
 std::string format_trace(const DelayTrace& trace);
 

@@ -9,7 +9,7 @@ namespace {
 
 using NodeIndex = SimCluster::NodeIndex;
 
-/// The simulation's own grain: a clock read at an instant between two ticks of an oscillator.
+/// The simulation's own grain: we read clocks at instants between two ticks of an oscillator.
 constexpr Duration kGrain{2};
 /// A process notices its deadline a little after it.
 constexpr Duration kNoticing = std::chrono::milliseconds{20};
@@ -78,7 +78,7 @@ bool Invariants::synchronized(NodeIndex index) const {
     return !cluster_.paused(index) || clock.next_deadline() >= cluster_.raw(index);
 }
 
-/// A master that has stepped down goes by its own time until it is corrected in a later term.
+/// A master that has stepped down keeps its own time until a later term corrects it.
 Term Invariants::followed_term(NodeIndex index) const {
     const SlaveCore& core = cluster_.slave(index);
     if (leads(index)) return core.term();
@@ -163,8 +163,7 @@ void Invariants::on_correction(NodeIndex index, const CorrectionEvent& correctio
 
 void Invariants::on_round(NodeIndex index, const RoundEvent& round) {
     if (round.state != RoundState::steady || !is_correct(index)) return;
-    // What the master itself measured of each clock, with the bound that it handed down: the honest ones'
-    // range.
+    // The range of the honest clocks: the master's measurement of each, with the bound that it handed down.
     Duration low{0};
     Duration high{0};
     std::size_t liars = 0;
@@ -201,7 +200,7 @@ void Invariants::check() {
         }
         if (!synchronized(index)) continue;
         const Duration silent = cluster_.now() - watched(index).corrected_at;
-        // Three rounds and two seconds, kept on the node's own oscillator.
+        // Three rounds and two seconds of the node's own oscillator.
         const Duration deadline = 3 * cluster_.options().interval + std::chrono::seconds{2};
         const Duration limit = deadline + deadline / 8 + kNoticing;
         if (!leads(index) && silent > limit) {

@@ -1,4 +1,4 @@
-// Invariants: watches a simulated cluster and says which promise was broken, when and by whom.
+// Invariants: watches a simulated cluster and reports which promise was broken, when and by which node.
 //
 //   1 a SYNCHRONIZED clock lies within its bound of the time of the master that it follows
 //   2 two SYNCHRONIZED clocks differ by no more than the sum of their bounds
@@ -9,9 +9,9 @@
 //   7 a term has one leader, and one master at most holds a lease at any instant
 //   8 without corrections a clock leaves SYNCHRONIZED within its deadline
 //
-// The cluster's time in a term is the clock of the master that leads it; where that master is gone, its last
-// map carried on by its oscillator, since its slaves still go by it. Liars, and clocks beyond the drift that
-// they promise, are no correct nodes and are not looked at. Not thread-safe.
+// The cluster's time in a term is the clock of the master that leads it. Where that master is gone, it is
+// the master's last map on the master's oscillator, because its slaves still go by it. Liars, and clocks
+// beyond their promised drift, are not correct nodes and are not checked. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -37,20 +37,20 @@ std::string to_string(const Violation& violation);
 
 class Invariants {
 public:
-    /// Takes over the cluster's on_change and on_event; must live as long as it runs.
+    /// Takes over the cluster's on_change and on_event, and must outlive the run.
     explicit Invariants(SimCluster& cluster);
     Invariants(const Invariants&) = delete;
     Invariants& operator=(const Invariants&) = delete;
 
-    /// Looks at all nodes at the present instant.
+    /// Checks all nodes at the present instant.
     void check();
 
-    /// The first of each invariant, at most.
+    /// The first violation of each invariant.
     const std::vector<Violation>& violations() const { return violations_; }
     std::uint64_t count(int invariant) const { return counts_.at(static_cast<std::size_t>(invariant)); }
     std::uint64_t total() const;
 
-    /// Whether readers would take this clock for SYNCHRONIZED now (a stopped process does not say otherwise).
+    /// Whether readers take this clock for SYNCHRONIZED now. (A stopped process cannot withdraw it.)
     bool synchronized(SimCluster::NodeIndex index) const;
     /// This clock less the cluster time that it follows; nothing where that is not known.
     std::optional<Duration> error(SimCluster::NodeIndex index) const;
@@ -65,12 +65,12 @@ private:
         Duration certain{0};
         std::pair<Term, Round> corrected{};
         TrueTime corrected_at{};
-        Term led = 0;  ///< the last that it led in this life
+        Term led = 0;  ///< the last term that it led in this life
     };
     struct Reference {
         SimCluster::NodeIndex leader = 0;
         ClockMap map;
-        Duration stood_still{0};  ///< the leader's machine, as of the map
+        Duration stood_still{0};  ///< how long the leader's machine had slept, as of the map
         bool known = false;       ///< the leader has known the time in this term
     };
 

@@ -33,7 +33,8 @@ Duration Network::delay(Node from, Node to, bool there, std::optional<std::uint3
     return std::max(delay, Duration{1});
 }
 
-/// Each pair of nodes reads the recording from a place of its own, one recorded burst after the other.
+/// Replays the recording: each pair of nodes starts at a place of its own and reads one burst after the
+/// other.
 Duration Network::replayed(Node from, Node to, bool there, std::optional<std::uint32_t> probe) {
     const std::uint64_t pair = std::uint64_t{std::min(from, to)} << 32 | std::max(from, to);
     const auto [found, fresh] = replayed_burst_.try_emplace(pair);

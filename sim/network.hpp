@@ -1,9 +1,9 @@
-// Network: what happens to a message between two nodes: its delay, its loss, its duplicates, and cuts.
+// Network: models the path of a message between two nodes: delay, loss, duplicates and cuts.
 //
 //   delay = base + exponential jitter (+ spike now and then), or as recorded from a real run
 //
-// Messages overtake each other, which TCP would not let them within one connection: harsher than real.
-// Everything random comes from the generator handed in. Not thread-safe.
+// Messages may overtake each other. TCP prevents that within one connection, so the model is harsher than
+// reality. Everything random comes from the generator handed in. Not thread-safe.
 #pragma once
 
 #include <optional>
@@ -41,9 +41,9 @@ public:
     void heal() { cuts_.clear(); }
     bool is_cut(Node from, Node to) const { return !cuts_.empty() && cuts_.contains({from, to}); }
 
-    /// How many copies arrive (0, 1 or 2).
+    /// Draws how many copies arrive (0, 1 or 2).
     std::size_t copies();
-    /// `there`: from a master to a slave. `probe`: its number in the burst, of a POLL or REPLY.
+    /// `there` means from a master to a slave. `probe` is the number in the burst, of a POLL or REPLY.
     Duration delay(Node from, Node to, bool there, std::optional<std::uint32_t> probe = std::nullopt);
 
 private:

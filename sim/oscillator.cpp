@@ -62,7 +62,7 @@ Duration Oscillator::stood_still(TrueTime now) const {
 }
 
 void Oscillator::suspend(TrueTime now, TrueTime end) {
-    // Up to now it ran; the time until `end` is taken back from what it will have gained by then.
+    // The clock has run until now. We take the time until `end` back from what it will have gained by then.
     const RawTime before = raw(now);
     suspended_before_ = stood_still(now);
     suspended_at_ = now;

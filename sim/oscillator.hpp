@@ -1,12 +1,12 @@
 // Oscillator: a machine's raw clock, as a function of true time.
 //
-//   rate(t) = 1 + constant + random walk + sine of temperature + steps;   raw(t) = base + the integral of
-//   rate
+//   rate(t) = 1 + constant + random walk + sine of temperature + steps
+//   raw(t)  = base + the integral of rate
 //
-// The rate is held for kTick at a time, so raw time is piecewise linear and never runs backward. A suspend
-// stops it for a while, as CLOCK_MONOTONIC_RAW stops. Everything random comes from the oscillator's own
-// generator, so a seed gives the same clock however often it is read. True time must not decrease from call
-// to call.
+// The rate is constant for kTick at a time, so raw time is piecewise linear and never runs backward. A
+// suspend stops it for a while, as it stops CLOCK_MONOTONIC_RAW. Everything random comes from the
+// oscillator's own generator, so a seed gives the same clock however often it is read. True time must not
+// decrease from call to call.
 #pragma once
 
 #include <vector>
@@ -38,11 +38,12 @@ public:
     Oscillator(OscillatorModel model, Duration base, std::uint64_t seed);
 
     RawTime raw(TrueTime now);
-    /// When raw() will read `raw` if the rate stays as it is: exact within a tick, near beyond it.
+    /// The true time at which raw() will read `raw` if the rate stays as it is: exact within a tick,
+    /// approximate beyond it.
     TrueTime when(RawTime raw, TrueTime now);
     /// Raw time stands still until `end`.
     void suspend(TrueTime now, TrueTime end);
-    /// For how long it has stood still in all.
+    /// The total time for which it has stood still.
     Duration stood_still(TrueTime now) const;
 
 private:
@@ -60,7 +61,7 @@ private:
     double stepped_ppb_ = 0;
     TrueTime suspended_at_ = TrueTime::min();
     TrueTime suspended_until_ = TrueTime::min();
-    Duration suspended_before_{0};  ///< in suspends before the last
+    Duration suspended_before_{0};  ///< total of the suspends before the last
 };
 
 }  // namespace berkeley::sim

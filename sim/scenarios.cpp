@@ -58,14 +58,14 @@ void populate(SimCluster& cluster, Prng& prng, const Population& p) {
 
 TrueTime after(Duration d) { return TrueTime{} + d; }
 
-/// Ends whatever `faults` began: links whole, processes running, nobody lying.
+/// Ends all faults: links are whole, processes run, and no node lies.
 void heal_all(SimCluster& cluster) {
     cluster.network().model().loss = 0;
     cluster.network().model().duplicates = 0;
     cluster.network().heal();
     for (SimCluster::NodeIndex i = 0; i < cluster.size(); ++i) {
         const std::string id = cluster.spec(i).id;
-        // A liar comes back honest, with a clock that was corrected by lies.
+        // A liar comes back honest, with the clock that its lies produced.
         if (cluster.lies(i)) cluster.kill(id);
         cluster.lie(id, {});
         if (!cluster.alive(i)) cluster.restart(id, true);
@@ -73,7 +73,7 @@ void heal_all(SimCluster& cluster) {
     }
 }
 
-/// `count` faults at random instants of the first phase, each on a random slave.
+/// Schedules `count` faults at random instants of the first phase, each on a random slave.
 void on_random_slaves(SimCluster& cluster, Prng& prng, const Scenario& scenario, int slaves, int count,
                       const std::function<void(SimCluster&, const std::string&, std::uint64_t)>& fault) {
     for (int i = 0; i < count; ++i) {
@@ -121,8 +121,8 @@ Scenario steady(std::string_view name, std::string_view summary, Limits limits) 
     return s;
 }
 
-/// Where clocks that hear no master are scored too, the limits get what a rate not yet settled costs: 8 s
-/// after the founding cluster time's rate is still on its way, and they do not hear of it.
+/// Where clocks that hear no master are scored too, the limits allow for a rate that is not yet settled: 8 s
+/// after the founding the rate of cluster time still changes, and these clocks do not hear of it.
 Scenario faulty(std::string_view name, std::string_view summary,
                 std::function<void(SimCluster&, Prng&, const Scenario&)> faults) {
     Scenario s = steady(name, summary, {20, 100});
@@ -139,7 +139,7 @@ Scenario faulty(std::string_view name, std::string_view summary,
 void add_conditions(std::vector<Scenario>& all) {
     all.push_back(
         chrony("chrony-default", "100 ppm, 0.1 s, 100 us + 100 us jitter, wander 1e-9", {20, 1000}));
-    // Heartbeats are lost too: on such a network one sets --heartbeat-timeout to more than five intervals.
+    // Heartbeats are lost too: such a network needs a --heartbeat-timeout of more than five intervals.
     all.push_back(chrony("chrony-loss", "the same, a third of the messages lost, timeout 2 s", {20, 1000}));
     all.back().options.network.loss = 0.33;
     all.back().options.heartbeat_timeout = seconds{2};
@@ -223,7 +223,7 @@ void add_faults(std::vector<Scenario>& all) {
                 });
             });
         }));
-    // One at a time: where a majority of the voters forget what they promised, only force-bootstrap helps.
+    // One node at a time: where a majority of the voters lose their promises, only force-bootstrap helps.
     all.push_back(faulty(
         "states-lost", "one node after the other comes back without its state, the master too",
         [](SimCluster& c, Prng& prng, const Scenario& s) {
@@ -319,7 +319,7 @@ Scenario electoral(std::string_view name, std::string_view summary,
 
 constexpr const char* kElectorate[] = {"m1", "m2", "m3", "s00", "s01", "s02", "s03"};
 
-/// From a random instant of the first phase on, every `period`: `fault(draw)`.
+/// Calls `fault(draw)` every `period`, from a random instant of the first phase on.
 void repeatedly(SimCluster& c, Prng& prng, const Scenario& s, Duration period,
                 const std::function<void(std::uint64_t)>& fault) {
     TrueTime when = after(random(prng, s.settle, s.settle + seconds{1}));
@@ -372,7 +372,8 @@ void add_elections(std::vector<Scenario>& all) {
                       });
                   }));
     all.back().limits = {100, 500};
-    // Heard and hearing nothing, a master must give up by itself; hearing and not heard, it is replaced.
+    // A master that is heard but hears nothing must give up by itself; one that hears but is not heard is
+    // replaced.
     for (const bool deaf : {true, false}) {
         all.push_back(electoral(deaf ? "master-deaf" : "master-mute",
                                 deaf ? "nothing reaches the master any more, all hear it"
@@ -410,7 +411,8 @@ void add_elections(std::vector<Scenario>& all) {
                           }
                       });
                   }));
-    // Who died before its rate was first saved, 30 s after its start, begins again with an error of 100 ppm.
+    // A node that died before its rate was first saved, 30 s after its start, begins again with an error of
+    // 100 ppm.
     all.back().limits = {25, 150};
     all.push_back(electoral(
         "standby-restarts", "the master dies, and the standby while it asks for votes; both come back",
@@ -429,7 +431,8 @@ void add_elections(std::vector<Scenario>& all) {
             repeatedly(c, prng, s, milliseconds{1100}, [&c](std::uint64_t draw) {
                 const std::string id = kElectorate[draw % std::size(kElectorate)];
                 if (!c.alive(id)) return c.restart(id, true);
-                // Where most clocks die at once the cluster's time is gone: not the question here.
+                // If most clocks died at once the cluster's time would be lost; this scenario does not ask
+                // for that.
                 std::size_t trusted = 0;
                 for (const std::string other : kElectorate) {
                     if (other != id && c.alive(other) && c.slave(other).discipline().trusted()) ++trusted;
@@ -556,7 +559,7 @@ Outcome run(const Scenario& scenario, std::uint64_t seed) {
     scenario.begin(cluster, prng, scenario);
     Score score;
     Outcome outcome;
-    // An hour is looked at more coarsely than a minute; every event is looked at in any case.
+    // We check an hour more coarsely than a minute, and every event in any case.
     const Duration tick = std::max(kScenarioTick, scenario.duration / 20'000);
     while (cluster.now() < after(scenario.duration)) {
         cluster.run_for(tick);

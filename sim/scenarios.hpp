@@ -1,9 +1,10 @@
-// Scenarios: what a cluster has to live through in the simulator, and how good its clocks must be meanwhile.
+// Scenarios: the conditions and faults that a cluster has to bear in the simulator, and the limits that its
+// clocks must keep.
 //
-// A scenario has two phases: conditions and faults, with every invariant asserted at every tick (safety);
-// then everything heals, and within a deadline all clocks must agree again (liveness). Scenarios are named by
-// their condition. One seed draws everything: offsets, oscillators, delays and the faults' instants; the same
-// seed gives the same run, bit for bit.
+// A scenario has two phases. In the first, conditions and faults act while every invariant is asserted at
+// every tick (safety). In the second everything heals, and all clocks must agree again within a deadline
+// (liveness). A scenario is named by its condition. One seed draws everything: offsets, oscillators, delays
+// and the instants of the faults. The same seed gives the same run, bit for bit.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@
 namespace berkeley::sim {
 
 struct Limits {
-    double rms_us = 0;  ///< of the slaves' error after settling; 0: not asked
+    double rms_us = 0;  ///< limit on the slaves' error after settling; 0: no limit
     double max_us = 0;
 };
 
@@ -27,12 +28,12 @@ struct Scenario {
     std::string_view name;
     std::string_view summary;
     SimOptions options;
-    Duration settle{0};    ///< not scored before
+    Duration settle{0};    ///< no clock is scored before this
     Duration duration{0};  ///< of the first phase
     Limits limits;
     /// Adds the nodes and schedules the faults.
     std::function<void(SimCluster&, Prng&, const Scenario&)> begin;
-    /// Ends all faults. Nothing: there is no second phase.
+    /// Ends all faults. Where empty, there is no second phase.
     std::function<void(SimCluster&)> heal;
 };
 
@@ -50,15 +51,15 @@ struct Outcome {
 };
 
 inline constexpr Duration kScenarioTick = std::chrono::milliseconds{10};
-/// By then healed clusters agree.
+/// A healed cluster must agree within this time.
 inline constexpr Duration kRecovery = std::chrono::seconds{20};
 
-/// All of them. `trace`: recorded delays; scenarios that replay them are left out where there are none.
+/// Returns all scenarios. Those that replay recorded delays are left out where no recording is given.
 std::vector<Scenario> scenarios(const DelayTrace* idle = nullptr, const DelayTrace* loaded = nullptr);
 
 Outcome run(const Scenario& scenario, std::uint64_t seed);
 
-/// What the outcome lacks of the scenario's limits, one line each; empty where all is well.
+/// The limits of the scenario that the outcome breaks, one line each; empty where it keeps all.
 std::vector<std::string> complaints(const Scenario& scenario, const Outcome& outcome);
 
 }  // namespace berkeley::sim

@@ -11,7 +11,7 @@ namespace {
 
 /// 2026-01-01, so that times look like times.
 constexpr std::int64_t kEpochNs = 1'767'225'600'000'000'000;
-/// What a process needs between reception and answer.
+/// The time that a process needs between reception and answer.
 constexpr Duration kProcessing = std::chrono::microseconds{5};
 constexpr std::string_view kScheme = "sim://";
 
@@ -184,7 +184,7 @@ void SimCluster::carry_out(Host& node, const Actions& actions, std::size_t from)
     });
 }
 
-/// As the shell does; a node that is killed before comes back with an older rate.
+/// Saves the rate as the shell does. A node that is killed before comes back with an older rate.
 void SimCluster::save_rate_after(Host& node, Duration wait) {
     at(now_ + wait, [this, &node, life = node.life, wait] {
         if (!node.alive || node.life != life) return;

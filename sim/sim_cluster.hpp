@@ -36,7 +36,7 @@ struct NodeSpec {
 
 enum class LieKind : std::uint8_t { none, constant, ramp, two_faced, huge_bound };
 
-/// What a node tells the master about its clock, beside the truth.
+/// A false claim that a node makes to the master about its clock.
 struct Lie {
     LieKind kind = LieKind::none;
     Duration size{0};  ///< ramp: per second; two_faced: ahead in one round, behind in the next
@@ -56,10 +56,11 @@ struct SimOptions {
     DisciplineOptions discipline;
     Duration heartbeat_interval = std::chrono::milliseconds{100};
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
-    /// What a save takes: the node stands still meanwhile, and loses it where it is killed before the end.
+    /// The duration of a save. The node stands still meanwhile, and the save is lost where the node is
+    /// killed before the end.
     Duration save_takes{0};
     bool keep_events = true;
-    /// Every so many messages one goes through the real codec, and must come out as it went in. 0: none.
+    /// One message in so many goes through the real codec and must come out unchanged. 0: none.
     std::uint64_t codec_every = 16;
 };
 
@@ -74,26 +75,28 @@ public:
 
     void add(const NodeSpec& spec);
     void kill(const std::string& id);
-    /// As SIGTERM does: it hands over if it leads, and says goodbye as soon as it is not needed.
+    /// Stops a node as SIGTERM does: it hands over if it leads, and says goodbye once its vote is not
+    /// needed.
     void stop(const std::string& id);
-    /// As `berkeleyctl stepdown` asks it to.
+    /// Asks a node to step down, as `berkeleyctl stepdown` does.
     void step_down(const std::string& id);
-    /// A new process under the old name; what the old one had saved is there (`with_state`) or not.
+    /// Starts a new process under the old name, with the state that the old one saved or without it.
     void restart(const std::string& id, bool with_state, std::optional<Duration> offset = std::nullopt);
     void pause(const std::string& id);
     void resume(const std::string& id);
-    /// The whole machine sleeps: its raw clock stands still, and its shell notices when it wakes.
+    /// Suspends the whole machine: its raw clock stands still, and its shell notices on waking.
     void suspend(const std::string& id, Duration duration);
     void lie(const std::string& id, Lie lie) { node(id).lie = lie; }
-    /// Cuts or heals both directions between two nodes, or one.
+    /// Cuts or heals the link between two nodes: cut() both directions, cut_way() one.
     void cut(const std::string& a, const std::string& b, bool is_cut = true);
     void cut_way(const std::string& from, const std::string& to, bool is_cut = true);
-    /// Runs the function at that time, between events.
+    /// Runs the function at the given time, between events.
     void at(TrueTime when, std::function<void()> what);
     Network& network() { return network_; }
 
     void run_for(Duration duration);
-    /// Runs until the predicate holds, looked at every millisecond; false when `limit` passes first.
+    /// Runs until the predicate holds, checking it every millisecond. Returns false when `limit` passes
+    /// first.
     bool run_until(const std::function<bool()>& predicate, Duration limit);
 
     TrueTime now() const { return now_; }
@@ -109,10 +112,10 @@ public:
     bool alive(const std::string& id) const { return nodes_[names_.at(id)]->alive; }
     bool alive(NodeIndex index) const { return nodes_[index]->alive; }
     bool paused(NodeIndex index) const { return nodes_[index]->paused; }
-    /// Its machine sleeps, or its shell has not yet told the core that it did.
+    /// Whether its machine sleeps, or its shell has not yet told the core of the sleep.
     bool sleeping(NodeIndex index) const { return nodes_[index]->sleeping; }
     bool lies(NodeIndex index) const { return nodes_[index]->lie.kind != LieKind::none; }
-    /// Which process of the node runs, counted up.
+    /// The number of the node's present process, counted up.
     std::uint64_t life(NodeIndex index) const { return nodes_[index]->life; }
     RawTime raw(NodeIndex index) const { return nodes_[index]->oscillator->raw(now_); }
     Duration stood_still(NodeIndex index) const { return nodes_[index]->oscillator->stood_still(now_); }
@@ -123,12 +126,12 @@ public:
     const std::vector<Recorded>& events() const { return events_; }
     std::uint64_t dropped(const std::string& node, std::string_view reason) const;
     std::uint64_t messages() const { return messages_; }
-    /// Messages that the codec did not bring back as they were.
+    /// The number of messages that the codec changed.
     std::uint64_t codec_failures() const { return codec_failures_; }
 
-    /// Called for every message about to be delivered; false loses it, and it may change the message.
+    /// Called for every message before its delivery. It may change the message; false loses it.
     std::function<bool(const std::string& from, const std::string& to, Message&)> tap;
-    /// Runs after every event of the simulation; `changed`: the node that it concerned.
+    /// Runs after every event of the simulation; `changed` is the node that it concerned.
     std::function<void()> on_step;
     std::function<void(NodeIndex changed)> on_change;
     /// Runs at every event that a core emits.

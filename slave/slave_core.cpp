@@ -15,18 +15,20 @@ using std::chrono::seconds;
 
 constexpr Duration kHelloFirst = milliseconds{100};
 constexpr Duration kHelloMax = milliseconds{250};
-/// A refusal is not asked again before.
+/// The slave greets a candidate that refused it again after this.
 constexpr Duration kRefusedWait = seconds{1};
-/// A welcomed candidate that does not poll us is greeted this often, so that one that restarted learns of us.
+/// The slave greets a welcomed candidate that does not poll it this often, so a restarted candidate learns
+/// of it.
 constexpr Duration kGreetAgain = seconds{1};
-/// libzmq gives up a connection for good after a protocol error; a link silent for so long is made anew.
+/// libzmq gives up a connection for good after a protocol error, so the slave replaces a link that is silent
+/// for so long.
 constexpr Duration kLinkSilence = seconds{5};
 constexpr Duration kForgetCandidate = std::chrono::minutes{1};
 constexpr int kMissedRounds = 3;
 /// A takeover takes about a second with the default timers; a clock stays SYNCHRONIZED through it.
 constexpr Duration kTakeoverAllowance = seconds{2};
 
-/// L, against D: clocks run at different rates, by far less than a fifth.
+/// L is shorter than D, because clocks run at different rates; they differ by far less than a fifth.
 Duration lease_of(Duration timeout) { return timeout / 5 * 4; }
 
 Duration valid_for(Duration interval) { return kMissedRounds * interval + kTakeoverAllowance; }
@@ -69,7 +71,7 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
         if (!link.used) continue;
         if (link.info ? link.info->id != info.id : link.poll != info.poll) continue;
         if (link.info && *link.info == info) return;
-        // A link that works is moved by nobody but its own candidate's WELCOME.
+        // Only its own candidate's WELCOME may move a link that works.
         if (link.welcomed) return;
         ++candidates_version_;
         const bool moved = link.info && link.info->poll != info.poll;
@@ -103,8 +105,8 @@ void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
     subscribe(link, out);
 }
 
-/// Where there are as many candidates as can be, one that nobody named at the start and that has not answered
-/// for long makes room for a new one.
+/// Finds the link to replace where all are in use: a candidate that was not named at the start and has not
+/// answered for long.
 std::array<SlaveCore::LinkState, kMaxCandidates>::iterator SlaveCore::replaceable_link(RawTime now) {
     const auto given = [&](const LinkState& link) {
         return std::find(options_.masters.begin(), options_.masters.end(), link.poll) !=
@@ -120,8 +122,8 @@ void SlaveCore::subscribe(Link link, Actions& out) const {
     if (info) out.add(SubscribeLink{link, info->publish, hears_heartbeats_ ? info->heartbeat : Url{}});
 }
 
-/// Candidates, voters and those that the leader asks hear heartbeats; to a large cluster's others they are
-/// noise.
+/// Candidates, voters and slaves that the leader asks hear heartbeats. For the other slaves of a large
+/// cluster heartbeats are noise.
 void SlaveCore::update_heartbeat_subscriptions(Actions& out) {
     const bool hears = options_.want_heartbeats || asked_to_listen_ || elector_.is_voter();
     if (hears == hears_heartbeats_) return;
@@ -141,7 +143,7 @@ void SlaveCore::greet(Link link, RawTime now, Actions& out) {
     hello.candidate = options_.candidate;
     hello.committee = elector_.committee();
     out.add(SendToLink{link, make(std::move(hello))});
-    // A little noise, so that a thousand slaves started together do not greet together for ever.
+    // Jitter, so that a thousand slaves started together do not greet together for ever.
     const double jitter = prng_.uniform(0.9, 1.1);
     const Duration wait = state.welcomed ? kGreetAgain : state.hello_backoff;
     state.hello_at = now + Duration{static_cast<std::int64_t>(static_cast<double>(wait.count()) * jitter)};
@@ -173,7 +175,7 @@ void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime r
     } else if (const auto* vote = std::get_if<VoteRequest>(&message.body); vote && dealer) {
         on_vote_request(link, message, *vote, received_at, out);
     } else if (std::holds_alternative<RoundNotice>(message.body) && via == Via::publish) {
-        // Rounds are told to people by the master; here they only show that the link lives.
+        // The master reports rounds to people; here they only show that the link lives.
     } else if (std::holds_alternative<StepDown>(message.body) && !dealer) {
         if (via == Via::heartbeat) elector_.on_step_down(message.header.sender, message.header.term);
         if (message.header.sender == leader_ && via == Via::publish) {
@@ -184,8 +186,8 @@ void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime r
     }
 }
 
-/// A candidate with this node's own name is there, or this node itself under another address: it refuses what
-/// it is sent.
+/// Handles a message from a candidate with this node's own name. It is another node, or this node itself
+/// under another address.
 void SlaveCore::on_own_name(Link link, const Message& message, RawTime now, Actions& out) {
     const auto* refuse = std::get_if<Refuse>(&message.body);
     if (refuse == nullptr || refuse->kind != RefuseKind::name_in_use || refuse->generation != generation_) {
@@ -198,7 +200,7 @@ void SlaveCore::on_own_name(Link link, const Message& message, RawTime now, Acti
     if (std::exchange(state.own_name_told, true)) return;
     out.add(EmitEvent{
         NoteEvent{Severity::error, "the id '" + options_.id.str() + "' is in use at " + state.poll.str() +
-                                       ", by another node or by this one itself: each needs its own"}});
+                                       ", by another node or by this one: give each node an id of its own"}});
 }
 
 void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now,
@@ -210,7 +212,7 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
     LinkState& state = links_[link];
     const CandidateInfo& sender = welcome.candidates.front();
     for (Link i = 0; i < links_.size(); ++i) {
-        // Two URLs of one candidate (a name and an address, say): the second link is of no use.
+        // Two URLs lead to one candidate (a name and an address, say), so the second link is of no use.
         if (i != link && links_[i].used && links_[i].info && links_[i].info->id == sender.id) {
             if (links_[i].welcomed) {
                 links_[link] = LinkState{};
@@ -260,18 +262,18 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
         out.add(SendToLink{link, {{options_.cluster, options_.id, elector_.term()}, std::move(refuse)}});
         return drop("old-term", out);
     }
-    // To a heartbeat that only brings a new committee the promise is kept as it is on the disk, and told
-    // again when the committee is there too: a lease does not wait for the voters' disks.
+    // Where a heartbeat only brings a new committee, we acknowledge it at once with the committee that is on
+    // the disk, and again when the new one is there too. So a lease does not wait for the voters' disks.
     const bool saved = !elector_.changed() && header.term == elector_.term();
     const Ack before = elector_.ack(beat.sequence);
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
-    // Of one term there is one leader, and it is the one that the voters hear.
+    // A term has one leader: the one that the voters hear.
     if (header.term > term_ || (header.term == term_ && leader_ != header.sender))
         follow_and_report(header.term, header.sender, out);
-    // The lease rests on voters. A learner is wanted once the committee may change again; to acknowledge is
-    // to promise, and its disk would hold up the first round.
+    // In WARMUP the lease needs voters only. An acknowledgement is a promise, and a learner's disk would
+    // delay the first round; learners are needed only once the committee may change again.
     if (beat.role == Role::warmup && !elector_.is_voter()) return update_heartbeat_subscriptions(out);
-    // A lease that outlasts the silence that follows is no promise to be made.
+    // A voter must not acknowledge a lease that outlasts its own silence.
     const bool promises = beat.timeout <= elector_.options().timeout;
     if (elector_.take_changed()) {
         if (saved && promises) out.add(SendToLink{link, make(before)});
@@ -297,7 +299,7 @@ void SlaveCore::on_vote_request(Link link, const Message& message, const VoteReq
                                 Actions& out) {
     const Header& header = message.header;
     const std::string_view why = elector_.judge(header.sender, header.term, request, now);
-    // On the disk before it is given.
+    // The vote is on the disk before it is given.
     if (elector_.take_changed()) out.add(SaveState{});
     if (!why.empty()) {
         Refuse refuse;
@@ -314,8 +316,8 @@ void SlaveCore::on_vote_request(Link link, const Message& message, const VoteReq
 void SlaveCore::stop_voting(std::string_view why, Actions& out) {
     if (elector_.disabled()) return;
     elector_.disable();
-    out.add(
-        EmitEvent{NoteEvent{Severity::error, "votes no more until it is restarted: " + std::string(why)}});
+    out.add(EmitEvent{
+        NoteEvent{Severity::error, "this node does not vote until it is restarted: " + std::string(why)}});
 }
 
 void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at,
@@ -332,8 +334,8 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
     if (header.term > term_ || leader_.empty()) {
         follow_and_report(header.term, header.sender, out);
-        // A reply promises nothing: the term is saved before the next ACK or GRANT, or when this clock has
-        // been corrected in it. So no first round waits for the disks.
+        // A reply promises nothing. The term is saved before the next ACK or GRANT, or when this clock has
+        // been corrected in it, so the first round does not wait for the disks.
         elector_.observe(header.term);
     }
     leader_link_ = link;
@@ -399,7 +401,7 @@ void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refus
     LinkState& state = links_[link];
     if (refuse.kind != RefuseKind::name_in_use && refuse.kind != RefuseKind::roster_full &&
         refuse.kind != RefuseKind::not_allowed) {
-        return;  // votes and terms concern candidates, which look at this message themselves
+        return;  // refusals of votes and terms concern candidates, which read this message themselves
     }
     if (refuse.generation != generation_) return drop("generation", out);
     state.welcomed = false;
@@ -442,11 +444,11 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
         if (now < state.hello_at) continue;
         const bool polled = leader_link_ == i && now - polled_at_ < kMissedRounds * interval_;
         if (polled && now - state.published_at > std::max(kLinkSilence, kMissedRounds * interval_)) {
-            // Polled, but no word of any round: the subscription is dead, or was never made.
+            // We are polled but hear of no round: the subscription is dead or was never made.
             state.published_at = now;
             subscribe(i, out);
         }
-        // Between rounds far apart the link is kept alive by greetings.
+        // Greetings keep the link alive where rounds are far apart.
         if (state.welcomed && polled && now - state.heard_at < kLinkSilence / 2) {
             state.hello_at = now + kGreetAgain;
         } else {
@@ -474,7 +476,8 @@ void SlaveCore::follow(Term term, const NodeId& leader) {
 void SlaveCore::disrupt(std::string_view why, Actions& out) {
     discipline_.disrupt();
     elector_.doubt();
-    // It is another clock now: what was measured of the old one must not correct it. The master learns of it.
+    // From now on this is another clock: no measurement of the old one may correct it. The new generation
+    // tells the master.
     generation_ = prng_.next() | 1;
     answered_ = {};
     for (LinkState& link : links_) {

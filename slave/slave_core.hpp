@@ -1,12 +1,13 @@
-// SlaveCore: one node's side of the protocol: it says HELLO to every candidate it knows, answers the polls of
-// the master it follows, and applies that master's corrections to its clock, each at most once.
+// SlaveCore: one node's side of the protocol. It says HELLO to every candidate that it knows, answers the
+// polls of the master that it follows, and applies that master's corrections to its clock, each at most
+// once.
 //
 //   candidate --WELCOME--> link: subscribe, learn the other candidates     --POLL--> answer, follow its term
 //   candidate --CORRECTION--> fence (term, socket, round, generation, basis, age) --> discipline
 //
-// A correction is relative, so applying one twice or late is an error that nothing undoes: `fence` lists
-// every condition, and each refusal is counted by its reason. Pure: events and `now` in, actions out. A
-// candidate contains one (a standby is disciplined like any slave). Not thread-safe.
+// A correction is relative, so nothing undoes one that was applied twice or late. `fence` lists every
+// condition, and each refusal is counted by its reason. A candidate contains a SlaveCore, because a standby
+// is disciplined like any slave. Pure: events and `now` in, actions out. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -27,18 +28,18 @@ struct SlaveCoreOptions {
     std::vector<Url> masters;  ///< poll endpoints to start from, at most kMaxCandidates
     DisciplineOptions discipline;
     Incarnation incarnation = 0;
-    std::optional<CandidateInfo> candidate;  ///< set where this node is a candidate: told in HELLO
+    std::optional<CandidateInfo> candidate;  ///< set where this node is a candidate; goes into HELLO
     bool want_heartbeats = false;
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
-    ElectorMemory memory;  ///< what an earlier run promised
+    ElectorMemory memory;  ///< the promises of an earlier run
 };
 
-/// Which socket of a link a message came from.
+/// The socket of a link that a message came from.
 enum class Via : std::uint8_t { dealer, publish, heartbeat };
 
 class SlaveCore {
 public:
-    /// `initial`: where the clock starts; `rate`: saved by an earlier run.
+    /// The clock starts at `initial`; an earlier run saved `rate`.
     SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, ClusterTime initial,
               const SavedRate& rate);
 
@@ -49,18 +50,18 @@ public:
     /// Says BYE on every link.
     void stop(Actions& out);
 
-    /// A candidate heard of from elsewhere (a HELLO, a saved state): connects unless known.
+    /// Connects to a candidate that it learned of elsewhere (a HELLO, a saved state), unless it is known.
     void add_candidate(const CandidateInfo& info, RawTime now, Actions& out);
     void add_candidate_url(const Url& poll, RawTime now, Actions& out);
 
-    /// This node follows `leader` (perhaps itself) in `term`. Requires: term >= this->term().
+    /// Makes this node follow `leader` (perhaps itself) in `term`. Requires: term >= this->term().
     void follow(Term term, const NodeId& leader);
     /// The machine slept or the process was stopped for long.
     void disrupt(std::string_view why, Actions& out);  // the next on_timer greets every candidate anew
 
     Elector& elector() { return elector_; }
     const Elector& elector() const { return elector_; }
-    /// The state directory cannot be written: this node goes on as a slave, without a vote.
+    /// Takes this node's vote away, because the state directory cannot be written. It goes on as a slave.
     void stop_voting(std::string_view why, Actions& out);
     Term term() const { return term_; }
     const NodeId& leader() const { return leader_; }
@@ -70,13 +71,13 @@ public:
     const SlaveCoreOptions& options() const { return options_; }
     Discipline& discipline() { return discipline_; }
     const Discipline& discipline() const { return discipline_; }
-    /// The candidates this node has been told of, itself not among them.
+    /// The candidates that this node knows, without itself.
     std::vector<CandidateInfo> known_candidates() const;
-    /// Changes whenever they do.
+    /// Changes whenever the known candidates change.
     std::uint64_t candidates_version() const { return candidates_version_; }
 
     Message make(Body body) const { return {{options_.cluster, options_.id, term_}, std::move(body)}; }
-    /// Emits a status event and publishes the clock where the status differs from the last told one.
+    /// Emits a status event and publishes the clock where the status differs from the last one reported.
     void tell_status(std::string_view reason, Actions& out);
 
 private:
@@ -87,9 +88,9 @@ private:
         bool welcomed = false;
         bool silence_told = false;
         bool own_name_told = false;
-        RawTime heard_at{};      ///< over the DEALER, or when it was made anew
-        RawTime answered_at{};   ///< over the DEALER
-        RawTime published_at{};  ///< over the SUB, or when that was made anew
+        RawTime heard_at{};      ///< last heard over the DEALER, or when that was replaced
+        RawTime answered_at{};   ///< last heard over the DEALER
+        RawTime published_at{};  ///< last heard over the SUB, or when that was replaced
         RawTime hello_at{};
         Duration hello_backoff{0};
     };
@@ -106,7 +107,7 @@ private:
     void compare_timeouts(const NodeId& leader, Duration theirs, Actions& out);
     void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,
                          Actions& out);
-    /// Told of changes of whom this node follows, and of the term.
+    /// Follows `leader` and logs the change of leader or term.
     void follow_and_report(Term term, const NodeId& leader, Actions& out);
     void subscribe(Link link, Actions& out) const;
     void update_heartbeat_subscriptions(Actions& out);
@@ -119,7 +120,7 @@ private:
     SlaveCoreOptions options_;
     Prng prng_;
     Elector elector_;
-    bool asked_to_listen_ = false;   ///< by the leader
+    bool asked_to_listen_ = false;   ///< the leader's WELCOME said `listen`
     bool hears_heartbeats_ = false;  ///< heartbeats are subscribed to
     Generation generation_;
     Discipline discipline_;
@@ -130,12 +131,12 @@ private:
     std::optional<Link> leader_link_;
     Term applied_term_ = 0;
     Round applied_round_ = 0;
-    /// The last two rounds answered: a correction may arrive after the next round's first poll, because
-    /// they travel on different sockets.
+    /// The last two rounds answered. A correction may arrive after the next round's first poll, because they
+    /// travel on different sockets.
     std::array<Round, 2> answered_{};
     RawTime polled_at_{};
     Duration interval_ = std::chrono::seconds{1};
-    Duration told_timeout_{};  ///< of the leader heard last
+    Duration told_timeout_{};  ///< D of the leader heard last
     ClockStatus told_status_ = ClockStatus::unsynchronized;
 };
 

@@ -1,5 +1,5 @@
-// Short strings that live inside their owner: names and URLs in messages cost no allocation and can
-// never be longer than their type says. Invariant: size() <= Capacity. Plain value.
+// BoundedString: a short string stored inside its owner. Names and URLs in messages cost no allocation and
+// are never longer than their type says. Invariant: size() <= Capacity. Plain value.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ public:
 
     constexpr BoundedString() = default;
 
-    /// The text, or nothing where it is too long.
+    /// Returns the text, or nothing where it is too long.
     static constexpr std::optional<BoundedString> from(std::string_view text) {
         if (text.size() > Capacity) return std::nullopt;
         BoundedString result;
@@ -47,8 +47,8 @@ private:
     std::uint8_t size_ = 0;
 };
 
-/// Names of nodes and clusters: 1 to 63 characters of [A-Za-z0-9._-], so that they can stand in topics,
-/// file names and log lines as they are.
+/// Names of nodes and clusters: 1 to 63 characters of [A-Za-z0-9._-]. So a name can stand in topics, file
+/// names and log lines as it is.
 using NodeId = BoundedString<63>;
 using ClusterName = BoundedString<63>;
 using Url = BoundedString<255>;

@@ -3,11 +3,11 @@
 //   cluster(raw) = max(floor, anchor_cluster + dt + dt * rate / 1e9 + s * min(|slew|, dt * slew_rate / 1e9))
 //   with dt = raw - anchor_raw, s the sign of slew, rounded down *once*
 //
-// Rounding the rate's term and the slew's apart would not do: where both fall they can lose a nanosecond each
-// while raw time gains one, and the clock would run backward.
+// The terms of the rate and of the slew must not be rounded separately. Where both fall, each could lose a
+// nanosecond while raw time gains one, and the clock would run backward.
 //
-// *target* time is cluster time as it will be when all slewing is done: measurements and corrections are
-// made against it, so that a correction under way is never counted twice.
+// *target* time is cluster time as it will be when all slewing is done. Measurements and corrections refer
+// to it, so a correction that is still being slewed is never counted twice.
 //
 // Invariants: slew_rate <= kSlewRateMax and |rate| <= kRateMax, so the map rises with raw time, always.
 // Units: ns and ppb. Plain value; thread-safe.
@@ -22,7 +22,7 @@
 
 namespace berkeley {
 
-/// Rates beyond +-20 % are no clocks any more.
+/// An oscillator that is off by more than 20 % is not treated as a clock.
 inline constexpr std::int64_t kRateMaxPpb = 200'000'000;
 inline constexpr std::int64_t kSlewRateMaxPpb = 100'000'000;
 
@@ -30,20 +30,20 @@ struct ClockMap {
     RawTime anchor_raw{};
     ClusterTime anchor_cluster{};
     std::int64_t rate_ppb = 0;       ///< cluster seconds gained per 1e9 raw seconds
-    Duration slew{0};                ///< what is still to be added, signed, as of anchor_raw
+    Duration slew{0};                ///< the rest still to be added, signed, as of anchor_raw
     std::int64_t slew_rate_ppb = 0;  ///< speed of the slewing, >= 0
-    /// Cluster time never reads below this: keeps the clock monotonic where a new map takes over a little
+    /// Cluster time never reads below this. It keeps the clock monotonic where a new map takes over a little
     /// after its anchor.
     ClusterTime floor = ClusterTime::min();
 
-    /// What is still unslewed at the raw time, signed.
+    /// The unslewed rest at the given raw time, signed.
     constexpr Duration slew_left(RawTime raw) const { return target(raw) - running(raw); }
 
     constexpr ClusterTime cluster(RawTime raw) const { return std::max(floor, running(raw)); }
 
     constexpr ClusterTime target(RawTime raw) const { return at(raw, rate_ppb, slew); }
 
-    /// The same map anchored anew at the raw time.
+    /// The same map with its anchor moved to the given raw time.
     constexpr ClockMap rebased(RawTime raw) const {
         ClockMap result = *this;
         result.anchor_raw = raw;

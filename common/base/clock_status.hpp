@@ -1,5 +1,5 @@
-// The words for a clock's state and for what became of a correction. Numbers travel on the wire and stand in
-// the clock page: append-only.
+// The status of a clock and the outcome of a correction. The numbers travel on the wire and stand in the
+// clock page: append-only.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@ struct Unit {
     std::string_view literal;
     std::string_view display;
     std::uint64_t ns;
-    std::uint64_t display_limit;  ///< in this unit: from here on the next larger one reads better
+    std::uint64_t display_limit;  ///< in this unit; from here on we print the next larger one
 };
 
 constexpr std::array kUnits{
@@ -25,7 +25,7 @@ constexpr std::array kUnits{
     Unit{"d", "d", 86'400'000'000'000, 1'000'000'000},
 };
 
-/// As many as the longest duration in nanoseconds has, few enough for 128-bit arithmetic.
+/// The longest duration in nanoseconds has 19 digits, and 128-bit arithmetic holds them.
 constexpr std::size_t kMaxDigits = 19;
 
 const Unit* find_unit(std::string_view name) {
@@ -50,7 +50,7 @@ std::uint64_t magnitude(Duration value) {
 std::string display(Duration value) {
     const std::uint64_t ns = magnitude(value);
     for (const Unit& unit : kUnits) {
-        // Rounding comes before the choice of the unit: 999.6 us is 1 ms and not 1000 us.
+        // We round before we choose the unit: 999.6 us is 1 ms and not 1000 us.
         const std::uint64_t tenths = unit.ns == 1 ? ns * 10 : (ns + unit.ns / 20) / (unit.ns / 10);
         const std::uint64_t whole = ns / unit.ns + (ns % unit.ns >= unit.ns - ns % unit.ns ? 1 : 0);
         const bool with_tenth = unit.ns != 1 && tenths < 100 && tenths % 10 != 0;
@@ -60,7 +60,7 @@ std::string display(Duration value) {
                                                           : std::to_string(whole);
         return text + " " + std::string(unit.display);
     }
-    return {};  // the last unit has taken everything
+    return {};  // not reached: the last unit takes every value
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Durations as people write and read them: "250ms", "2.5s", "-10m" in; "+1.2 us", "-10 min" out. Parsing is
-// exact (no floating point): a decimal fraction of a nanosecond is an error and not a rounding. Thread-safe.
+// exact and uses no floating point: a fraction of a nanosecond is an error. Thread-safe.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace berkeley {
 
-/// A decimal number with one of the units ns, us, ms, s, m (or min), h, d; "0" needs no unit. A sign is
-/// allowed.
+/// Parses a decimal number with one of the units ns, us, ms, s, m (or min), h, d. "0" needs no unit. A sign
+/// is allowed.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
 struct DurationRange {
@@ -19,7 +19,7 @@ struct DurationRange {
     Duration most;
 };
 
-/// The same, within a range; the error says which. The ends are written as duration_literal writes them.
+/// Parses a duration and checks that it lies in `range`. The error names the range as range_text writes it.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text, DurationRange range);
 /// "50ms to 1h"
 std::string range_text(DurationRange range);

@@ -41,8 +41,8 @@ Result<Endpoint> parse_tcp(std::string_view url, std::string_view rest, Endpoint
         }
     }
     if (use == EndpointUse::connect) {
-        if (endpoint.port == 0) return bad(url, use, "has no port that one could connect to");
-        if (endpoint.is_wildcard()) return bad(url, use, "has no host that one could connect to");
+        if (endpoint.port == 0) return bad(url, use, "has no port to connect to");
+        if (endpoint.is_wildcard()) return bad(url, use, "has no host to connect to");
     }
     return endpoint;
 }
@@ -67,7 +67,7 @@ bool is_valid_host(std::string_view host) {
 bool Endpoint::is_local() const {
     if (scheme != Scheme::tcp) return true;
     if (host == "localhost" || host == "lo" || host == "[::1]") return true;
-    // Four numbers only: "127.evil.example" is a name that anybody may point anywhere.
+    // Four numbers only: "127.evil.example" is a name, and its owner can point it anywhere.
     return starts_with(host, "127.") && std::count(host.begin(), host.end(), '.') == 3 &&
            host.find_first_not_of("0123456789.") == std::string::npos;
 }
@@ -115,7 +115,7 @@ Result<Endpoint> parse_endpoint(std::string_view url, EndpointUse use) {
 
 Result<Endpoint> parse_program_endpoint(std::string_view url, EndpointUse use) {
     auto endpoint = parse_endpoint(url, use);
-    if (endpoint && endpoint->scheme == Scheme::inproc) return bad(url, use, "leads to no other process");
+    if (endpoint && endpoint->scheme == Scheme::inproc) return bad(url, use, "reaches no other process");
     return endpoint;
 }
 

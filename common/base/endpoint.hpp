@@ -1,6 +1,6 @@
-// Endpoint: what a URL of ours may look like, and what can be told from it without asking the network.
-// tcp://HOST:PORT, ipc://PATH (ipc://@NAME in the abstract name space), and within a process, for tests and
-// benchmarks, inproc://NAME. Plain values.
+// Endpoint: a parsed URL of a socket. The forms are tcp://HOST:PORT, ipc://PATH (ipc://@NAME in the abstract
+// name space) and, within a process, inproc://NAME for tests and benchmarks. Nothing here asks the network.
+// Plain values.
 #pragma once
 
 #include <cstdint>
@@ -22,21 +22,21 @@ struct Endpoint {
 
     /// Reachable from this machine only.
     bool is_local() const;
-    /// Stands for all addresses, so that it can be bound but not connected to.
+    /// Stands for all addresses: a socket can bind to it but not connect to it.
     bool is_wildcard() const;
     std::string url() const;
 };
 
 enum class EndpointUse : std::uint8_t { bind, connect };
 
-/// The error line says what is allowed for this use.
+/// Parses a URL. The error line says which URLs this use allows.
 [[nodiscard]] Result<Endpoint> parse_endpoint(std::string_view url, EndpointUse use);
 
-/// The same for the options of a program, to which inproc is of no use.
+/// Parses a URL given as an option of a program; inproc is refused.
 [[nodiscard]] Result<Endpoint> parse_program_endpoint(std::string_view url, EndpointUse use);
 
-/// What others are told for an endpoint that was bound: its host replaced by `host` where one is given, or
-/// by `fallback_host` where it is a wildcard.
+/// The URL that we tell others for an endpoint that was bound. `host` replaces its host where given;
+/// `fallback_host` replaces a wildcard.
 [[nodiscard]] Result<Url> advertised_url(std::string_view bound, std::string_view host,
                                          std::string_view fallback_host);
 

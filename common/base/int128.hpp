@@ -14,8 +14,8 @@ constexpr std::int64_t saturate(Int128 value) {
     return static_cast<std::int64_t>(value < low ? low : value > high ? high : value);
 }
 
-/// floor(a / b) for b > 0; plain division truncates towards zero, which would make a clock map
-/// change its slope at zero.
+/// floor(a / b) for b > 0. Plain division truncates towards zero, and a clock map would change its slope at
+/// zero.
 constexpr Int128 floor_div(Int128 a, Int128 b) {
     const Int128 q = a / b;
     return (a % b != 0 && a < 0) ? q - 1 : q;

@@ -1,4 +1,4 @@
-// KeyFiles: the files by which a program gets its keys, as the user named them. Plain values.
+// KeyFiles: the key files that the user named for a program. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@ namespace berkeley {
 
 struct KeyFiles {
     std::string secret_key_file;  ///< turns CURVE on
-    std::string public_key_file;  ///< only checked against it
-    std::string authorized_keys;  ///< directory: who may connect, and which candidates are trusted
+    std::string public_key_file;  ///< we only check that it fits the secret key
+    std::string
+        authorized_keys;  ///< directory of the keys that may connect; candidates among them are trusted
     std::vector<std::string> server_keys;  ///< keys, or files of keys, of trusted candidates
 
     bool any() const {
@@ -22,7 +23,7 @@ struct KeyFiles {
 /// A node that others connect to, or one that only connects.
 enum class KeyUse : std::uint8_t { serve, connect };
 
-/// What is wrong with an option, and with which.
+/// An option and what is wrong with it.
 struct OptionError {
     std::string option;
     std::string why;

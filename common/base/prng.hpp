@@ -1,6 +1,6 @@
-// A small seeded generator: xoshiro256** seeded through splitmix64 (Blackman and Vigna, "Scrambled linear
-// pseudorandom number generators", 2018). Ours and not the standard library's, because a seed must give the
-// same run on every implementation. Not thread-safe, not for secrets.
+// Prng: a small seeded generator, xoshiro256** seeded through splitmix64 (Blackman and Vigna, "Scrambled
+// linear pseudorandom number generators", 2018). We do not use the standard library's, because a seed must
+// give the same run on every implementation. Not thread-safe, not for secrets.
 #pragma once
 
 #include <array>
@@ -47,7 +47,7 @@ public:
     /// Exponential with the given mean.
     double exponential(double mean) { return -mean * std::log(1.0 - uniform()); }
 
-    /// Normal, mean 0 and deviation 1 (Box and Muller; one of the pair is thrown away, simplicity first).
+    /// Normal, mean 0 and deviation 1 (Box and Muller; for simplicity we throw one of the pair away).
     double normal() {
         const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
         return radius * std::cos(6.283185307179586 * uniform());

@@ -1,4 +1,4 @@
-// RawSource: where raw time comes from: a plain function and its context, so that stamping costs one indirect
+// RawSource: the source of raw time. It is a plain function and its context, so a stamp costs one indirect
 // call.
 #pragma once
 

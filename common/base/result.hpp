@@ -1,5 +1,5 @@
-// Result<T>: a value or one line that says what was wrong and what is allowed. For everything that the
-// world can get wrong; our own bugs are asserts.
+// Result<T>: a value, or one line that says what was wrong and what is allowed. It reports what the world
+// gets wrong; our own bugs are asserts.
 #pragma once
 
 #include <string>

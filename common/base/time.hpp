@@ -53,13 +53,13 @@ inline constexpr std::int64_t kClusterTimeMax = std::int64_t{1} << 62;
 constexpr bool is_sane(RawTime t) { return to_ns(t) > -kRawTimeMax && to_ns(t) < kRawTimeMax; }
 constexpr bool is_sane(ClusterTime t) { return to_ns(t) >= 0 && to_ns(t) < kClusterTimeMax; }
 
-/// A message's receive stamp is taken before libzmq is asked for it, and may be earlier than its arrival by
-/// so much.
+/// We take a message's receive stamp before we ask libzmq for it, so the stamp may be this much too early.
 inline constexpr Duration kReceiveDoubt = std::chrono::microseconds{5};
 
-/// When a message was received: libzmq was asked for it at one time, and had handed it out at the other.
-/// Taking one out of a socket that slept costs some microseconds, never the same, and as a rule it was there
-/// before. Where that took longer, it may as well have come meanwhile.
+/// The receive stamp of a message. We asked libzmq for it at `asked`, and libzmq returned it at `taken`.
+/// Taking a message out of a sleeping socket costs a few microseconds, never the same number, and as a rule
+/// the message was there before. Where the call took longer than kReceiveDoubt, the message may have come
+/// during the call.
 constexpr RawTime receive_stamp(RawTime asked, RawTime taken) {
     return taken - asked <= kReceiveDoubt ? asked : taken;
 }

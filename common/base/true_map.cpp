@@ -7,7 +7,7 @@ namespace berkeley {
 ClusterTime TrueMap::cluster(TrueTime t) const {
     const Int128 dt = Int128{to_ns(t)} - to_ns(anchor_true);
     const bool slewing = slew != Duration{0} && dt < slew_for().count();
-    // One rounding of the whole rate: two roundings could take 2 ns away where one passes.
+    // The whole rate is rounded once: two roundings could lose 2 ns while one nanosecond passes.
     const std::int64_t signed_slew_rate = slew < Duration{0} ? -slew_rate.units : slew_rate.units;
     const Int128 rate_now = Int128{rate.units} + (slewing ? signed_slew_rate : 0);
     const Int128 mapped =
@@ -19,7 +19,7 @@ Duration TrueMap::slew_for() const {
     if (slew == Duration{0}) return Duration{0};
     if (slew_rate.units <= 0) return Duration::max();
     const Int128 size = slew < Duration{0} ? -Int128{slew.count()} : Int128{slew.count()};
-    // Rounded up, so that the whole slew is reached by the end and the map does not jump there.
+    // We round up, so that the slew is complete at the end and the map does not jump there.
     return Duration{saturate(-floor_div(-(size << FineRate::kBits), slew_rate.units))};
 }
 

@@ -1,8 +1,8 @@
-// TrueMap: the map from the machine's true raw clock to cluster time, the composition of a node's injected
-// error with its ClockMap. What the clock page carries and the system clock follows.
+// TrueMap: the map from the machine's true raw clock to cluster time. It composes a node's injected error
+// with its ClockMap. The clock page carries it, and the system clock follows it.
 //
-// The same formula as the clock page's (clock_page_layout.h, in C), so that the node, its page's readers and
-// the system clock agree to the nanosecond; a test holds the two together. Plain values; thread-safe.
+// The formula is the clock page's (clock_page_layout.h, in C), so the node, the readers of its page and the
+// system clock agree to the nanosecond; a test compares the two. Plain values; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace berkeley {
 
-/// A relative rate in units of 2^-62: fine enough that rounding costs less than 1 ns in a century, and
-/// applied by one multiplication and one shift.
+/// A relative rate in units of 2^-62. Rounding costs less than 1 ns in a century, and one multiplication and
+/// one shift apply it.
 struct FineRate {
     static constexpr int kBits = 62;
 
@@ -39,13 +39,13 @@ struct TrueMap {
     TrueTime anchor_true{};
     ClusterTime anchor_cluster{};
     FineRate rate{};       ///< cluster seconds gained per true second
-    Duration slew{0};      ///< what is still to be added, signed, as of the anchor
+    Duration slew{0};      ///< the rest still to be added, signed, as of the anchor
     FineRate slew_rate{};  ///< speed of the slewing, >= 0
     ClusterTime floor = ClusterTime::min();
 
     ClusterTime cluster(TrueTime t) const;
 
-    /// How long after the anchor the slewing ends; 0 without slew. A slew without a rate never ends.
+    /// The time from the anchor to the end of the slewing; 0 without slew. A slew without a rate never ends.
     Duration slew_for() const;
 
     /// The rate at that time, slewing included.

@@ -14,12 +14,12 @@ namespace berkeley {
 std::vector<std::string> read_config(const std::string& path, CLI::App& app) {
     const auto bad = [&path](const std::string& why) { reject("--config", path + ": " + why); };
     std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) bad("is a directory: a TOML file is allowed");
+    if (std::filesystem::is_directory(path, ignored)) bad("is a directory: name a TOML file");
     toml::table table;
     try {
         table = toml::parse_file(path);
     } catch (const toml::parse_error& error) {
-        if (error.source().begin.line == 0) bad("cannot be read: a TOML file is allowed");
+        if (error.source().begin.line == 0) bad("cannot be read: name a TOML file");
         bad(fmt::format("line {}: {}", error.source().begin.line, error.description()));
     }
     std::vector<std::string> arguments;

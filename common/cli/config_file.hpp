@@ -8,8 +8,8 @@
 
 namespace berkeley {
 
-/// The file as command line arguments, without what `app` was given already. Throws CLI::ValidationError,
-/// whose text names the file, and where it can the line and the option.
+/// Returns the file's options as command line arguments, without the options that `app` was already given.
+/// Throws CLI::ValidationError, whose text names the file and, where known, the line and the option.
 std::vector<std::string> read_config(const std::string& path, CLI::App& app);
 
 }  // namespace berkeley

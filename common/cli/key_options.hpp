@@ -1,4 +1,4 @@
-// The options that name key files, the same for all programs. The keys themselves are read by common/keys.
+// The options that name key files, the same for all programs. common/keys reads the keys themselves.
 #pragma once
 
 #include "base/key_files.hpp"
@@ -9,7 +9,7 @@ class App;
 
 namespace berkeley {
 
-/// `target` outlives the app.
+/// Adds them to `app`. `target` outlives the app.
 void add_key_options(CLI::App& app, KeyFiles& target, KeyUse use);
 
 }  // namespace berkeley

@@ -11,7 +11,7 @@ namespace berkeley {
 
 namespace {
 
-/// std::from_chars knows no plus sign, by which people say that they mean this direction.
+/// Drops a leading plus sign: people write it, and std::from_chars does not accept it.
 std::string_view without_plus(std::string_view text) {
     const bool plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
     return plus ? text.substr(1) : text;

@@ -1,6 +1,6 @@
-// The kinds of options that the programs have: each adds one to an app, checked where it is read, with what
-// is allowed in its help and in its error. `target` holds the default and outlives the app. A bad value is a
-// CLI::ValidationError that names the option.
+// The kinds of options of our programs. Each function adds one option to an app. The value is checked where
+// it is read, and both the help and the error say what is allowed. `target` holds the default and outlives
+// the app. A bad value is a CLI::ValidationError that names the option.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ namespace berkeley {
 CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& target, DurationRange range,
                           const std::string& help);
 
-/// The whole number that `given` is, within the limits; else throws as reject().
+/// Reads `given` as a whole number within the limits; else throws as reject() does.
 std::int64_t integer_of(const std::string& name, const std::string& given, std::int64_t least,
                         std::int64_t most);
 
@@ -42,7 +42,7 @@ void add_integer(CLI::App& app, const std::string& name, Integer& target, std::i
         ->default_str(std::to_string(target));
 }
 
-/// A rate in ppm on the command line, in ppb inside.
+/// A rate: ppm on the command line, ppb inside.
 void add_rate(CLI::App& app, const std::string& name, std::int64_t& target_ppb, double least, double most,
               const std::string& help);
 
@@ -50,7 +50,7 @@ void add_rate(CLI::App& app, const std::string& name, std::int64_t& target_ppb, 
 void add_name(CLI::App& app, const std::string& name, std::optional<NodeId>& target, const std::string& help,
               const std::string& default_text);
 
-/// One of several words; where two mean the same, the first is told.
+/// One of several words. Where two mean the same, the help names the first.
 template <class Value>
 void add_choice(CLI::App& app, const std::string& name, Value& target,
                 std::vector<std::pair<std::string, Value>> choices, const std::string& help) {
@@ -58,7 +58,8 @@ void add_choice(CLI::App& app, const std::string& name, Value& target,
     std::string current;
     std::vector<Value> told;
     for (const auto& [text, value] : choices) {
-        if (std::find(told.begin(), told.end(), value) != told.end()) continue;  // another word for the same
+        if (std::find(told.begin(), told.end(), value) != told.end())
+            continue;  // another word for the same value
         told.push_back(value);
         allowed += (allowed.empty() ? "" : ", ") + text;
         if (value == target) current = text;
@@ -80,7 +81,7 @@ void add_choice(CLI::App& app, const std::string& name, Value& target,
 /// An endpoint of our own.
 void add_bind(CLI::App& app, const std::string& name, std::string& target, const std::string& help);
 
-/// Endpoints of others; each once, at most kMaxCandidates.
+/// Endpoints of other nodes: each once, at most kMaxCandidates.
 void add_connects(CLI::App& app, const std::string& name, std::vector<Url>& target, const std::string& help);
 
 void add_path(CLI::App& app, const std::string& name, std::optional<std::string>& target,

@@ -1,6 +1,6 @@
-// Two passes. The first reads the command line only, to learn which options are given and where the file is;
-// the second reads the file's options, as if they stood on a command line, and the given ones after it. So
-// both come through the same checks, and there is one place that says what is allowed.
+// Options are parsed in two passes. The first reads only the command line, to learn which options are given
+// and where the file is. The second reads the file's options as if they stood on a command line, and then
+// the given ones. So both go through the same checks, and one place says what is allowed.
 
 #include "cli/options.hpp"
 
@@ -37,7 +37,7 @@ using namespace std::chrono_literals;
 constexpr Duration kMinute = std::chrono::minutes{1};
 constexpr Duration kHour = std::chrono::hours{1};
 constexpr Duration kDay = std::chrono::hours{24};
-/// A timeout shorter than three heartbeats would make one lost packet an election.
+/// With a timeout shorter than three heartbeats a single lost packet could cause an election.
 constexpr int kHeartbeatsPerTimeout = 3;
 
 /// Raw values that get their meaning only when all options are known.
@@ -52,39 +52,41 @@ struct Unresolved {
 void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
     app.option_defaults()->group("Identity");
     add_name(app, "--id", raw.id, "Name of this node, unique in the cluster", default_id);
-    add_name(app, "--cluster", raw.cluster, "Name of the cluster; messages of others are ignored", "default");
+    add_name(app, "--cluster", raw.cluster, "Name of the cluster; messages of other clusters are ignored",
+             "default");
     add_path(app, "--state-dir", raw.state_dir, "DIR",
-             "Where votes and frequency are kept "
+             "Directory that keeps votes and frequency over a restart "
              "[$STATE_DIRECTORY, else ~/.local/state/berkeley/CLUSTER/ID]");
 
     app.option_defaults()->group("Clock");
     add_choice<ClockKind>(app, "--clock", node.clock,
                           {{"virtual", ClockKind::virtual_clock}, {"system", ClockKind::system_clock}},
-                          "What is disciplined: a clock of our own, or the machine's");
+                          "The clock to discipline: one of our own, or the machine's");
     add_duration(app, "--clock-offset", node.clock_offset, {-3650 * kDay, 3650 * kDay},
                  "Inject this error into the clock, for demonstrations and tests");
     add_rate(app, "--clock-drift", node.clock_drift_ppb, -100'000, 100'000,
-             "Inject this drift into the clock, likewise");
+             "Inject this drift into the clock, for demonstrations and tests");
     add_rate(app, "--max-drift", node.max_drift_ppb, 0.1, 100'000,
-             "How wrong the rate of any oscillator here can be; error bounds grow by it");
+             "Largest rate error of any oscillator in the cluster; error bounds grow by it");
     add_rate(app, "--max-slew", node.max_slew_ppb, 1, static_cast<double>(kSlewRateMaxPpb) / 1000,
-             "Corrections are slewed at this rate at most");
+             "Largest rate at which corrections are slewed");
     add_duration(app, "--step-threshold", node.step_threshold, {1ms, kDay},
-                 "Corrections beyond this step the clock instead of slewing it");
+                 "A correction beyond this steps the clock instead of slewing it");
     add_duration(app, "--max-correction", node.max_correction, {1ms, 3650 * kDay},
-                 "Corrections beyond this are refused once the clock was synchronized");
+                 "A correction beyond this is refused once the clock was synchronized");
     add_duration(app, "--max-bound", node.max_bound, {1us, kHour},
-                 "A clock with a larger error bound is not called synchronized");
+                 "A clock with a larger error bound is not SYNCHRONIZED");
     add_path(app, "--clock-page", raw.clock_page, "PATH",
-             "Shared page for applications, or none [/dev/shm/berkeley/CLUSTER/ID]");
+             "Clock page for applications, or none [/dev/shm/berkeley/CLUSTER/ID]");
     app.add_flag("--let-cpus-sleep", node.let_cpus_sleep,
-                 "Do not keep idle CPUs awake while a burst is under way: less power, noisier measurements");
+                 "Let idle CPUs sleep while the node is being polled: less power, noisier measurements");
 
     app.option_defaults()->group("Takeover");
     add_duration(app, "--heartbeat-interval", node.heartbeat_interval, {5ms, kMinute},
                  "Time between two heartbeats; the same on all nodes");
-    add_duration(app, "--heartbeat-timeout", node.heartbeat_timeout, {15ms, kHour},
-                 "Silence after which a master counts as gone; at least 3 heartbeat intervals");
+    add_duration(
+        app, "--heartbeat-timeout", node.heartbeat_timeout, {15ms, kHour},
+        "Silence after which a master counts as gone; at least 3 heartbeat intervals, the same on all nodes");
 
     app.option_defaults()->group("Output and security");
     app.add_flag("--json", node.json, "Print events as JSON lines on stdout");
@@ -95,11 +97,11 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
                           {"warn", LogLevel::warning},
                           {"error", LogLevel::error},
                           {"off", LogLevel::off}},
-                         "How much to say on stderr");
+                         "Least severity that the log on stderr prints");
     app.add_option("--config", raw.config, "TOML file with any of these options, e.g. interval = \"1s\"")
         ->type_name("FILE");
     add_key_options(app, node.keys, KeyUse::serve);
-    app.add_flag("--insecure", node.insecure, "Allow to be reached from other machines without keys");
+    app.add_flag("--insecure", node.insecure, "Accept connections from other machines without keys");
 }
 
 Result<std::filesystem::path> default_state_dir(const ClusterName& cluster, const NodeId& id) {
@@ -117,7 +119,7 @@ Result<std::filesystem::path> default_state_dir(const ClusterName& cluster, cons
     return std::filesystem::path(home) / ".local/state/berkeley" / cluster.view() / id.view();
 }
 
-/// Defaults that depend on other options, and what is allowed only together.
+/// Sets the defaults that depend on other options, and checks combinations.
 void resolve(NodeOptions& node, const Unresolved& raw, const std::string& default_id, KeyUse use,
              const KeyOwner& owner) {
     const auto owner_id = owner(node.keys, use, raw.id, node_id(default_id));
@@ -189,7 +191,8 @@ tl::unexpected<EarlyExit> usage_error(const std::string& program, const std::exc
     return tl::unexpected<EarlyExit>({2, {}, program + ": " + one_line(error.what()) + allowed + "\n"});
 }
 
-/// A program's options: `describe` adds them to an app bound to (options, raw), `finish` completes them.
+/// Parses a program's options: `describe` adds them to an app bound to (options, raw), and `finish`
+/// completes them.
 template <class Options>
 struct Program {
     std::string name;
@@ -216,7 +219,7 @@ struct Pass {
     }
 
     void parse(std::vector<std::string> arguments) {
-        // CLI11 takes any number behind a flag for yes.
+        // CLI11 would take any number behind a flag for yes.
         for (const std::string& argument : arguments) {
             const auto equals = argument.find('=');
             const CLI::Option* option =
@@ -298,13 +301,13 @@ Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration
 Program<MasterOptions> master_program() {
     const auto describe = [](CLI::App& app, MasterOptions& options) {
         app.option_defaults()->group("Master");
-        app.add_flag(
-            "--standby", options.standby,
-            "Found no new cluster: wait to take over in an existing one, or lead on the one whose only voter "
-            "this node was");
-        add_bind(app, "--poll", options.poll, "Where slaves connect to");
-        add_bind(app, "--publish", options.publish, "Where corrections are broadcast");
-        add_bind(app, "--heartbeat", options.heartbeat, "Where heartbeats are broadcast");
+        app.add_flag("--standby", options.standby,
+                     "Never found a cluster: wait to take over in an existing one. (A node that was the only "
+                     "voter of its "
+                     "cluster leads it again.)");
+        add_bind(app, "--poll", options.poll, "Endpoint that slaves and other candidates connect to");
+        add_bind(app, "--publish", options.publish, "Endpoint that broadcasts corrections");
+        add_bind(app, "--heartbeat", options.heartbeat, "Endpoint that broadcasts heartbeats");
         add_connects(app, "--peer", options.peers, "Poll URL of another candidate; may be repeated");
         app.add_option_function<std::string>(
                "--advertise",
@@ -315,16 +318,16 @@ Program<MasterOptions> master_program() {
                    }
                    options.advertise = host;
                },
-               "Host that others are told to connect to, where it is not the one bound")
+               "Host that others shall connect to, where it is not the one bound")
             ->type_name("HOST");
         add_integer(app, "--priority", options.priority, -1'000'000, 1'000'000,
-                    "The candidate with the highest takes over first; distinct for each");
+                    "The candidate with the highest priority takes over first; give each its own");
         add_duration(app, "--interval", options.interval, {50ms, kHour}, "Time between two rounds");
         add_integer(app, "--burst", options.burst, 3, 64,
-                    "Probes for each slave in a round; two warm up the path");
-        add_integer(app, "--window", options.window, 1, 1024, "Slaves that are probed at the same time");
+                    "Probes to each slave in a round; the first two warm up the path");
+        add_integer(app, "--window", options.window, 1, 1024, "Number of slaves probed at the same time");
         add_integer(app, "--max-members", options.max_members, 1, kMaxMembers,
-                    "Slaves and standbys that are welcomed; more are refused");
+                    "Largest number of slaves and standbys; more are refused");
     };
     return {"berkeley-master",
             "Master of a Berkeley cluster: polls its slaves, averages all clocks fault-tolerantly, and tells "
@@ -345,10 +348,10 @@ Program<SlaveOptions> slave_program() {
     const auto finish = [](SlaveOptions& options) {
         if (options.masters.empty()) options.masters.push_back(Url::from("tcp://127.0.0.1:5250").value());
     };
-    // The process number makes several slaves on one machine work without an option.
+    // The process number lets several slaves run on one machine without an option.
     const std::string suffix = "-" + std::to_string(::getpid());
     return {"berkeley-slave",
-            "Slave of a Berkeley cluster: keeps a clock that agrees with all others.",
+            "Slave of a Berkeley cluster: keeps a clock that agrees with the cluster's other clocks.",
             kSlaveFooter,
             host_name().substr(0, NodeId::kCapacity - suffix.size()) + suffix,
             KeyUse::connect,

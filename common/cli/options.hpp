@@ -1,8 +1,9 @@
-// Options: the command line and the TOML file of the two daemons, checked once and handed on as plain values.
+// Options: the command line and the TOML file of the two daemons, checked once and passed on as plain
+// values.
 //
-// Every option of the command line may stand in the file (`--config`) under the same name without dashes; the
-// command line wins; an unknown name is an error. Whatever is wrong ends in one line that names the option
-// and what is allowed, and exit code 2. Stateless; reads the environment ($STATE_DIRECTORY, $HOME) and host
+// Every option of the command line may stand in the file (`--config`) under the same name without dashes.
+// The command line wins. An unknown name is an error. An error gives one line that names the option and says
+// what is allowed, and exit code 2. Stateless; reads the environment ($STATE_DIRECTORY, $HOME) and the host
 // name.
 #pragma once
 
@@ -27,7 +28,7 @@ enum class ClockKind : std::uint8_t { virtual_clock, system_clock };
 
 struct NodeOptions {
     NodeId id;
-    bool id_is_of_process = false;  ///< made up for this run: none was given, and a slave has no other
+    bool id_is_of_process = false;  ///< made up for this run, because a slave got no --id
     ClusterName cluster;
     ClockKind clock = ClockKind::virtual_clock;
     Duration clock_offset{0};          ///< injected
@@ -37,7 +38,7 @@ struct NodeOptions {
     Duration step_threshold = std::chrono::seconds{1};
     Duration max_correction = std::chrono::seconds{1000};
     Duration max_bound = std::chrono::milliseconds{100};
-    std::optional<std::filesystem::path> clock_page;  ///< nothing: none wanted
+    std::optional<std::filesystem::path> clock_page;  ///< empty: no page
     std::filesystem::path state_dir;
     Duration heartbeat_interval = std::chrono::milliseconds{100};
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
@@ -45,7 +46,7 @@ struct NodeOptions {
     LogLevel log_level = LogLevel::info;
     bool let_cpus_sleep = false;  ///< also during bursts
     bool insecure = false;
-    KeyFiles keys;  ///< none: in the clear
+    KeyFiles keys;  ///< none: no encryption
 };
 
 struct MasterOptions {
@@ -55,7 +56,8 @@ struct MasterOptions {
     std::string publish = "tcp://127.0.0.1:5251";
     std::string heartbeat = "tcp://127.0.0.1:5252";
     std::vector<Url> peers;  ///< poll endpoints of other candidates
-    std::string advertise;   ///< host told to others; empty: the one bound, or the host name for a wildcard
+    std::string
+        advertise;  ///< host that others shall use; empty: the one bound, or the host name for a wildcard
     std::int32_t priority = 100;
     Duration interval = std::chrono::seconds{1};
     std::uint32_t burst = 8;
@@ -68,8 +70,8 @@ struct SlaveOptions {
     std::vector<Url> masters;  ///< poll endpoints of candidates; at least one
 };
 
-/// Why the program ends before it began: text for stdout (--help, --version; code 0) or one line for stderr
-/// (code 2). Both end in a newline.
+/// EarlyExit: the output of a program that ends before it starts: text for stdout (--help, --version; code
+/// 0) or one line for stderr (code 2). Both end in a newline.
 struct EarlyExit {
     int code = 0;
     std::string output;
@@ -79,8 +81,8 @@ struct EarlyExit {
 template <class Options>
 using Parsed = tl::expected<Options, EarlyExit>;
 
-/// Whose the keys are: reads the files of `keys`, and returns the id of their owner; nothing where no key was
-/// given. `given`: --id; `fallback`: the id without one. The programs hand in their way of reading keys.
+/// KeyOwner: reads the files of `keys` and returns the id of their owner; nothing where no key was given.
+/// `given` is --id; `fallback` is the id without it. Each program passes in its reader of keys.
 using KeyOwner = std::function<tl::expected<std::optional<NodeId>, OptionError>(
     const KeyFiles& keys, KeyUse use, const std::optional<NodeId>& given, const NodeId& fallback)>;
 
@@ -89,10 +91,10 @@ using KeyOwner = std::function<tl::expected<std::optional<NodeId>, OptionError>(
 [[nodiscard]] Parsed<SlaveOptions> parse_slave_options(int argc, const char* const* argv,
                                                        const KeyOwner& owner);
 
-/// Prints it; returns the exit code for main.
+/// Prints the text and returns the exit code for main.
 int report(const EarlyExit& early);
 
-/// The host name, made a valid part of a name; "node" where there is none.
+/// The host name as a valid part of a node's name; "node" where there is none.
 std::string host_name();
 
 }  // namespace berkeley

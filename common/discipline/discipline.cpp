@@ -27,8 +27,8 @@ Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTim
 AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     const Duration size = magnitude(adjustment.correction);
     if (ever_synchronized_ && !lost_ && size > options_.max_correction) {
-        // Another master's time, or none: whichever of the two is wrong, this clock no longer reads what
-        // others do.
+        // Either this clock or the master is wrong. In both cases this clock no longer reads what others
+        // read.
         status_ = ClockStatus::unsynchronized;
         return {Applied::refused, "the correction exceeds --max-correction"};
     }
@@ -48,15 +48,15 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
         next.slew += adjustment.correction;
     }
     map_ = next;
-    // Since the correction was made this clock went on at its old rate.
+    // This clock ran on at its old rate after the correction was made.
     const Duration late = now > adjustment.measured_at ? now - adjustment.measured_at : Duration{0};
     bound_ = adjustment.bound +
              Duration{saturate(Int128{late.count()} * std::abs(adjustment.freq_ppb) / 1'000'000'000)};
     drift_ppb_ = std::max(options_.max_drift_ppb, adjustment.drift_ppb);
     measured_at_ = adjustment.measured_at;
     applied_at_ = now;
-    // A step of a synchronised clock is a disruption: readers see the status leave SYNCHRONIZED, and the
-    // next small correction brings it back.
+    // A step of a synchronised clock is a disruption: readers see the status leave SYNCHRONIZED. The next
+    // small correction restores it.
     if (step && ever_synchronized_ && !lost_) {
         status_ = ClockStatus::disrupted;
     } else {

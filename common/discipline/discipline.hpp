@@ -1,13 +1,14 @@
 // Discipline: one node's virtual clock and the policy that corrects it.
 //
-// A correction is slewed at a limited rate while the frequency correction takes effect at once, so time never
-// runs backward. A step happens only before the first synchronisation, or beyond the step threshold: then the
-// status leaves SYNCHRONIZED first and the disruption counter rises. Corrections beyond max_correction are
-// refused once the clock has been synchronised. Without corrections the clock goes to HOLDOVER on its last
-// frequency, and to UNSYNCHRONIZED when its error bound exceeds max_bound.
+// A correction is slewed at a limited rate and the frequency correction takes effect at once, so time never
+// runs backward. The clock steps only before the first synchronisation or beyond the step threshold; then
+// the status first leaves SYNCHRONIZED and the disruption counter rises. Once the clock has been
+// synchronised, corrections beyond max_correction are refused. Without corrections the clock goes to
+// HOLDOVER on its last frequency, and to UNSYNCHRONIZED when its error bound exceeds max_bound.
 //
 //   bound(now) = bound of the measurement + |unslewed| + drift * age + granularity
-// with the larger of max_drift and the drift that came with the correction (a rate not yet known well).
+// where drift is the larger of max_drift and the drift that came with the correction (a rate that is not yet
+// well known).
 //
 // Pure; not thread-safe. Raw times must not decrease from call to call.
 #pragma once
@@ -30,7 +31,7 @@ struct DisciplineOptions {
     Duration granularity{100};  ///< grain of reading the clock and of integer arithmetic
 };
 
-/// An oscillator's rate as an earlier run left it, and how far off it may have been.
+/// An oscillator's rate as an earlier run saved it, and how far off it may have been.
 struct SavedRate {
     std::int64_t ppb = 0;
     std::int64_t skew_ppb = 0;
@@ -44,7 +45,7 @@ struct Adjustment {
     std::int64_t freq_ppb = 0;   ///< added to the rate
     Duration bound{0};           ///< of the measurement, at measured_at
     RawTime measured_at{};       ///< own raw time
-    std::int64_t drift_ppb = 0;  ///< the bound grows so fast at least, where more than max_drift
+    std::int64_t drift_ppb = 0;  ///< growth of the bound, where more than max_drift
 };
 
 struct AdjustResult {
@@ -59,20 +60,20 @@ public:
 
     AdjustResult apply(const Adjustment& adjustment, RawTime now);
 
-    /// Whether such a correction would step the clock, not slew it.
+    /// Whether this correction would step the clock instead of slewing it.
     bool would_step(Duration correction) const;
 
-    /// How long a correction keeps the status SYNCHRONIZED; follows from the round's interval.
+    /// Sets how long a correction keeps the status SYNCHRONIZED. It follows from the round's interval.
     void set_valid_for(Duration valid_for) { valid_for_ = valid_for; }
 
-    /// Lets time pass; true where the status changed.
+    /// Lets time pass. Returns true where the status changed.
     bool tick(RawTime now);
 
-    /// The machine slept or the process was moved: the map cannot be trusted until the next correction, which
-    /// steps the clock, whatever its size.
+    /// The machine slept or the process was moved. The map cannot be trusted until the next correction, and
+    /// that one steps the clock whatever its size.
     void disrupt();
 
-    /// The reach of this clock's error: kUnknownBound where it was never synchronised.
+    /// The error bound of this clock; kUnknownBound where it was never synchronised.
     Duration bound(RawTime now) const;
 
     const ClockMap& map() const { return map_; }
@@ -80,21 +81,22 @@ public:
     bool ever_synchronized() const { return ever_synchronized_; }
     /// Whether others may count this clock as one that knows the time.
     bool trusted() const { return status_ == ClockStatus::synchronized || status_ == ClockStatus::holdover; }
-    /// Times that a synchronised clock was stepped or lost its way.
+    /// How often this clock was stepped or disrupted after it had been synchronised.
     std::uint64_t disruptions() const { return disruptions_; }
-    /// Times that the clock may have jumped, those before the first synchronisation included.
+    /// How often the clock may have jumped, the first synchronisation included.
     std::uint64_t jumps() const { return jumps_; }
     Duration valid_for() const { return valid_for_; }
     /// How fast the bound grows.
     std::int64_t drift_ppb() const { return drift_ppb_; }
-    /// What a later run may start from.
+    /// The rate from which a later run may start.
     SavedRate rate_to_save() const { return {map_.rate_ppb, drift_ppb_ - options_.max_drift_ppb}; }
     RawTime measured_at() const { return measured_at_; }
-    /// The bound at measured_at(), without what is unslewed.
+    /// The bound at measured_at(), without the unslewed rest.
     Duration measurement_bound() const { return bound_ + options_.granularity; }
-    /// How long after measured_at() the bound, slewing aside, reaches max_bound; Duration::max() for never.
+    /// The time from measured_at() until the bound, slewing aside, reaches max_bound; Duration::max() for
+    /// never.
     Duration reach() const;
-    /// When tick() is next worth a call.
+    /// The next time at which tick() is worth a call.
     RawTime next_deadline() const;
     const DisciplineOptions& options() const { return options_; }
 

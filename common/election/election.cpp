@@ -6,11 +6,11 @@
 namespace berkeley {
 namespace {
 
-/// A vote is on a disk before it is given, and disks that others use take their time. Who gives up sooner
-/// than the disks answer has them write the next term, and the next.
+/// A voter writes its vote to a disk before it gives it, and a shared disk may be slow. A candidate that
+/// gave up sooner than the disks answer would make them write the next term, and the next.
 constexpr Duration kVotePatience = std::chrono::milliseconds{500};
-/// Members greet once a second: so long a candidate that remembers nothing hears all of them before it
-/// believes any, and so long it waits for a majority of the voters that they tell of before it founds a
+/// Members greet once a second. A candidate that remembers nothing listens for this long before it believes
+/// any of them. It waits as long again for a majority of the voters that they name, before it founds a
 /// cluster after all.
 constexpr Duration kToldWait = std::chrono::milliseconds{1250};
 constexpr Duration kToldMax = std::chrono::seconds{5};
@@ -23,7 +23,7 @@ Election::Election(const ElectionOptions& options, Elector& elector, Prng prng, 
 }
 
 bool Election::on_timer(RawTime now) {
-    const bool doubt = elector_.take_doubt();  // who does not lead has been promised nothing
+    const bool doubt = elector_.take_doubt();  // only a leader relies on promises
     if (leads()) {
         if (elector_.term() > asked_) {
             step_down("a newer term has begun", now);
@@ -61,7 +61,7 @@ bool Election::on_timer(RawTime now) {
     } else if (!options_.standby) {
         found(now);
     } else {
-        arm(now);  // a standby that no master has adopted waits for ever
+        arm(now);  // a standby that no master has adopted waits without limit
     }
     return leads() && on_timer(now);
 }
@@ -134,7 +134,7 @@ void Election::on_grant(const NodeId& from, Term term, const Grant& grant, RawTi
 }
 
 void Election::on_refusal(const NodeId& from, Term term, RawTime now) {
-    // Of this very term: its vote is another's. Later answers cannot be won back by waiting.
+    // The refusal is of this very term, so the vote went to another candidate. Waiting cannot win it back.
     if (phase_ != Phase::vote || term != asked_) return;
     const auto& voters = elector_.committee().voters;
     if (std::none_of(voters.begin(), voters.end(), [&](const Voter& voter) { return voter.id == from; }))
@@ -171,7 +171,7 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     elector_.observe(term);
     const Term newest = elector_.term();
     if (founded_ && newest > asked_ && elector_.committee().term == asked_) {
-        // It founded a cluster beside one that lives: its committee of itself alone must never elect it
+        // This node founded a cluster beside a living one. Its committee of itself alone must never elect it
         // there.
         elector_.replace({});
         founded_ = false;
@@ -180,9 +180,9 @@ void Election::on_term(Term term, const NodeId& leader, RawTime now) {
     if (phase_ != Phase::none && newest >= asked_ + (phase_ == Phase::vote ? 1 : 0)) {
         listen("a newer term has begun", now);
     }
-    // A leader leads its own term: whose the new one is, a heartbeat or a poll will tell.
+    // A heartbeat or a poll will name the leader of the new term. (A leader leads its own term.)
     if (!leads() && newest > followed_) leader_ = NodeId{};
-    // What others say of the term that this node knows already must not wake a leader that fell silent.
+    // Reports about a term that this node already knows must not revive a leader that fell silent.
     const bool news = term == newest && term > followed_;
     if (news && !leads() && !leader.empty() && leader != elector_.options().id) follow(leader, now);
 }
@@ -195,7 +195,7 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     if (contains(committee, self.id, self.incarnation) || !elector_.plausible(std::max(term, committee.term)))
         return;
     if (elector_.term() == 0 && std::max(term, committee.term) > kTermToldFirstMax) return;
-    // A cluster of this node alone, in an earlier life: only its term is to be left behind.
+    // In an earlier life this node was a cluster alone. Only its term must be exceeded.
     if (std::all_of(committee.voters.begin(), committee.voters.end(),
                     [&](const Voter& v) { return v.id == self.id; }))
         return;
@@ -208,10 +208,11 @@ void Election::on_committee(const Voter& from, const Committee& committee, Term 
     elector_.replace(committee);
 }
 
-/// Told alike by a majority of its own voters, by a third of the members or several, and by most of those
-/// that tell of any: else one that lies could put voters in its way that do not exist.
+/// Whether a committee is credible: a majority of its own voters, at least a third of the members (or
+/// several), and most of those that name any committee must name this one. Otherwise one liar could invent
+/// voters that do not exist.
 bool Election::weigh_report(const Voter& from, const Committee& committee, std::size_t members, RawTime now) {
-    // Of a large cluster few are voters.
+    // In a large cluster only few members are voters.
     constexpr std::size_t kEnough = 3;
     constexpr std::size_t kTellersMax = 4 * kMaxCommittee;
     if (!contains(committee, from.id, from.incarnation)) return false;
@@ -232,20 +233,20 @@ bool Election::seeks_vote_from(const NodeId& voter) const {
            std::any_of(voters.begin(), voters.end(), [&](const Voter& v) { return v.id == voter; });
 }
 
-/// What a leader made is as good as its own heartbeat come late, also after a later term began: a log entry
-/// that is older than the term. This node acknowledges it to nobody, so it counts for no majority of that
-/// leader's.
+/// A committee that a leader made counts like its own heartbeat come late, even after a later term began: it
+/// is a log entry older than the term. This node acknowledges it to nobody, so it adds to no majority of
+/// that leader.
 void Election::learn_committee(const Voter& from, const Committee& committee, RawTime now) {
     const Committee& known = elector_.committee();
-    // A committee of a term that nobody has heard of was made by no leader.
+    // No leader made a committee of a term that this node has not heard of.
     if (leads() || !newer(committee, known) || committee.term > elector_.term()) return;
     if (!contains(known, from.id, from.incarnation) && !contains(committee, from.id, from.incarnation))
         return;
     told_[from.id] = {from.incarnation, committee};
     std::erase_if(told_, [&](const auto& told) { return !newer(told.second.second, known); });
-    std::size_t all = 0;      // that tell the same,
-    std::size_t before = 0;   // voters of the committee known here,
-    std::size_t members = 0;  // and of the one that is told, this node included
+    std::size_t all = 0;      // voters that name the same committee,
+    std::size_t before = 0;   // of these, voters of the committee known here,
+    std::size_t members = 0;  // and voters of the named committee, this node included
     if (contains(committee, elector_.options().id, elector_.options().incarnation)) ++members;
     for (const auto& [id, told] : told_) {
         if (told.second != committee) continue;
@@ -255,15 +256,15 @@ void Election::learn_committee(const Voter& from, const Committee& committee, Ra
         before += was ? 1U : 0U;
         members += is ? 1U : 0U;
     }
-    // Where one of three died and one is this node, there is one left to tell; it decides by its vote anyway,
-    // as long as nobody but the voters known here gets one.
+    // Where one of three voters died and one is this node, only one is left to name the committee. Its vote
+    // decides anyway, as long as only the voters known here get one.
     const bool same_voters = committee.voters == known.voters && role_ != Role::standby;
     const bool replaced = all > 1 && members >= majority(committee);
     const bool not_all_lie = 3 * before >= known.voters.size();
     if (before < majority(known) && !(not_all_lie && (same_voters || replaced))) return;
     told_.clear();
     elector_.adopt(committee);
-    // Grants for the old one count for nothing in the new one.
+    // Grants given under the old committee do not count in the new one.
     if (phase_ != Phase::none) listen("the committee is newer than this node knew", now);
 }
 
@@ -283,11 +284,11 @@ void Election::renew(RawTime now) {
     found(now);
 }
 
-/// Two founded a cluster each, could not hear each other, and now do: rounds of that term do not tell one
-/// time from the other's. One takes a later term, whose committee is newer than everything that either side
-/// knows. The other tells it to where it does not hear. Alone, it forgets its committee, which must not elect
-/// it beside that one. A committee with other voters elects nobody without them, and they remember it: one
-/// that forgot it would vote for older ones.
+/// Resolves two clusters of one term: two candidates each founded one, could not hear each other, and now
+/// do. Rounds of that term cannot tell one time from the other. So one of the two takes a later term, whose
+/// committee is newer than all that either side knows, and the other steps down. If it is the only voter it
+/// forgets its committee, which must not elect it beside the other. A committee with other voters elects
+/// nobody without them, so it is kept: a voter that forgot it would vote for older ones.
 void Election::resolve_rival(const NodeId& other, const Committee& theirs, RawTime now) {
     const NodeId& self = elector_.options().id;
     const std::string reason = other.str() + " leads the same term";
@@ -297,13 +298,13 @@ void Election::resolve_rival(const NodeId& other, const Committee& theirs, RawTi
         elector_.observe(asked_ + 1);
         if (alone) {
             elector_.replace({});
-            told_since_ = now;  // it knows of a cluster, and founds none soon
+            told_since_ = now;  // it knows of a cluster and will not found one soon
         }
         return step_down(reason, now);
     }
-    elector_.on_step_down(self, asked_);  // its voters are freed by the STEPDOWN that ends its leadership
+    elector_.on_step_down(self, asked_);  // the STEPDOWN that ends its leadership frees its voters
     listen(reason, now);
-    told_since_.reset();  // of the other's cluster: there is nothing to wait for
+    told_since_.reset();  // that was about the other's cluster: there is nothing to wait for
     if (alone) {
         found(now);
     } else {

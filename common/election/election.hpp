@@ -1,18 +1,19 @@
-// Election: who leads, by terms and votes. A candidate's half; every node's voting half is its Elector.
+// Election: decides who leads, by terms and votes. This is the candidate's half; every node's voting half is
+// its Elector.
 //
-//   LISTEN --silence, founds--------------------------------.
-//     |  master heard                                        v
-//   STANDBY --silence for D + S * rank + jitter--> CANDIDATE(pre-vote --majority--> vote) --majority-->
-//   WARMUP
-//     ^   '--named by STEPDOWN: vote at once----------^          | in vain: LISTEN                        |
-//     |                                                                   a majority of the roster replied v
-//     '--------- lease lost, higher term, refusal: STEPDOWN ------------------------------------------ MASTER
+//   LISTEN --silence, founds------------------------------------.
+//     |  master heard                                            v
+//   STANDBY --silence for D + S * rank + jitter--> CANDIDATE --> WARMUP
+//     ^   '--named by STEPDOWN: vote at once----------^          |  a majority of the roster replied
+//     |                                                          v
+//     '--------- lease lost, higher term, refusal: STEPDOWN --- MASTER
+//
+// CANDIDATE first asks for pre-votes, then for votes; with a majority it leads, in vain it is back in LISTEN.
 //
 // A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as
 // a standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A
-// leader that cannot renew its lease leads no longer: its Leadership says until when it may. Sources: see
-// elector.hpp and leadership.hpp. Pure; not thread-safe. Times are raw times, never the clock that is
-// disciplined.
+// leader that cannot renew its lease stops leading; its Leadership says until when it may lead. Sources: see
+// elector.hpp and leadership.hpp. Pure; not thread-safe. Times are raw times, never the disciplined clock.
 #pragma once
 
 #include <cstdint>
@@ -30,16 +31,16 @@ namespace berkeley {
 
 struct ElectionOptions {
     std::int32_t priority = 100;
-    bool standby = false;  ///< never founds a cluster: waits until it has heard a master
+    bool standby = false;  ///< never founds a cluster; waits until it has heard a master
     Duration heartbeat_interval = std::chrono::milliseconds{100};  ///< H
     Duration stagger = std::chrono::milliseconds{100};             ///< S, per rank
     Duration jitter = std::chrono::milliseconds{50};               ///< J, at most
-    /// Members of a cluster connect again within a second and greet every candidate once a second: one that
-    /// remembers nothing waits for them, so that it does not found a second cluster beside theirs.
+    /// Members of a cluster connect again within a second and greet every candidate once a second. A
+    /// candidate that remembers nothing waits for them, so that it founds no second cluster beside theirs.
     Duration founding = std::chrono::milliseconds{2250};
 };
 
-/// A request for a vote, to be sent to that voter.
+/// A request for a vote, to be sent to the voter named.
 struct Ballot {
     Voter to;
     Term term = 0;
@@ -48,66 +49,66 @@ struct Ballot {
 
 class Election {
 public:
-    /// `elector`: this node's own; outlives this. D and L are the elector's.
+    /// `elector` is this node's own and outlives this object. D and L are the elector's.
     Election(const ElectionOptions& options, Elector& elector, Prng prng, RawTime now);
 
-    /// True: a heartbeat must be sent now; its number is beats().
+    /// Returns true where a heartbeat must be sent now; its number is beats().
     [[nodiscard]] bool on_timer(RawTime now);
     void on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now);
-    /// A node that follows `leader` (perhaps unknown) in `term`, or refuses because of it.
+    /// A node follows `leader` (perhaps unknown) in `term`, or refused because of that term.
     void on_term(Term term, const NodeId& leader, RawTime now);
     void on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now);
     void on_grant(const NodeId& from, Term term, const Grant& grant, RawTime now);
-    /// A voter refused its vote; `term`: the voter's own.
+    /// A voter refused its vote; `term` is the voter's own.
     void on_refusal(const NodeId& from, Term term, RawTime now);
     void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
-    /// A member has told of a cluster: where this node has none, or founded one that nobody joined, it is
-    /// theirs. A standby that missed changes learns of them too, once enough voters tell the same
-    /// (docs/FAILOVER.md): without the master, whose word they are, nobody else would tell it, and it could
-    /// not be elected any more. `members`: of the roster.
+    /// A member has named the committee of its cluster. A node that has no cluster, or founded one that
+    /// nobody joined, takes it as its own. A standby that missed changes learns them too, once enough voters
+    /// name the same (docs/FAILOVER.md): when the master is gone nobody else tells it, and with an old
+    /// committee it could not be elected. `members` is the size of the roster.
     void on_committee(const Voter& from, const Committee& committee, Term term, std::size_t members,
                       RawTime now);
-    /// Whether this node's vote is sought now from that one.
+    /// Whether this candidate is asking that voter for its vote now.
     bool seeks_vote_from(const NodeId& voter) const;
-    /// WARMUP is over: the master core has heard a majority of its roster in this term.
+    /// Ends WARMUP: the master core has heard a majority of its roster in this term.
     void on_warm();
-    /// This term has been led before, by an earlier life of this node that left no state: take another one.
+    /// Takes another term: an earlier life of this node, which left no state, has led this one.
     void renew(RawTime now);
-    /// Leads no longer; does not stand again before a full timeout has passed.
+    /// Stops leading, and does not stand for election again before a full timeout has passed.
     void step_down(std::string reason, RawTime now);
-    /// The same, for a standby that follows it: the committee is the cluster's, whoever founded it.
+    /// Steps down for a standby that follows it. The committee then is the cluster's, whoever founded it.
     void hand_over(std::string reason, RawTime now);
-    /// Never stands for election again in this life. It still votes.
+    /// Never stands for election again in this life. The node still votes.
     void retire() { retired_ = true; }
-    /// The other candidates known, for the rank.
+    /// Sets the other known candidates, for the rank.
     void set_peers(std::vector<CandidateInfo> peers) { peers_ = std::move(peers); }
 
     Role role() const { return role_; }
-    /// The newest known; of a leader, the one it leads.
+    /// The newest term known; for a leader, the term that it leads.
     Term term() const { return leads() ? asked_ : elector_.term(); }
     const NodeId& leader() const { return leader_; }
-    /// It leads a cluster that it made in this life and that nobody else has joined.
+    /// Whether it leads a cluster that it founded in this life and that nobody else has joined.
     bool founded() const { return founded_; }
     bool leads() const { return role_ == Role::warmup || role_ == Role::master; }
-    /// May correct clocks now.
+    /// Whether it may correct clocks now.
     bool has_lease(RawTime now) const { return now < lease_until(); }
-    /// RawTime::min() where there is none.
+    /// The end of the lease; RawTime::min() where there is none.
     RawTime lease_until() const {
         return leads() && elector_.term() == asked_ && !elector_.doubts() ? leadership_.lease_until()
                                                                           : RawTime::min();
     }
-    /// What is left of it; 0 where there is none.
+    /// The rest of the lease; 0 where there is none.
     Duration lease_left(RawTime now) const;
     std::uint64_t beats() const { return beat_number_; }
     const Leadership& leadership() const { return leadership_; }
-    /// What a heartbeat tells. The committee is issued anew once the clocks are corrected again: the voters
-    /// stay the same, and so the lease, but every one of them has to save it, and WARMUP would wait for their
-    /// disks.
+    /// The committee that a heartbeat carries. It is issued under the new term only once the clocks are
+    /// corrected again. The voters, and so the lease, stay the same until then; but every voter has to save
+    /// the new committee, and WARMUP would wait for their disks.
     const Committee& announced_committee() const {
         return role_ == Role::master ? leadership_.committee() : elector_.committee();
     }
     const ElectionOptions& options() const { return options_; }
-    /// Why the role changed last.
+    /// The reason of the last change of role.
     const std::string& reason() const { return reason_; }
     RawTime next_deadline() const;
     [[nodiscard]] std::vector<Ballot> take_ballots() { return std::exchange(ballots_, {}); }
@@ -137,19 +138,20 @@ private:
     Phase phase_ = Phase::none;
     bool founded_ = false;  ///< in this life, and nobody else has joined
     bool retired_ = false;
-    std::optional<RawTime> told_since_;  ///< members tell a candidate that remembers none of a cluster
-    Term asked_ = 0;                     ///< the term that votes are sought for, or that this node leads
-    Term followed_ = 0;                  ///< the last in which this node had a leader, perhaps itself
+    std::optional<RawTime>
+        told_since_;     ///< since when members name a cluster to a candidate that remembers none
+    Term asked_ = 0;     ///< the term that this node asks votes for, or leads
+    Term followed_ = 0;  ///< the last term in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;
     std::set<NodeId> refused_;
-    /// Newer committees, by voters of the one that this node knows or of the one that they tell of.
+    /// Newer committees, by the member that named them: a voter of the known or of the named committee.
     std::map<NodeId, std::pair<Incarnation, Committee>> told_;
     std::vector<Ballot> ballots_;
     NodeId leader_;
     std::string reason_ = "started";
     std::vector<CandidateInfo> peers_;
     std::uint64_t beat_number_ = 0;
-    RawTime deadline_{};  ///< of patience, where not leading
+    RawTime deadline_{};  ///< end of patience, where not leading
     RawTime ask_at_{};    ///< when unanswered requests are repeated
     RawTime beat_at_{};   ///< of the next heartbeat, where leading
 };

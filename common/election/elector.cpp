@@ -25,7 +25,8 @@ Elector::Elector(const ElectorOptions& options, ElectorMemory memory, RawTime no
 bool Elector::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return false;
     if (term < memory_.term || !plausible(term)) return false;
-    // A term has one leader. Where two founded a cluster each, a voter keeps to the one that it knows.
+    // A term has one leader. Where two candidates each founded a cluster, a voter keeps to the leader that
+    // it knows.
     if (term == leader_term_ && from != leader_ && now < quiet_until_) return false;
     observe(term);
     if (heartbeat.committee.term <= term) adopt(heartbeat.committee);
@@ -55,7 +56,8 @@ std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest
         std::pair{memory_.committee.term, memory_.committee.version}) {
         return "the committee is newer here";
     }
-    // An earlier vote is repeated: the answer may have been lost. Otherwise a master that is heard is kept.
+    // A vote is given again to the same candidate, because the answer may have been lost. Otherwise the
+    // voter keeps a master that it hears.
     if (!voted && now < quiet_until_) return "a master is heard, or was of late";
     if (request.pre_vote || voted) return {};
     memory_.term = term;

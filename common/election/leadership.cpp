@@ -6,11 +6,11 @@ namespace berkeley {
 
 namespace {
 
-/// A voter silent for so many timeouts is replaced, where there is somebody to replace it.
+/// A voter silent for so many timeouts is replaced, where a learner is ready.
 constexpr int kDeadTimeouts = 3;
 /// How long voters may take to write a committee.
 constexpr Duration kSavePatience = std::chrono::milliseconds{500};
-/// Acknowledgements no farther apart than this are in a row.
+/// Acknowledgements no farther apart than this count as in a row.
 constexpr std::uint64_t kGapMax = 2;
 constexpr std::size_t kNodesMax = 4 * (kMaxCandidates + kMaxCommittee);
 
@@ -37,7 +37,7 @@ std::uint64_t Leadership::beat(RawTime now) {
 }
 
 void Leadership::on_ack(const NodeId& from, const Ack& ack, bool candidate, RawTime now) {
-    // Of heartbeats never sent or long ago there is nothing to learn.
+    // An acknowledgement of a heartbeat that was never sent, or sent long ago, tells nothing.
     if (ack.sequence == 0 || ack.sequence > sequence_ || ack.sequence + kHeartbeatsKept <= sequence_) return;
     if (!nodes_.contains(from) && nodes_.size() >= kNodesMax) return;
     Node& node = nodes_[from];
@@ -75,7 +75,7 @@ RawTime Leadership::lease_until() const {
     std::vector<RawTime> sent;
     for (const Voter& voter : committee_.voters) {
         if (voter.id == options_.id && voter.incarnation == options_.incarnation) {
-            // The only voter needs nobody's leave.
+            // The only voter needs no other's acknowledgement.
             if (committee_.voters.size() == 1) return RawTime::max();
             sent.push_back(sent_[sequence_ % kHeartbeatsKept]);
         } else if (const Node* node = node_of(voter); node != nullptr && node->sequence > 0) {
@@ -90,8 +90,8 @@ RawTime Leadership::lease_until() const {
 
 bool Leadership::lost(RawTime now) const {
     const RawTime until = lease_until();
-    // While a committee is new the voters' disks write it. Without a lease nobody is corrected, so to wait is
-    // safe; to give up would have them write the next term.
+    // The voters' disks are still writing a new committee. Without a lease nobody is corrected, so waiting
+    // is safe; giving up would make them write the next term.
     const bool waits = until != RawTime::min() && until != RawTime::max() && !settled();
     return now >= std::max(waits ? until + kSavePatience : until, begun_at_ + options_.timeout);
 }
@@ -163,16 +163,16 @@ bool Leadership::change(RawTime now, bool alone) {
         return true;
     };
     const bool candidate_waits = !ready.empty() && ready.front().second && slave != nullptr;
-    // Handed the leadership by the only voter: it must not depend on that one for ever.
+    // The only voter handed the leadership to this node, which must not depend on that voter for ever.
     const bool outside = !contains(committee_, options_.id, options_.incarnation);
     const bool replaces =
         voters.size() == wanted && !ready.empty() && (dead != nullptr || candidate_waits || outside);
-    // One that came back without its memory stands in its own way: its old name goes first.
+    // A voter that came back without its memory blocks itself: its old entry goes first.
     const auto renamed = std::find_if(voters.begin(), voters.end(), [&](const Voter& voter) {
         return std::any_of(ready.begin(), ready.end(), [&](const auto& r) { return r.first.id == voter.id; });
     });
     if (renamed != voters.end()) return remove(&*renamed);
-    // No room to take in the new one first.
+    // There is no room to take in the new voter first.
     if (replaces && voters.size() == kMaxCommittee) {
         const Voter* gone = dead != nullptr ? dead : slave;
         return gone != nullptr && remove(gone);
@@ -185,7 +185,7 @@ bool Leadership::change(RawTime now, bool alone) {
     if (voters.size() > wanted && dead != nullptr) return remove(dead);
     if (voters.size() > wanted && slave != nullptr) return remove(slave);
     if (voters.size() > wanted && voters.size() % 2 == 0) {
-        // Two would both be needed for ever.
+        // With two voters both would be needed for ever.
         const auto other =
             std::find_if(voters.rbegin(), voters.rend(), [&](const Voter& v) { return v.id != options_.id; });
         if (other != voters.rend()) return remove(&*other);

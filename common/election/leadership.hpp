@@ -1,12 +1,12 @@
-// Leadership: what a leading candidate holds: its lease, and the committee that it may change.
+// Leadership: the lease and the committee of a leading candidate.
 //
-// The lease is the send-time of the newest heartbeat that a majority of the committee has acknowledged, plus
-// L: a voter that heard that heartbeat votes for nobody else for D > L. The committee changes by one voter at
-// a time (Ongaro's thesis, 2014, section 4.1, with the correction of 2015: a new leader first has its
-// predecessor's committee confirmed under its own term), and only when a majority has acknowledged the last
-// change. Wanted: the candidates that live, then slaves up to kFill, an odd number of them. A node may become
-// a voter after it has acknowledged kLearned heartbeats in a row, so that a dead one never costs the
-// majority. Pure; not thread-safe.
+// The lease lasts until L after the send-time of the newest heartbeat that a majority of the committee has
+// acknowledged: a voter that heard that heartbeat votes for nobody else for D > L. The committee changes by
+// one voter at a time (Ongaro's thesis, 2014, section 4.1, with the correction of 2015: a new leader first
+// has its predecessor's committee confirmed under its own term), and only when a majority has acknowledged
+// the last change. The leader wants all living candidates, then slaves up to kFill, an odd number of voters.
+// A node may become a voter after it has acknowledged kLearned heartbeats in a row, so a dead node never
+// costs the majority. Pure; not thread-safe.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace berkeley {
 
-/// Slaves are voters only as far as it takes to have so many.
+/// Slaves fill the committee up to this many voters.
 inline constexpr std::size_t kFill = 5;
 
 class Leadership {
@@ -25,28 +25,29 @@ public:
     static constexpr std::uint32_t kLearned = 3;
     static constexpr std::size_t kHeartbeatsKept = 64;
 
-    /// `committee`: the newest known; issued anew under `term`.
+    /// Begins a term. `committee` is the newest known; it is issued anew under `term`.
     void begin(const ElectorOptions& options, Duration heartbeat_interval, Term term, Committee committee,
                RawTime now);
 
-    /// A heartbeat is sent now; its number.
+    /// Records a heartbeat that is sent now. Returns its number.
     std::uint64_t beat(RawTime now);
-    /// `candidate`: whether that node can lead.
+    /// `candidate` says whether that node can lead.
     void on_ack(const NodeId& from, const Ack& ack, bool candidate, RawTime now);
     void forget(const NodeId& id) { nodes_.erase(id); }
 
     const Committee& committee() const { return committee_; }
-    /// A majority knows the committee as it is.
+    /// Whether a majority has acknowledged the present committee.
     bool settled() const;
     bool has_lease(RawTime now) const { return now < lease_until(); }
     RawTime lease_until() const;
-    /// Nobody can have led meanwhile: to be believed until then even without a lease, to get the first one.
+    /// Whether the leadership is lost. A new leader keeps it without a lease until the first
+    /// acknowledgements can have come, because nobody else can have led meanwhile.
     bool lost(RawTime now) const;
-    /// Changes the committee by one voter where that is due; true where it did.
-    /// `alone`: no other candidate is known. Voters could elect nobody else then, and the cluster would only
-    /// depend on them.
+    /// Changes the committee by one voter where that is due. Returns true where it did. `alone` says that no
+    /// other candidate is known: then the voters could elect nobody else, and the cluster would only depend
+    /// on them.
     bool change(RawTime now, bool alone);
-    /// Enough voters have acknowledged something of late to elect a leader, and keep it, without this node.
+    /// Whether enough other voters answered recently to elect a leader, and keep it, without this node.
     bool others_are_majority(RawTime now) const;
 
 private:
@@ -62,7 +63,7 @@ private:
     };
     const Node* node_of(const Voter& voter) const;
     bool alive(const Voter& voter, RawTime now) const;
-    /// Ready to become a voter.
+    /// The nodes that are ready to become voters.
     std::vector<std::pair<Voter, bool>> learners(RawTime now) const;
     void set(std::vector<Voter> voters);
 
@@ -72,7 +73,7 @@ private:
     RawTime begun_at_{};
     std::uint64_t sequence_ = 0;
     std::array<RawTime, kHeartbeatsKept> sent_{};
-    std::map<NodeId, Node> nodes_;  ///< those that have acknowledged; the shell's roster bounds it
+    std::map<NodeId, Node> nodes_;  ///< the nodes that have acknowledged; the roster bounds their number
 };
 
 }  // namespace berkeley

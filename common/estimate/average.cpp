@@ -6,8 +6,8 @@
 //   liar                                         |--x--|
 //                 [lo      hi]        drop f lowest and f highest offsets, clamp the rest, take the mean
 //
-// With at most f liars at least f + 1 honest ends decide lo and hi, so [lo, hi] lies within the reach of
-// honest intervals (Schmid and Schossmaier, "How to reconcile fault-tolerant interval intersection with the
+// With at most f liars, lo and hi are bounded by honest ends, so [lo, hi] lies within the reach of honest
+// intervals (Schmid and Schossmaier, "How to reconcile fault-tolerant interval intersection with the
 // Lipschitz condition", Distributed Computing 14, 2001). Order statistics, clamping and means never move
 // farther than their inputs, so A moves by at most as much as the input that moves most.
 //
@@ -15,9 +15,9 @@
 // of one hardware model err alike, so the commonest model wins. Marzullo's intersection: same worst case, but
 // not continuous.
 //
-// Failure mode: more than f liars. Either no instant is within n - f intervals, which is seen (SPLIT; lo > hi
-// is the plainest case of it, and of three clocks there is none), or they agree with each other and are the
-// majority, which nothing can see.
+// Failure mode: more than f liars. Where no instant is within n - f intervals we see it: the round is SPLIT
+// (lo > hi is the plainest case; three clocks do not show it). Where the liars agree with each other and are
+// the majority, nothing can see it.
 
 #include "estimate/average.hpp"
 
@@ -58,7 +58,7 @@ void mark_outliers(std::span<const Contribution> members, Int128 low, Int128 hig
     result.high = to_duration(high);
 }
 
-/// Selects, where sorting would do more than is asked: a round of 10,000 clocks feels it.
+/// Selects instead of sorting: in a round of 10,000 clocks the difference is noticeable.
 Duration clamped_mean(std::span<const Contribution> members, Int128 low, Int128 high, std::size_t trim) {
     std::vector<std::int64_t> offsets;
     offsets.reserve(members.size());
@@ -74,7 +74,7 @@ Duration clamped_mean(std::span<const Contribution> members, Int128 low, Int128 
     return to_duration(floor_div(sum, static_cast<Int128>(last - first)));
 }
 
-/// More than half of the intervals share a stretch that `predicted` meets: those are believed.
+/// Where more than half of the intervals share a stretch that `predicted` meets, we believe them.
 bool resolve_split(std::span<const Contribution> members, const Contribution& predicted, Average& result) {
     struct Edge {
         Int128 at;
@@ -86,7 +86,7 @@ bool resolve_split(std::span<const Contribution> members, const Contribution& pr
         edges.push_back({left(c), +1});
         edges.push_back({right(c), -1});
     }
-    // Intervals are closed: at one point those that begin come before those that end.
+    // Intervals are closed: at one point the beginnings come before the ends.
     std::sort(edges.begin(), edges.end(),
               [](const Edge& a, const Edge& b) { return a.at != b.at ? a.at < b.at : a.step > b.step; });
     std::size_t depth = 0;
@@ -107,14 +107,14 @@ bool resolve_split(std::span<const Contribution> members, const Contribution& pr
     return false;
 }
 
-/// Whether some instant lies within `wanted` of the intervals; it then lies within [low, high].
+/// Whether some instant lies within `wanted` of the intervals. Such an instant lies within [low, high].
 bool shared_by(std::span<const Contribution> members, Int128 low, Int128 high, std::size_t wanted) {
     const auto holding = [&](Int128 at) {
         return static_cast<std::size_t>(
             std::count_if(members.begin(), members.end(),
                           [&](const Contribution& c) { return left(c) <= at && at <= right(c); }));
     };
-    // Where the clocks agree, as they do, every point of the stretch will do.
+    // Usually the clocks agree, and then every point of the stretch serves.
     for (const Int128 at : {low, high, (low + high) / 2}) {
         if (holding(at) >= wanted) return true;
     }
@@ -126,7 +126,7 @@ bool shared_by(std::span<const Contribution> members, Int128 low, Int128 high, s
     }
     std::sort(lefts.begin(), lefts.end());
     std::sort(rights.begin(), rights.end());
-    // The most are within at a left end: those begun, less those ended before.
+    // The depth is largest at a left end: the intervals begun, less the intervals ended before.
     std::size_t ended = 0;
     for (std::size_t begun = 1; begun <= lefts.size(); ++begun) {
         while (rights[ended] < lefts[begun - 1]) ++ended;
@@ -188,7 +188,8 @@ Average fault_tolerant_average(std::span<const Contribution> members,
     const Int128 high = rights[f];
     if (low <= high && (n < 3 || shared_by(members, low, high, n - f))) {
         mark_outliers(members, low, high, result);
-        // Two clocks whose intervals meet: their plain mean; with more, clamping tames what trimming left.
+        // Two clocks whose intervals meet give their plain mean. With more clocks we trim, then clamp the
+        // rest.
         result.value = n < 3 ? clamped_mean(members, std::min(left(members.front()), left(members.back())),
                                             std::max(right(members.front()), right(members.back())), 0)
                              : clamped_mean(members, low, high, f);

@@ -3,16 +3,16 @@
 //     |-----------x-----------|                 fast there: its right end counts
 //           [        m        ]
 //
-// The middle m is the sharpest where queueing is random; where the least delays of the two ways differ (an
-// idle CPU's are rarely met) it is off by half of that, and the median offset of the fast probes, warm-up
-// left out, is not. Neither wins everywhere, two parts of the middle and one of the median lose nowhere. What
-// they differ by tells how good either is: on recorded delays the error is about as large
-// (docs/ALGORITHM.md).
+// The middle m is the sharpest estimate where queueing is random. Where the least delays of the two ways
+// differ (an idle CPU rarely shows them) m is off by half the difference; the median offset of the fast
+// probes, without the warm-up, is not. Neither is best everywhere; two parts of the middle and one of the
+// median are never far from the best. The distance between them tells how good either is: on recorded delays
+// the error is about as large (docs/ALGORITHM.md).
 //
-// With queueing that is independent on the two ways the least of n per way is found n times sooner than the
-// probe that was lucky on both. Probes that wake an idle CPU are slow on one way only; they take part, their
-// other way may be the fastest. An oscillator that is 5 % off moves by microseconds during a burst, so its
-// known frequency is taken out first.
+// Where queueing is independent on the two ways, the least delay of each way is found n times sooner than
+// one probe that was fast on both. A probe that wakes an idle CPU is slow on one way only. It takes part,
+// because its other way may be the fastest. An oscillator that is 5 % off moves by microseconds during a
+// burst, so we first take out its known frequency.
 //
 // Failure mode: where the two ways' least delays differ persistently, the middle is wrong by half the
 // difference and no choice among the probes helps; the error bound, half the tightest sample's delay, covers
@@ -40,8 +40,8 @@ struct Doubled {
     Int128 delay;
 };
 
-/// Twice the median by offset of the lowest quartile by delay: of an even number it lies between two.
-/// Requires: not empty.
+/// Twice the median offset of the quarter with the least delays. With an even number the median lies between
+/// two samples. Requires: not empty.
 Doubled twice_fast_median(std::span<const Sample> samples) {
     std::vector<Sample> fast(samples.begin(), samples.end());
     const std::size_t quartile = (fast.size() + 3) / 4;
@@ -54,10 +54,11 @@ Doubled twice_fast_median(std::span<const Sample> samples) {
             Int128{a.delay.count()} + b.delay.count()};
 }
 
-/// Of so few probes the median deviation says nothing.
+/// With fewer probes the median deviation says nothing.
 constexpr std::size_t kTellingProbes = 4;
 
-/// Median distance of the offsets from their median; 0 for too few. It may be off by a nanosecond.
+/// The median distance of the offsets from their median; 0 for too few probes. It may be off by a
+/// nanosecond.
 std::int64_t median_deviation(std::span<const Sample> samples) {
     if (samples.size() < kTellingProbes) return 0;
     const auto median = [](std::vector<std::int64_t>& values) {
@@ -78,7 +79,7 @@ std::optional<Measurement> combine_burst(std::span<const Sample> probes, const B
     if (probes.empty()) return std::nullopt;
     const Sample& tightest = *std::min_element(
         probes.begin(), probes.end(), [](const Sample& a, const Sample& b) { return a.delay < b.delay; });
-    // All as if they had been taken together with the tightest.
+    // We shift all offsets to the instant of the tightest sample.
     const auto drifted = [&](RawTime at) {
         const double ns = static_cast<double>((at - tightest.at).count()) * options.freq_ppb * 1e-9;
         return static_cast<std::int64_t>(std::llround(std::clamp(ns, -4e18, 4e18)));
@@ -95,7 +96,7 @@ std::optional<Measurement> combine_burst(std::span<const Sample> probes, const B
                        static_cast<std::uint32_t>(samples.size())};
     const Int128 right = twice_right(there);
     const Int128 left = twice_left(back);
-    // Nothing in common: an oscillator so far off that its offset moved on during the burst.
+    // The intervals share nothing: the oscillator is so far off that its offset moved during the burst.
     if (right < left) return result;
     const std::size_t skipped = std::min(options.warmup, samples.size() - 1);
     const auto warm = std::span<const Sample>(samples).subspan(skipped);
@@ -106,7 +107,7 @@ std::optional<Measurement> combine_burst(std::span<const Sample> probes, const B
     result.offset = Duration{saturate(floor_div(right + left + median.offset, 6) + drifted(result.at))};
     result.delay = Duration{saturate((2 * (right - left) + median.delay) / 6)};
     if (const std::int64_t deviation = median_deviation(warm); deviation > 0) {
-        // The middle and the median, both four times.
+        // Both the middle and the median are four times their value here.
         const Int128 apart = right + left - 2 * median.offset;
         result.disagreement = Duration{saturate((apart < 0 ? -apart : apart) / 4 + deviation)};
     }

@@ -1,28 +1,29 @@
 // The filter's model, with t in seconds:
 //
-//   offset(t + dt) = offset(t) + freq * dt          measured with variance (r0 + queued / 2) * (r1 +
-//   disagreement) freq(t + dt)   = freq(t) + noise                variance wander * dt
+//   offset(t + dt) = offset(t) + freq * dt    measured with variance (r0 + queued / 2) * (r1 + disagreement)
+//   freq(t + dt)   = freq(t) + noise          variance wander * dt
 //
-// Two witnesses say how good a measurement is. Queueing, delay - floor + hidden, may all be on one way: half
-// of it is the worst that it can do, and after waking an idle CPU, slow on both ways alike, ten times too
-// much: the filter then follows the rare fast probe alone, and every luck of that. The probes' own
-// disagreement is what they show of the error, and blind to what all of them share. Neither serves alone on
-// delays as they are; their geometric mean does (docs/ALGORITHM.md).
+// Two figures say how good a measurement is. The first is queueing: delay - floor + hidden. All of it may be
+// on one way, and then half of it is the error. After an idle CPU was woken, which is slow on both ways
+// alike, this figure is ten times too large; a filter that used it alone would follow the rare fast probe
+// and its luck. The second is the disagreement of the probes. It shows their error, but not what all of them
+// share. Neither serves alone on real delays; their geometric mean does (docs/ALGORITHM.md).
 //
-// The wander is not known: it starts high, so that the frequency is learned in a few rounds, and falls while
-// the innovations are as white noise is. Innovations that follow each other with the same sign, however
-// small, are drift that the filter denies (Mehra, "On the identification of variances and adaptive Kalman
-// filtering", 1970): they raise it, and so does one that is larger than predicted. A filter that believes the
-// oscillator to be too good is wrong by the drift that it denies; one that believes it too bad only passes
-// some more noise.
+// The wander is not known. It starts high, so that the filter learns the frequency in a few rounds, and
+// falls while the innovations look like white noise. Innovations of one sign in a row, however small, are
+// drift that the filter denies (Mehra, "On the identification of variances and adaptive Kalman filtering",
+// 1970): they raise the wander. A single innovation that is larger than predicted raises it too. A filter
+// that trusts the oscillator too much is wrong by the drift that it denies; a filter that trusts it too
+// little only passes some more noise.
 //
 // The floor is the least delay of all probes of 64 rounds, warm-up included. In the first rounds it is still
-// too high, and a filter that trusts it is far too sure of measurements that have the most leverage on the
-// frequency, and rejects the good ones after them: so floor / 2n of the delay is held to be queueing that n
-// rounds have hidden.
+// too high. A filter that trusted it would be far too sure of the first measurements, which have the most
+// leverage on the frequency, and would reject the good ones after them. So we count floor / 2n of the delay
+// as queueing that n rounds have hidden.
 //
-// Failure mode: a persistent asymmetry of the path is invisible here and goes into the offset in full. A step
-// of the slave's raw clock (a virtual machine that was moved) looks like an outlier once, then is believed.
+// Failure mode: a persistent asymmetry of the path is invisible here and goes into the offset in full. A
+// step of the slave's raw clock (a virtual machine that was moved) looks like an outlier once; then the
+// filter believes it.
 
 #include "estimate/estimator.hpp"
 
@@ -44,17 +45,17 @@ constexpr double kWanderFall = 0.8;
 constexpr double kWanderRise = 2.0;
 /// Squared normalized innovations have mean 1 where the model is right.
 constexpr double kSurprising = 4.0;
-/// Correlation of innovations with those before them; that of white noise is 0.
+/// Correlation of each innovation with the one before it; white noise has 0.
 constexpr double kLagging = 0.5;
 constexpr double kCorrelationWeight = 0.2;  ///< of the newest
-/// One outlier is not to look like a trend.
+/// One outlier must not look like a trend.
 constexpr double kInnovationMax = 3.0;
-/// No oscillator is believed to be farther off.
+/// The filter believes no oscillator to be farther off.
 constexpr double kFreqMax = 2e8;
-/// So many deviations of a frequency known from before are certain enough.
+/// We take a frequency known from before as certain to within this many deviations.
 constexpr double kPriorSigmas = 4;
 constexpr Duration kAnchorAge = std::chrono::seconds{60};
-/// r1: what probes that agree to the nanosecond may still all be wrong by.
+/// r1: the error that probes may share although they agree to the nanosecond.
 constexpr double kAgreedDeviation = 1'000;
 
 double seconds_between(RawTime from, RawTime to) {
@@ -118,8 +119,8 @@ void OffsetEstimator::note_tightest(const Sample& sample) {
 }
 
 /// Between two probes the offset has changed by the difference of their offsets, give or take half of both
-/// delays. The frequency lies in what that and the knowledge from before share, and the estimate is off by
-/// the way to its far end.
+/// delays. The frequency lies in the intersection of that and the earlier knowledge, and the estimate is off
+/// by at most the distance to its far end.
 double OffsetEstimator::freq_bound() const {
     double low = prior_freq_ - prior_bound_;
     double high = prior_freq_ + prior_bound_;
@@ -129,7 +130,7 @@ double OffsetEstimator::freq_bound() const {
         const double unknown =
             (static_cast<double>(anchor_->delay.count()) + static_cast<double>(latest_.delay.count())) / 2 +
             2 * static_cast<double>(kReceiveDoubt.count());
-        // Where they share nothing the oscillator has changed, and only the newer one counts.
+        // Where the two share nothing the oscillator has changed, and only the newer one counts.
         const bool share = (parted - unknown) / dt <= high && (parted + unknown) / dt >= low;
         low = share ? std::max(low, (parted - unknown) / dt) : (parted - unknown) / dt;
         high = share ? std::min(high, (parted + unknown) / dt) : (parted + unknown) / dt;
@@ -171,8 +172,8 @@ void OffsetEstimator::adapt(double normalized) {
         std::clamp(wander_ * (lagging || surprising ? kWanderRise : kWanderFall), kWanderMin, kWanderMax);
 }
 
-/// A clock that has jumped is off by the same twice; one whose rate has changed, by more the second time.
-/// Where the two are too close together to tell, both are open.
+/// A clock that has jumped is off by the same amount twice. A clock whose rate has changed is off by more
+/// the second time. Where the two are too close together to tell, the filter allows for both.
 void OffsetEstimator::learn_anew(const Measurement& measurement, double innovation, double variance) {
     const Rejected first = *rejected_;
     const double dt = seconds_between(first.tightest.at, measurement.at);
@@ -197,9 +198,9 @@ bool OffsetEstimator::update(const Measurement& measurement) {
     ++measurements_;
     note_delay(measurement.tightest.delay);
     const auto floor = static_cast<double>(delay_floor().count());
-    // The least delay seen so far may itself have queued; the more bursts have been seen, the less.
+    // The least delay seen so far may itself include queueing; more bursts make that less likely.
     const double hidden = floor / (2 * static_cast<double>(delay_count_));
-    // Made of two probes, a measurement may be below the floor of single ones.
+    // A measurement made of two probes may be below the floor of single probes.
     const double queued = std::max(0.0, static_cast<double>(measurement.delay.count()) - floor) + hidden;
     const double deviation = static_cast<double>(options_.r0.count()) + queued / 2;
     const double shown = kAgreedDeviation + static_cast<double>(measurement.disagreement.count());

@@ -1,11 +1,11 @@
 // OffsetEstimator: follows one slave's raw clock against the master's raw clock, offset and frequency.
 //
 // A Kalman filter with two states. Raw clocks are never corrected, so no correction disturbs the history.
-// Measurement variance R = (r0 + (delay - delay_floor) / 2) * (r1 + disagreement of the probes) with the
-// floor over a sliding window, larger in the first rounds, when the floor is not known well; process noise
-// starts high and adapts to the innovations; an innovation beyond 5 sigma is rejected once and accepted if it
-// repeats. Offsets are kept as an int64 base and a double residual, because raw clocks may lie 1e18 ns apart.
-// Not thread-safe; one object a slave.
+// Measurement variance R = (r0 + (delay - delay_floor) / 2) * (r1 + disagreement of the probes). The floor
+// is taken over a sliding window; in the first rounds, when it is not well known, R is larger. Process noise
+// starts high and adapts to the innovations. An innovation beyond 5 sigma is rejected once and accepted if
+// it repeats. Offsets are an int64 base and a double residual, because raw clocks may lie 1e18 ns apart. Not
+// thread-safe; one object for each slave.
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@ struct Estimate {
     double freq_ppb = 0;  ///< the slave's oscillator relative to the master's
     double offset_stddev_ns = 0;
     double freq_stddev_ppb = 0;
-    /// The frequency's mean over the time observed lies certainly within this of freq_ppb: the first figure
-    /// is an estimate's deviation, this one follows from the fastest probes' intervals alone.
+    /// The mean frequency over the observed time certainly lies within this of freq_ppb. freq_stddev_ppb is
+    /// an estimate; this bound follows from the intervals of the fastest probes alone.
     double freq_bound_ppb = 0;
 };
 
@@ -40,22 +40,23 @@ class OffsetEstimator {
 public:
     explicit OffsetEstimator(const EstimatorOptions& options = {});
 
-    /// Forgets everything (the slave's process, hence perhaps its machine, is another one).
+    /// Forgets everything: the slave's process, and so perhaps its machine, is a new one.
     void reset();
 
-    /// It is measured anew, over paths whose delays are known: what is known of the slave's clock is old.
+    /// Forgets the slave's clock, which is known from long ago, and keeps the delays of its path.
     void forget_clock();
 
-    /// `freq_ppb`: a frequency known from before (the slave reports it), with its deviation, and how far it
-    /// is off at most.
+    /// Starts from a frequency known from before (the slave reports it), with its deviation and its largest
+    /// error.
     void set_prior_frequency(double freq_ppb, double stddev_ppb, double bound_ppb);
-    /// The same, known as well as that of any oscillator.
+    /// Starts from a frequency that is known no better than that of any oscillator.
     void set_prior_frequency(double freq_ppb);
 
-    /// An offset known from before the first measurement, with its uncertainty. Requires: none was taken yet.
+    /// Starts from an offset known from before, with its uncertainty. Requires: no measurement was taken
+    /// yet.
     void set_prior_offset(RawTime at, Duration offset, double stddev_ns);
 
-    /// Takes one measurement; false where the gate rejected it.
+    /// Takes one measurement. Returns false where the gate rejected it.
     bool update(const Measurement& measurement);
 
     /// The state carried to the master's raw time `at`; nothing before the first measurement.
@@ -63,7 +64,7 @@ public:
 
     /// The least delay of the window; 0 before the first measurement.
     Duration delay_floor() const;
-    /// Measurements of the slave's clock since it was new, or forgotten.
+    /// Measurements taken since the clock was new or was forgotten.
     std::size_t measurements() const { return measurements_; }
 
 private:
@@ -86,9 +87,8 @@ private:
     double covariance_ = 0;
     double var_freq_ = 0;
     double wander_ = 0;  ///< process noise: variance of the frequency gained per second, ppb^2 / s
-    /// Fast probes of long ago and of late: what the clocks have parted by between them limits the frequency.
-    /// anchor_ is replaced by next_anchor_ when that is old enough, so that the oscillator's past is
-    /// forgotten.
+    /// An old and a recent fast probe. The clocks' drift between the two limits the frequency. When
+    /// next_anchor_ is old enough it replaces anchor_, so the oscillator's past is forgotten.
     std::optional<Sample> anchor_;
     Sample next_anchor_;
     Sample latest_;
@@ -97,7 +97,8 @@ private:
     double innovation_ = 0;          ///< the last, over its deviation
     double innovation_product_ = 0;  ///< of two in a row, and
     double innovation_power_ = 0;    ///< of one with itself: means of the latest
-    /// What the gate rejected last: the next one tells whether the clock has jumped, or runs at another rate.
+    /// The measurement that the gate rejected last. The next one tells whether the clock has jumped or runs
+    /// at another rate.
     struct Rejected {
         double innovation = 0;
         double variance = 0;

@@ -1,11 +1,11 @@
-// One probe's four stamps and what Cristian's method makes of them (Cristian, "Probabilistic clock
-// synchronization", 1989; the symmetric form is NTP's, RFC 5905 section 8).
+// Sample: one probe's four stamps, and the offset and delay that follow from them by Cristian's method
+// (Cristian, "Probabilistic clock synchronization", 1989; the symmetric form is NTP's, RFC 5905 section 8).
 //
 //   master   t1 ---\              /--> t4        offset = ((t2 - t1) + (t3 - t4)) / 2   slave minus master
 //   slave           \--> t2 -- t3 /              delay  = (t4 - t1) - (t3 - t2)
 //
-// The true offset lies within offset +- (delay / 2 + kReceiveDoubt), whatever the two ways' shares are.
-// Offsets of raw clocks may be 1e18 ns, so they stay integers. Plain values; thread-safe.
+// The true offset lies within offset +- (delay / 2 + kReceiveDoubt), however the delay is shared between the
+// two ways. Offsets of raw clocks may be 1e18 ns, so they stay integers. Plain values; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -30,10 +30,10 @@ struct Sample {
 
 enum class StampError : std::uint8_t { insane, reversed, residence };
 
-/// Requires nothing of the stamps: those that cannot be true give an error (`insane`: outside
-/// kRawTimeMax, `reversed`: t3 < t2 or t4 < t1, `residence`: longer in the slave than on the whole trip).
-/// A residence up to `slack` longer than the trip is forgiven as delay 0 (clocks of finite grain and
-/// different rate).
+/// Accepts any stamps. Stamps that cannot be true give an error: `insane`: outside kRawTimeMax; `reversed`:
+/// t3 < t2 or t4 < t1; `residence`: the slave held the probe for longer than the whole trip took. A
+/// residence up to `slack` longer than the trip counts as delay 0, because clocks have a finite grain and
+/// different rates.
 tl::expected<Sample, StampError> cristian(const ProbeStamps& stamps, Duration slack = Duration{100});
 
 }  // namespace berkeley

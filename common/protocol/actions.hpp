@@ -1,7 +1,7 @@
-// What a pure core may ask of its shell, and the names by which both speak of sockets.
+// Actions: what a pure core asks its shell to do, and the names that both use for sockets.
 //
-// A core takes an event and `now` and appends actions to a list; it never does anything itself. The shell
-// carries them out in order. Lists are bounded: kMaxActions. Plain values.
+// A core takes an event and `now` and appends actions to a list; it never acts itself. The shell carries
+// them out in order. A list holds at most kMaxActions. Plain values.
 #pragma once
 
 #include <cassert>
@@ -17,39 +17,39 @@ namespace berkeley {
 
 /// A peer behind our ROUTER: the four random bytes of the routing id that libzmq gave it.
 using Route = std::uint32_t;
-/// A candidate that we are connected to: index of its DEALER and SUBs, 0 .. kMaxCandidates - 1.
+/// A candidate that we connect to: the index of its DEALER and SUBs, 0 .. kMaxCandidates - 1.
 using Link = std::uint8_t;
 
 enum class Channel : std::uint8_t { publish, heartbeat };
 
-/// Over our ROUTER. A token other than 0 comes back with the transmit stamp: on_sent(token, t1).
+/// Sends over our ROUTER. A token other than 0 comes back with the transmit stamp: on_sent(token, t1).
 struct SendToRoute {
     Route route;
     Message message;
     std::uint64_t token = 0;
 };
 
-/// Over the DEALER of a link. A REPLY gets its t3 from the transport.
+/// Sends over the DEALER of a link. The transport stamps t3 into a REPLY.
 struct SendToLink {
     Link link;
     Message message;
 };
 
-/// Over one of our PUB sockets; the codec derives the topic from the message. Dropped from `not_after` on:
-/// what a lease allowed may have waited for a disk.
+/// Publishes over one of our PUB sockets; the codec derives the topic from the message. From `not_after` on
+/// the shell drops it: the message may have waited for a disk until the lease that allowed it ended.
 struct Publish {
     Channel channel;
     Message message;
     RawTime not_after = RawTime::max();
 };
 
-/// (Re)create the DEALER of a link. An existing one is closed, its SUBs stay.
+/// (Re)creates the DEALER of a link. An existing one is closed; its SUBs stay.
 struct ConnectLink {
     Link link;
     Url poll;
 };
 
-/// (Re)create the SUB sockets of a link: own corrections and rounds, and heartbeats where wanted.
+/// (Re)creates the SUB sockets of a link: own corrections and rounds, and heartbeats where wanted.
 struct SubscribeLink {
     Link link;
     Url publish;
@@ -60,10 +60,10 @@ struct DropLink {
     Link link;
 };
 
-/// The clock's map, bound or status changed: write the clock page (and steer the system clock).
+/// The clock's map, bound or status changed: the shell writes the clock page (and steers the system clock).
 struct PublishClock {};
 
-/// Persist what the core's `saved_state()` returns.
+/// The shell persists the core's memory (votes, terms, committee, candidates).
 struct SaveState {};
 
 struct EmitEvent {
@@ -73,7 +73,7 @@ struct EmitEvent {
 using Action = std::variant<SendToRoute, SendToLink, Publish, ConnectLink, SubscribeLink, DropLink,
                             PublishClock, SaveState, EmitEvent>;
 
-/// One correction and one event for each member, and a handful of others.
+/// One correction and one event for each member, and a few others.
 inline constexpr std::size_t kMaxActions = 4 * kMaxMembers + 256;
 
 class Actions {

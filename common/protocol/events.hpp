@@ -1,5 +1,6 @@
-// What the cores tell the user. log/event_log prints each as one JSON line (--json) and, where it is worth
-// one, as a line in plain words. Names and fields are a contract with scripts: append-only. Plain values.
+// Events: what the cores tell the user. log/event_log prints each as one JSON line (--json) and, where
+// people need it, as a line in plain words. Names and fields are a contract with scripts: append-only. Plain
+// values.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +23,14 @@ struct RoleEvent {
     std::string reason;
 };
 
-/// A vote that was asked for was refused. Votes that are given are counted in the RoleEvent's reason.
+/// A voter refused its vote. The RoleEvent's reason counts the votes that were given.
 struct VoteEvent {
     NodeId voter;
     bool granted = false;
     std::string reason;
 };
 
-/// The voters as this candidate knows them have changed.
+/// The committee that this candidate knows has changed.
 struct CommitteeEvent {
     Committee committee;
 };
@@ -69,14 +70,14 @@ struct StatusEvent {
     std::string reason;
 };
 
-/// Malformed, hostile or late input, counted by reason; the log prints each reason once a second at most.
+/// Malformed, hostile or late input, counted by reason. The log prints each reason once a second at most.
 struct DroppedEvent {
     std::string_view reason;  ///< a literal
     std::uint64_t count = 1;
 };
 
 enum class Severity : std::uint8_t { debug, info, warning, error };
-/// The least severity that is told to people.
+/// The least severity that the log prints.
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
 
 /// For people only.

@@ -1,8 +1,8 @@
-// The messages of Berkeley as plain structs: what travels, without how (wire/codec does that).
+// The messages of Berkeley as plain structs. wire/codec turns them into bytes.
 //
 // Every message has the header (cluster, sender, term). Times are raw times of the node named in the
-// comment; corrections are always relative, no message carries a time of day to be set. All strings and
-// lists are bounded by the constants below; a decoder rejects what exceeds them. Plain values.
+// comment. Corrections are always relative; no message carries a time of day to be set. The constants below
+// bound all strings and lists, and a decoder rejects longer ones. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -22,19 +22,20 @@ using Round = std::uint64_t;        ///< number of a Berkeley cycle within a ter
 using Generation = std::uint64_t;   ///< drawn at random when a process starts; names its clock
 using Incarnation = std::uint64_t;  ///< random, kept in the state directory; names its persistent state
 
-/// Two clocks part no faster than both may run wrong.
+/// The largest rate difference of two clocks: both may run wrong, in opposite directions.
 inline constexpr std::int64_t kDriftMaxPpb = 2 * kRateMaxPpb;
-/// No duration on the wire is longer, either way: 73 years.
+/// The longest duration on the wire, of either sign: 73 years.
 inline constexpr std::int64_t kDurationMax = std::int64_t{1} << 61;
-/// No term is higher. Room is left above, so that a term can be counted up without overflow.
+/// The highest term. The room above it lets us count a term up without overflow.
 inline constexpr std::uint64_t kTermMax = std::uint64_t{1} << 62;
-/// Nobody reaches so many elections between two messages; who claims a term further ahead is not believed.
+/// A peer that claims a term further ahead than this is not believed: so many elections do not happen
+/// between two messages.
 inline constexpr std::uint64_t kTermJumpMax = std::uint64_t{1} << 20;
-/// Nor does a node that knows no term yet believe one above this: whoever wants to use up the terms that are
-/// left needs 2^41 such jumps, where one message would have done, and nobody could ever be elected again.
+/// A node that knows no term yet believes none above this. Otherwise one message could use up all terms, and
+/// nobody could ever be elected again; this way it takes 2^41 jumps.
 inline constexpr std::uint64_t kTermFirstMax = kTermMax / 2;
-/// Nor does a candidate that knows none believe its slaves a higher one: it may have to lead in the next, and
-/// nodes that know none have to follow it.
+/// A candidate that knows no term believes its slaves none above this. It may have to lead in the next term,
+/// and nodes that know none must be able to follow it.
 inline constexpr std::uint64_t kTermToldFirstMax = kTermFirstMax / 2;
 inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
@@ -46,7 +47,7 @@ using Reason = BoundedString<kMaxReason>;
 
 enum class Role : std::uint8_t { slave, listen, standby, candidate, warmup, master };
 
-/// Where a candidate can be reached. `priority`: the higher, the sooner it takes over.
+/// The endpoints of a candidate. A higher `priority` takes over sooner.
 struct CandidateInfo {
     NodeId id;
     std::int32_t priority = 0;
@@ -56,7 +57,7 @@ struct CandidateInfo {
     friend bool operator==(const CandidateInfo&, const CandidateInfo&) = default;
 };
 
-/// A voter is named by id and incarnation: one that lost its state is a new one.
+/// A voter is named by id and incarnation: a node that lost its state is a new voter.
 struct Voter {
     NodeId id;
     Incarnation incarnation = 0;
@@ -78,14 +79,14 @@ struct Header {
     friend bool operator==(const Header&, const Header&) = default;
 };
 
-/// Slave -> candidate, over the DEALER, until welcomed and again after silence.
+/// Slave -> candidate, over the DEALER, until it is welcomed, and again after silence.
 struct Hello {
     Incarnation incarnation = 0;
     Generation generation = 0;
     std::int64_t freq_ppb = 0;               ///< the rate of the sender's clock map
     NodeId leader;                           ///< the master that the sender follows; empty: none
     std::optional<CandidateInfo> candidate;  ///< where the sender is a candidate itself
-    Committee committee;                     ///< the newest that the sender knows; term 0: none
+    Committee committee;                     ///< the newest that the sender knows; term 0: none known
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -100,7 +101,7 @@ struct Welcome {
     friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
-/// Master -> slave: one probe. The token is random: a reply to a probe that was not sent is seen.
+/// Master -> slave: one probe. The token is random, so a reply to a probe that was never sent is recognised.
 struct Poll {
     Round round = 0;
     std::uint32_t probe = 0;
@@ -117,7 +118,7 @@ struct Reply {
     RawTime t2{};       ///< slave's raw time right after the POLL was received
     RawTime t3{};       ///< slave's raw time right before this is sent; stamped by the transport
     ClockMap map;       ///< the slave's clock; its floor does not travel
-    Duration bound{0};  ///< what the slave claims its own error bound to be, at t3
+    Duration bound{0};  ///< the slave's own claim of its error bound, at t3
     ClockStatus status = ClockStatus::unsynchronized;
     Term applied_term = 0;  ///< the last correction that was applied: (0, 0) for none
     Round applied_round = 0;
@@ -148,7 +149,7 @@ struct Correction {
     Duration correction{0};      ///< to be added to the slave's clock
     std::int64_t freq_ppb = 0;   ///< to be added to the slave's rate
     Duration bound{0};           ///< half-width of the error at measured_at once slewed: e_i + a_master
-    std::int64_t drift_ppb = 0;  ///< at least so fast the bound grows with age
+    std::int64_t drift_ppb = 0;  ///< the bound grows with age by at least this
     friend bool operator==(const Correction&, const Correction&) = default;
 };
 
@@ -161,7 +162,7 @@ struct Heartbeat {
     Duration lease_left{0};
     Committee committee;
     std::vector<CandidateInfo> candidates;
-    Duration timeout{0};  ///< the sender's D: its lease rests on voters that keep silent for so long
+    Duration timeout{0};  ///< the sender's D: its lease relies on voters that stay silent for so long
     friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
@@ -174,7 +175,8 @@ struct Ack {
     friend bool operator==(const Ack&, const Ack&) = default;
 };
 
-/// Candidate -> voter, over the ROUTER. The header's term is the term asked for (PREVOTE: would be).
+/// Candidate -> voter, over the ROUTER. The header's term is the term that the candidate asks for; in a
+/// PREVOTE, the term it would ask for.
 struct VoteRequest {
     bool pre_vote = false;  ///< PREVOTE or VOTE
     Incarnation incarnation = 0;
@@ -194,7 +196,7 @@ struct Grant {
 
 enum class RefuseKind : std::uint8_t { name_in_use, roster_full, old_term, vote, pre_vote, not_allowed };
 
-/// Any -> any: no, and why. The header's term is the sender's own.
+/// Any -> any: a refusal with its reason. The header's term is the sender's own.
 struct Refuse {
     RefuseKind kind = RefuseKind::not_allowed;
     Generation generation = 0;  ///< echo of what was refused, where it had one
@@ -202,13 +204,13 @@ struct Refuse {
     friend bool operator==(const Refuse&, const Refuse&) = default;
 };
 
-/// Master -> all, over both PUBs: I lead no longer.
+/// Master -> all, over both PUBs: the sender no longer leads.
 struct StepDown {
     NodeId successor;  ///< empty: none named
     friend bool operator==(const StepDown&, const StepDown&) = default;
 };
 
-/// berkeleyctl -> candidate. Members are asked for in pages.
+/// berkeleyctl -> candidate. It asks for the members page by page.
 struct StatusRequest {
     std::uint32_t first_member = 0;
     friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
@@ -244,7 +246,7 @@ struct StatusAnswer {
     friend bool operator==(const StatusAnswer&, const StatusAnswer&) = default;
 };
 
-/// Any -> candidate: I leave.
+/// Any -> candidate: the sender leaves.
 struct Bye {
     Generation generation = 0;
     friend bool operator==(const Bye&, const Bye&) = default;

@@ -1,4 +1,4 @@
-// Who may say what: what the key of a peer allows it to send over the ROUTER of a candidate.
+// Permissions: the messages that the key of a peer allows it to send over the ROUTER of a candidate.
 //
 // The other direction needs no table: a node connects to keys that it has pinned, which are candidates' keys.
 // Pure; stateless.
@@ -12,7 +12,7 @@
 
 namespace berkeley {
 
-/// What a key is good for. Each includes no other: a candidate's process is one node with one key.
+/// The role of a key. No role includes another: a candidate's process is one node with one key.
 enum class AccessRole : std::uint8_t {
     slave,      ///< follows, answers probes, votes
     candidate,  ///< the same, and may be master: the others connect to it
@@ -42,7 +42,7 @@ constexpr std::optional<AccessRole> access_role(std::string_view text) {
     return std::nullopt;
 }
 
-/// Whether a node (and not a tool for its users) speaks with this key.
+/// Whether the key belongs to a node and not to a tool.
 constexpr bool is_node(AccessRole role) { return role == AccessRole::slave || role == AccessRole::candidate; }
 
 /// Whether a peer with this role may send this to a candidate.
@@ -50,7 +50,7 @@ inline bool permitted(AccessRole role, const Body& body) {
     if (std::holds_alternative<StatusRequest>(body)) return true;
     if (std::holds_alternative<StepDown>(body)) return role == AccessRole::operating;
     if (!is_node(role)) return false;
-    // Who names its own endpoints stands for election.
+    // A peer that names its own endpoints stands for election.
     if (const auto* hello = std::get_if<Hello>(&body)) {
         return role == AccessRole::candidate || !hello->candidate.has_value();
     }

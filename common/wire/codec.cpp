@@ -40,7 +40,7 @@ constexpr std::uint32_t kHeaderElements = 5;
 Type type_of(const Body& body) {
     if (const auto* vote = std::get_if<VoteRequest>(&body))
         return vote->pre_vote ? Type::pre_vote : Type::vote;
-    // In the order of Body's alternatives; the vote was told apart above.
+    // In the order of Body's alternatives; the two kinds of vote request are handled above.
     constexpr std::array kTypes{Type::hello,          Type::welcome,       Type::poll,      Type::reply,
                                 Type::round,          Type::correction,    Type::heartbeat, Type::ack,
                                 Type::vote,           Type::grant,         Type::refuse,    Type::step_down,
@@ -49,7 +49,7 @@ Type type_of(const Body& body) {
     return kTypes[body.index()];
 }
 
-/// Reuses what the message held, where it is of the same kind: no allocation for the frequent ones.
+/// Reuses the body where it is already of this kind, so frequent messages cost no allocation.
 template <class B>
 void read_body(Reader& r, Message& out, std::uint32_t size) {
     const std::uint32_t extra = r.extra_of(size, kHeaderElements + Fields<B>::count);

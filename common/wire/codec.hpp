@@ -1,9 +1,9 @@
 // The codec: protocol messages <-> msgpack arrays [version, type, cluster, sender, term, ...].
 //
-// The only place that knows msgpack. docs/PROTOCOL.md documents every byte of it. Decoding accepts hostile
-// input: it allocates no more than the bounds in protocol/messages.hpp allow, throws nothing, and names the
-// reason for what it rejects. Append-only: extra elements of an array are ignored, missing ones rejected.
-// Stateless; thread-safe.
+// Only this room knows msgpack. docs/PROTOCOL.md documents every byte. The decoder accepts hostile input: it
+// allocates no more than the bounds in protocol/messages.hpp allow, throws nothing, and names the reason of
+// each rejection. The format is append-only: the decoder ignores extra elements of an array and rejects
+// missing ones. Stateless; thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace berkeley {
 
-/// No message is longer. Sockets are told so too (ZMQ_MAXMSGSIZE).
+/// The longest message. The sockets enforce it too (ZMQ_MAXMSGSIZE).
 inline constexpr std::size_t kMaxMessageBytes = 32 * 1024;
 
 enum class DecodeError : std::uint8_t {
@@ -44,8 +44,8 @@ void encode(const Message& message, Encoded& out);
 /// Writes the transmit stamp into an encoded REPLY. Requires: out.stamp_at != 0.
 void patch_stamp(Encoded& out, RawTime stamp);
 
-/// Decodes into `out`, whose previous content is lost either way. `cluster`: only messages of this cluster
-/// are accepted. Returns nothing on success.
+/// Decodes into `out`, whose previous content is lost either way. Accepts only messages of `cluster`.
+/// Returns nothing on success.
 [[nodiscard]] std::optional<DecodeError> decode(std::span<const std::byte> bytes, const ClusterName& cluster,
                                                 Message& out);
 

@@ -1,6 +1,6 @@
-// What travels of each message and of its parts, in the order of the wire: one list for the writer and the
-// reader. `count` is the number of elements, for a message of those that follow the header. Append only: a
-// reader of an older version skips what it does not know. docs/PROTOCOL.md documents the same.
+// The fields of each message and of its parts, in the order of the wire: one list for the writer and the
+// reader. `count` is the number of elements; of a message, the number after the header. Append only: a
+// reader of an older version skips the elements that it does not know. docs/PROTOCOL.md documents the same.
 //
 // Io is a Writer, with a const part, or a Reader.
 #pragma once

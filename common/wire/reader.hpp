@@ -1,7 +1,7 @@
-// A bounded cursor over msgpack's own format bytes, one pass from the bytes into the message struct: no tree
-// of objects is built, so no count in the input can make it allocate, and what would be rejected anyway
-// (floats, maps, nil, extensions) needs no code. It fails closed: it goes bad at the first element that is
-// not what stands in docs/PROTOCOL.md, and stays bad; reads give zeros from then on.
+// Reader: a bounded cursor over msgpack's format bytes. It reads the message struct in one pass and builds
+// no tree of objects, so no count in the input can make it allocate. Types that we reject anyway (floats,
+// maps, nil, extensions) need no code. It fails closed: at the first element that docs/PROTOCOL.md does not
+// allow it goes bad and stays bad; from then on reads give zeros.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ namespace berkeley::wire {
 template <class Part>
 struct Fields;
 
-/// Elements that a newer version has appended are skipped; nested no deeper than this.
+/// The reader skips elements that a newer version has appended, nested no deeper than this.
 inline constexpr int kSkipDepthMax = 4;
 inline constexpr std::uint32_t kMaxExtraElements = 64;
 
@@ -44,7 +44,7 @@ public:
         fail(DecodeError::malformed);
         return 0;
     }
-    /// Of an array of `size` elements that must have `minimum` the number that is left to skip_extra().
+    /// The number of elements left to skip_extra() in an array of `size` elements that must have `minimum`.
     std::uint32_t extra_of(std::uint32_t size, std::uint32_t minimum) {
         if (good() && (size < minimum || size > minimum + kMaxExtraElements)) fail(DecodeError::malformed);
         return good() ? size - minimum : 0;
@@ -109,7 +109,7 @@ public:
             fail(DecodeError::out_of_range);
     }
 
-    /// What does not travel of a part is what a new one has.
+    /// A field that does not travel gets the value of a new part.
     template <class Part>
     void part(Part& out) {
         out = Part{};
@@ -210,7 +210,7 @@ private:
         return value;
     }
 
-    /// Over one element of unknown meaning: integers, strings and shallow arrays.
+    /// Skips one element of unknown meaning: an integer, a string or a shallow array.
     void skip(int depth) {
         if (rest_.empty() || depth == 0) return fail(DecodeError::malformed);
         const auto head = std::to_integer<std::uint8_t>(rest_.front());

@@ -1,6 +1,6 @@
-// Appends the fields of a message to bytes, through msgpack's packer. Its public functions are the reader's,
-// so that one list of fields (wire/fields.hpp) serves both ways; the limits that the reader checks are not
-// asked here.
+// Writer: appends the fields of a message to bytes, through msgpack's packer. It has the reader's public
+// functions, so one list of fields (wire/fields.hpp) serves both ways. It does not check the reader's
+// limits.
 #pragma once
 
 #include <cassert>
@@ -41,7 +41,7 @@ public:
     void time(Point value) {
         number(to_ns(value));
     }
-    /// The one time that is patched later: always nine bytes.
+    /// Writes the one time that is patched later: always nine bytes.
     void stamp(RawTime value) {
         packer_.pack_fix_int64(to_ns(value));
         out_.stamp_at = out_.bytes.size() - sizeof(std::int64_t);
@@ -73,7 +73,7 @@ public:
         array(values.size());
         for (const Part& value : values) part(value);
     }
-    /// A list of none or one.
+    /// Writes an optional part as a list of none or one.
     template <class Part>
     void optional(const std::optional<Part>& value) {
         array(value ? 1 : 0);

@@ -73,7 +73,7 @@ TEST(Cli, AStandbyThatCanHearNobodySaysSo) {
     Process& m2 = cluster.master("m2", {"--standby"});
     Process& m3 = cluster.standby("m3", "m1");
     ASSERT_TRUE(cluster.wait_for([&] { return find(m2, "role") != nullptr && find(m3, "role") != nullptr; }));
-    const std::string warning = "a standby without --peer, and none is remembered";
+    const std::string warning = "a standby without --peer that remembers no candidate";
     EXPECT_NE(m2.log().find(warning), std::string::npos) << m2.log();
     EXPECT_EQ(m3.log().find(warning), std::string::npos) << m3.log();
 }

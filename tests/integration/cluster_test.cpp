@@ -155,8 +155,8 @@ TEST(Programs, ASecondSignalEndsAMasterThatStaysForItsSuccessor) {
     ASSERT_TRUE(cluster.wait_agreement({"m1", "m2"}));
     m2.signal(SIGSTOP);
     m1.signal(SIGTERM);
-    ASSERT_TRUE(
-        cluster.wait_for([&] { return m1.log().find("does without its vote") != std::string::npos; }));
+    ASSERT_TRUE(cluster.wait_for(
+        [&] { return m1.log().find("no longer needs this node's vote") != std::string::npos; }));
     m1.signal(SIGINT);
     EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
     EXPECT_EQ(m1.events().back()["reason"], "SIGINT") << "it did not wait for the end of its patience";

@@ -158,8 +158,8 @@ TEST_F(Control, NodeThatCannotSaveVotesNoMoreAndSaysSo) {
     std::filesystem::remove_all(cluster_.folder() / "state" / "m2");
     cluster_.forget(*m1_);
     ASSERT_TRUE(cluster_.wait_for([&] {
-        return s1_->log().find("votes no more") != std::string::npos ||
-               m2_->log().find("votes no more") != std::string::npos;
+        return s1_->log().find("does not vote") != std::string::npos ||
+               m2_->log().find("does not vote") != std::string::npos;
     }));
     EXPECT_FALSE(has_role(*m2_, "warmup"));
 }
@@ -205,7 +205,7 @@ TEST(ControlUsage, MistakesAreNamedInOneLine) {
         {{"watch", "--for", "5"}, "--for: '5' has no unit: write a number and a unit"},
         {{"status", "--timeout", "1h"}, "--timeout: 1h is not allowed: from 1ms to 1m"},
         {{"clock", "x", "--watch", "-1s"}, "--watch: -1s is not allowed: from 0s to 1d"},
-        {{"status", "--poll", "inproc://x"}, "--poll: 'inproc://x' leads to no other process"},
+        {{"status", "--poll", "inproc://x"}, "--poll: 'inproc://x' reaches no other process"},
         {{"force-bootstrap", "--id", "m1"}, "--state-dir is required"},
     };
     for (const auto& [arguments, expected] : cases) {

@@ -40,7 +40,7 @@ protected:
     }
     /// A standby that cannot promise anything follows, and does not take a lost master's place.
     void expect_only_a_slave(Process& m1, Process& m2, const std::string& why) {
-        EXPECT_TRUE(cluster_.wait_for([&] { return log_has(m2, "votes no more until it is restarted"); }));
+        EXPECT_TRUE(cluster_.wait_for([&] { return log_has(m2, "does not vote until it is restarted"); }));
         EXPECT_TRUE(log_has(m2, why)) << m2.log();
         EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2"}));
         m1.signal(SIGKILL);
@@ -95,7 +95,7 @@ TEST_F(UselessDisk, AMasterWhoseDiskFillsUpHandsOverAndStaysASlave) {
     EXPECT_TRUE(cluster_.wait_for(
         [&] { return find(s1, "correction", [](const Json& e) { return e["term"] == 2; }) != nullptr; }));
     EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2", "s3"}));
-    EXPECT_TRUE(log_has(m1, "votes no more until it is restarted"));
+    EXPECT_TRUE(log_has(m1, "does not vote until it is restarted"));
     const auto led = [&] {
         return std::count_if(m1.events().begin(), m1.events().end(),
                              [](const Json& e) { return is(e, "role") && e["role"] == "warmup"; });
