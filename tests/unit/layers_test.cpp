@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -251,6 +253,26 @@ TEST(Layers, TheTableHasNoArrowBothWays) {
                     << unit.name << " and " << name;
             }
         }
+    }
+}
+
+TEST(Layers, ThePictureShowsEveryRoomAndOnlyAllowedArrows) {
+    const std::string picture = contents(fs::path(BERKELEY_SOURCE_DIR) / "docs/house.svg");
+    const auto all = [&](const std::regex& pattern) {
+        return std::vector<std::smatch>(std::sregex_iterator(picture.begin(), picture.end(), pattern), {});
+    };
+    std::multiset<std::string> drawn;
+    for (const std::smatch& room : all(std::regex{"data-unit=\"([^\"]*)\""})) drawn.insert(room[1]);
+    std::multiset<std::string> rooms;
+    for (const Unit& unit : units()) rooms.emplace(unit.name);
+    EXPECT_EQ(drawn, rooms);
+    for (const std::smatch& arrow : all(std::regex{"data-from=\"([^\"]*)\" data-to=\"([^\"]*)\""})) {
+        const std::string from = arrow[1];
+        const auto unit =
+            std::find_if(units().begin(), units().end(), [&](const Unit& u) { return u.name == from; });
+        ASSERT_NE(unit, units().end()) << from;
+        EXPECT_EQ(std::count(unit->may_include.begin(), unit->may_include.end(), arrow[2].str()), 1)
+            << from << " to " << arrow[2];
     }
 }
 
