@@ -79,7 +79,7 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
     add_path(app, "--clock-page", raw.clock_page, "PATH",
              "Clock page for applications, or none [/dev/shm/berkeley/CLUSTER/ID]");
     app.add_flag("--let-cpus-sleep", node.let_cpus_sleep,
-                 "Let idle CPUs sleep while the node is being polled: less power, noisier measurements");
+                 "Let idle CPUs sleep during a burst of probes: less power, noisier measurements");
 
     app.option_defaults()->group("Takeover");
     add_duration(app, "--heartbeat-interval", node.heartbeat_interval, {5ms, kMinute},
