@@ -168,7 +168,7 @@ void Invariants::on_round(NodeIndex index, const RoundEvent& round) {
     Duration high{0};
     std::size_t liars = 0;
     for (const PeerResult& peer : round.peers) {
-        if (!correct(cluster_.index(peer.id.str()))) {
+        if (!is_correct(cluster_.index(peer.id.str()))) {
             ++liars;
             continue;
         }
