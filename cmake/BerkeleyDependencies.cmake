@@ -1,6 +1,7 @@
 # Everything that the system's packages provide; scripts/test installs them on Debian. Only what is built is looked for.
 
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 find_package(cppzmq REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)

@@ -49,7 +49,7 @@ Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, cons
     if (!*state)
         return failure(state_dir.string() +
                        " holds no state: a node without state founds a cluster by itself");
-    SavedState& saved = **state;
+    Promises& saved = (*state)->promises;
     if (!saved.id.empty() && saved.id != id) {
         return failure(state_dir.string() + " holds the state of '" + saved.id.str() + "', not of '" +
                        id.str() + "'");

@@ -277,7 +277,6 @@ void CandidateCore::report_changes(Actions& out) {
     if (new_candidates) {
         told_candidates_ = slave_.candidates_version();
         election_.set_peers(slave_.known_candidates());
-        out.add(SaveState{});
     }
     if (!new_candidates && !new_role) return;
     tell_equal_priority(out);
@@ -445,7 +444,8 @@ bool CandidateCore::vote_needed(RawTime now) const {
 void CandidateCore::stop(RawTime now, Actions& out) {
     resign(now, out);
     slave_.stop(out);
-    out.add(SaveState{});
+    if (slave_.elector().take_changed()) out.add(SaveState{});
+    out.add(SaveLearned{});
 }
 
 void CandidateCore::answer_status(Route route, const StatusRequest& request, RawTime now, Actions& out) {

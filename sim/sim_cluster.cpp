@@ -78,6 +78,7 @@ public:
     }
     void publish_clock() override {}
     Saved save() override { return world_.save_promises(host_); }
+    void save_learned() override { world_.save_learned(host_); }
     void tell(const Event& event) override {
         if (world_.on_event) world_.on_event(host_.index, event);
         if (world_.options_.keep_events) world_.events_.push_back({world_.now_, host_.spec.id, event});
@@ -407,8 +408,9 @@ void SimCluster::send_to_link(Host& node, Link link, Message message) {
     send(node.index, connections_[route - 1].to, route, std::move(message));
 }
 
-void SimCluster::save(Host& node) {
-    node.memory = core(node).elector().memory();
+void SimCluster::save(Host& node) { node.memory = core(node).elector().memory(); }
+
+void SimCluster::save_learned(Host& node) {
     node.known = core(node).known_candidates();
     node.saved_rate = core(node).discipline().rate_to_save();
 }

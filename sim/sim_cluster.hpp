@@ -198,6 +198,7 @@ private:
     void step(Host& node, const std::function<void(Node&, Actions&)>& what);
     void carry_out(Host& node, const Actions& actions, std::size_t from = 0);
     void save(Host& node);
+    void save_learned(Host& node);
     Saved save_promises(Host& node);
     void save_rate_after(Host& node, Duration wait);
     RouteSend send_to_route(Host& node, Route route, const Message& message);

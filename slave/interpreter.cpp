@@ -29,6 +29,7 @@ std::optional<std::size_t> Interpreter::carry_out(const Actions& actions, std::s
                            later = saved.outcome == Saved::Outcome::later;
                            if (!later) on_saved(saved);
                        },
+                       [&](const SaveLearned&) { ports_.save_learned(); },
                        [&](const EmitEvent& a) { ports_.tell(a.event); },
                    },
                    actions[i]);

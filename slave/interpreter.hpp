@@ -52,6 +52,8 @@ public:
     virtual void publish_clock() = 0;
     /// What the core has promised. `later`: the caller of carry_out() goes on when it is saved.
     virtual Saved save() = 0;
+    /// What the core has learned, in a while.
+    virtual void save_learned() = 0;
     virtual void tell(const Event& event) = 0;
 
     /// Of the node's own clock, when a lease is looked at.

@@ -73,7 +73,7 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
         if (link.info && *link.info == info) return;
         // Only its own candidate's WELCOME may move a link that works.
         if (link.welcomed) return;
-        ++candidates_version_;
+        note_candidates_changed(out);
         const bool moved = link.info && link.info->poll != info.poll;
         link.info = info;
         if (moved) {
@@ -90,11 +90,16 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
     connect(std::move(state), now, out);
 }
 
+void SlaveCore::note_candidates_changed(Actions& out) {
+    ++candidates_version_;
+    out.add(SaveLearned{});
+}
+
 void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
     auto free = std::find_if(links_.begin(), links_.end(), [](const auto& l) { return !l.used; });
     if (free == links_.end()) free = replaceable_link(now);
     if (free == links_.end()) return drop("too-many-candidates", out);
-    ++candidates_version_;
+    note_candidates_changed(out);
     state.used = true;
     state.heard_at = state.answered_at = state.published_at = now;
     state.hello_at = now;
@@ -230,7 +235,7 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
     }
     state.welcomed = true;
     if (!state.info || *state.info != sender) {
-        ++candidates_version_;
+        note_candidates_changed(out);
         state.info = sender;
         subscribe(link, out);
     }

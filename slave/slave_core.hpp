@@ -95,6 +95,7 @@ private:
         Duration hello_backoff{0};
     };
 
+    void note_candidates_changed(Actions& out);
     void connect(LinkState info, RawTime now, Actions& out);
     void on_own_name(Link link, const Message& message, RawTime now, Actions& out);
     void greet(Link link, RawTime now, Actions& out);

@@ -96,15 +96,17 @@ Result<void> NodeShell::open_state() {
     const auto saved = state_->load();
     if (!saved) return failure(saved.error());
     if (!*saved) {
-        saved_.incarnation = random_word();
+        saved_.promises.incarnation = random_word();
         return {};
     }
     saved_ = **saved;
+    if (!saved_.learned_lost.empty()) log_.note(Severity::warning, saved_.learned_lost);
     // Under another name its promises would bind nobody, and the committee would wait for the old one for
     // ever.
-    if (!saved_.id.empty() && saved_.id != options_.id && !options_.id_is_of_process) {
-        return failure(options_.state_dir.string() + ": holds the state of '" + saved_.id.str() +
-                       "', not of '" + options_.id.str() + "': give each --id a --state-dir of its own");
+    const NodeId& owner = saved_.promises.id;
+    if (!owner.empty() && owner != options_.id && !options_.id_is_of_process) {
+        return failure(options_.state_dir.string() + ": holds the state of '" + owner.str() + "', not of '" +
+                       options_.id.str() + "': give each --id a --state-dir of its own");
     }
     return {};
 }
@@ -146,9 +148,10 @@ SlaveCoreOptions NodeShell::core_options() const {
     SlaveCoreOptions core;
     core.cluster = options_.cluster;
     core.id = options_.id;
-    core.incarnation = saved_.incarnation;
+    const Promises& promises = saved_.promises;
+    core.incarnation = promises.incarnation;
     core.heartbeat_timeout = options_.heartbeat_timeout;
-    core.memory = {saved_.term, saved_.voted_for, saved_.committee};
+    core.memory = {promises.term, promises.voted_for, promises.committee};
     core.discipline.max_slew_ppb = options_.max_slew_ppb;
     core.discipline.step_threshold = options_.step_threshold;
     core.discipline.max_correction = options_.max_correction;
@@ -162,7 +165,7 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
                            .log = log_,
                            .transport = *transport_,
                            .state = *state_,
-                           .saved = saved_,
+                           .promises = saved_.promises,
                            .page = page_.get(),
                            .waker = waker_.get(),
                            .suspend = suspend_});
@@ -221,7 +224,7 @@ int NodeShell::loop(Running& running) {
 
 void NodeShell::end(Running& running, int signal) {
     running.step([&](Actions& out) { running.node.stop(now(), out); });
-    static_cast<void>(running.ports.save());
+    static_cast<void>(running.ports.saved(state_->save(running.ports.learned())));
     transport_->close(kLinger);
     log_.tick(running.ports.stamp());
     log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", running.ports.stamp());
@@ -308,7 +311,10 @@ void NodeShell::housekeeping(Running& running, TrueTime now) {
     if (now >= save_at_) {
         save_again_ = std::min(2 * save_again_, kSaveEvery);
         save_at_ = now + save_again_;
-        running.interpreter.on_saved(running.ports.save());
+        running.ports.save_learned();
+    }
+    if (running.ports.take_save_soon()) {
+        running.interpreter.on_saved(running.ports.saved(state_->save(running.ports.learned())));
     }
     log_.tick(running.ports.stamp());
 }

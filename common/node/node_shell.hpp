@@ -38,8 +38,8 @@ public:
     ~NodeShell();
 
     Transport& transport() { return *transport_; }
-    const SavedState& saved() const { return saved_; }
-    SavedRate saved_rate() const { return {saved_.freq_ppb, saved_.freq_skew_ppb}; }
+    const std::vector<CandidateInfo>& saved_candidates() const { return saved_.learned.candidates; }
+    SavedRate saved_rate() const { return {saved_.learned.freq_ppb, saved_.learned.freq_skew_ppb}; }
     RawTime now() const { return clock_.now(); }
     /// Where the node's clock starts: the machine's clock, with the injected offset.
     ClusterTime initial_time() const;

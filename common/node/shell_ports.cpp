@@ -69,21 +69,25 @@ void ShellPorts::publish_clock() {
 
 Saved ShellPorts::save() {
     const SlaveCore& slave = node_.slave();
-    const SavedRate rate = slave.discipline().rate_to_save();
-    SavedState& saved = parts_.saved;
-    saved.id = slave.options().id;
-    saved.freq_ppb = rate.ppb;
-    saved.freq_skew_ppb = rate.skew_ppb;
-    saved.candidates = slave.known_candidates();
     const ElectorMemory& memory = slave.elector().memory();
-    saved.term = memory.term;
-    saved.voted_for = memory.voted_for;
-    saved.committee = memory.committee;
-    const auto result = parts_.state.save(saved);
+    Promises& promises = parts_.promises;
+    promises.id = slave.options().id;
+    promises.term = memory.term;
+    promises.voted_for = memory.voted_for;
+    promises.committee = memory.committee;
+    return saved(parts_.state.save(promises));
+}
+
+Saved ShellPorts::saved(const Result<void>& result) {
     if (!result && !save_failed_) parts_.log.note(Severity::error, result.error());
     save_failed_ = !result;
     if (result) return {};
     return {Saved::Outcome::failed, result.error()};
+}
+
+Learned ShellPorts::learned() const {
+    const SavedRate rate = node_.slave().discipline().rate_to_save();
+    return {rate.ppb, rate.skew_ppb, node_.slave().known_candidates()};
 }
 
 bool ShellPorts::slept() {

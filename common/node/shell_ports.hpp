@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "log/event_log.hpp"
 #include "net/transport.hpp"
@@ -25,7 +26,7 @@ struct ShellParts {
     EventLog& log;
     Transport& transport;
     StateFile& state;
-    SavedState& saved;      ///< as last saved
+    Promises& promises;     ///< as last saved
     ClockPageWriter* page;  ///< null: none wanted
     CpuWaker* waker;        ///< null: CPUs may sleep
     SuspendDetector& suspend;
@@ -44,10 +45,17 @@ public:
     void drop(Link link) override { parts_.transport.drop_link(link); }
     void publish_clock() override;
     Saved save() override;
+    void save_learned() override { save_soon_ = true; }
     void tell(const Event& event) override { parts_.log.log(event, stamp()); }
     RawTime now() override { return parts_.clock.now(); }
     bool slept() override;
 
+    /// True once after the core asked for save_learned().
+    bool take_save_soon() { return std::exchange(save_soon_, false); }
+    /// What became of a save, told to people once where it fails.
+    Saved saved(const Result<void>& result);
+    /// What the core has learned, as of now.
+    Learned learned() const;
     /// True once after a sleep: before anything else is done.
     bool take_sleep();
     EventStamp stamp() const;
@@ -60,6 +68,7 @@ private:
     Encoded encoded_;
     std::uint64_t jumps_published_ = 0;
     bool slept_ = false;        ///< the machine did, and the core does not know
+    bool save_soon_ = false;    ///< what was learned
     bool save_failed_ = false;  ///< it was said so
 };
 

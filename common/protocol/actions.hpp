@@ -63,15 +63,18 @@ struct DropLink {
 /// The clock's map, bound or status changed: the shell writes the clock page (and steers the system clock).
 struct PublishClock {};
 
-/// The shell persists the core's memory (votes, terms, committee, candidates).
+/// The shell saves the elector's memory, which is durable before any later action of the list is carried out.
 struct SaveState {};
+
+/// The shell saves the known candidates and the clock's rate in a while; nothing waits for it.
+struct SaveLearned {};
 
 struct EmitEvent {
     Event event;
 };
 
 using Action = std::variant<SendToRoute, SendToLink, Publish, ConnectLink, SubscribeLink, DropLink,
-                            PublishClock, SaveState, EmitEvent>;
+                            PublishClock, SaveState, SaveLearned, EmitEvent>;
 
 /// One correction and one event for each member, and a few others.
 inline constexpr std::size_t kMaxActions = 4 * kMaxMembers + 256;

@@ -4,8 +4,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
-#include <cassert>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -13,131 +11,23 @@
 #include <string_view>
 #include <utility>
 
-#include <nlohmann/json.hpp>
+#include "state/state_text.hpp"
 
 namespace berkeley {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr int kFormat = 1;
-constexpr const char* kFileName = "state";
-constexpr const char* kNewFileName = "state.new";
+constexpr const char* kPromisesName = "state";
+constexpr const char* kNewPromisesName = "state.new";
+constexpr const char* kLearnedName = "learned";
+constexpr const char* kNewLearnedName = "learned.new";
 constexpr const char* kLockName = "lock";
-/// 8 candidates with three URLs each are the most that a state holds; anything longer is none of ours.
-constexpr std::size_t kMaxFileBytes = 64 * 1024;
-
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-    std::array<std::uint32_t, 256> table{};
-    for (std::uint32_t i = 0; i < table.size(); ++i) {
-        std::uint32_t value = i;
-        for (int bit = 0; bit < 8; ++bit) value = (value & 1U) != 0 ? 0xEDB88320U ^ (value >> 1) : value >> 1;
-        table[i] = value;
-    }
-    return table;
-}
-
-/// CRC-32 of IEEE 802.3, so that any tool can check the file.
-std::uint32_t crc32(std::string_view text) {
-    static constexpr auto kTable = make_crc_table();
-    std::uint32_t crc = 0xFFFFFFFFU;
-    for (const char c : text) crc = kTable[(crc ^ static_cast<unsigned char>(c)) & 0xFFU] ^ (crc >> 8);
-    return ~crc;
-}
-
-std::string checksum_line(std::string_view body) {
-    std::array<char, 20> line{};
-    std::snprintf(line.data(), line.size(), "crc32 %08x\n", static_cast<unsigned>(crc32(body)));
-    return line.data();
-}
-
-Json to_json(const SavedState& state) {
-    Json candidates = Json::array();
-    for (const CandidateInfo& c : state.candidates) {
-        candidates.push_back({{"id", c.id.view()},
-                              {"priority", c.priority},
-                              {"poll", c.poll.view()},
-                              {"publish", c.publish.view()},
-                              {"heartbeat", c.heartbeat.view()}});
-    }
-    Json voters = Json::array();
-    for (const Voter& v : state.committee.voters) {
-        voters.push_back({{"id", v.id.view()}, {"incarnation", v.incarnation}});
-    }
-    return {{"format", kFormat},
-            {"id", state.id.view()},
-            {"term", state.term},
-            {"voted_for", state.voted_for.view()},
-            {"incarnation", state.incarnation},
-            {"freq_ppb", state.freq_ppb},
-            {"freq_skew_ppb", state.freq_skew_ppb},
-            {"committee",
-             {{"term", state.committee.term}, {"version", state.committee.version}, {"voters", voters}}},
-            {"candidates", candidates}};
-}
-
-/// What the checksum cannot see: a file that was edited, or written by a program with other bounds. Throws
-/// std::exception, which `load` turns into its error line.
-template <class Text>
-Text read_text(const Json& value) {
-    return Text::from(value.get_ref<const std::string&>()).value();
-}
-
-NodeId read_name(const Json& value, bool may_be_empty) {
-    const auto name = read_text<NodeId>(value);
-    if (!(may_be_empty && name.empty()) && !is_valid_name(name.view())) throw std::invalid_argument("name");
-    return name;
-}
-
-template <class Integer>
-Integer read_integer(const Json& value) {
-    if constexpr (std::is_unsigned_v<Integer>) {
-        if (!value.is_number_unsigned()) throw std::invalid_argument("number");
-    } else {
-        if (!value.is_number_integer()) throw std::invalid_argument("number");
-    }
-    const auto result = value.get<Integer>();
-    if (Json(result) != value) throw std::out_of_range("number");
-    return result;
-}
-
-SavedState from_json(const Json& json) {
-    SavedState state;
-    if (json.contains("id")) state.id = read_name(json.at("id"), true);
-    state.term = read_integer<Term>(json.at("term"));
-    state.voted_for = read_name(json.at("voted_for"), true);
-    state.incarnation = read_integer<Incarnation>(json.at("incarnation"));
-    state.freq_ppb = read_integer<std::int64_t>(json.at("freq_ppb"));
-    state.freq_skew_ppb = read_integer<std::int64_t>(json.at("freq_skew_ppb"));
-    if (state.freq_ppb < -kRateMaxPpb || state.freq_ppb > kRateMaxPpb || state.freq_skew_ppb < 0) {
-        throw std::out_of_range("frequency");
-    }
-    const Json& committee = json.at("committee");
-    state.committee.term = read_integer<Term>(committee.at("term"));
-    state.committee.version = read_integer<std::uint64_t>(committee.at("version"));
-    const Json& voters = committee.at("voters");
-    const Json& candidates = json.at("candidates");
-    if (voters.size() > kMaxCommittee || candidates.size() > kMaxCandidates) throw std::out_of_range("list");
-    if (state.term > kTermMax || state.committee.term > kTermMax) throw std::out_of_range("term");
-    for (const Json& v : voters) {
-        state.committee.voters.push_back(
-            {read_name(v.at("id"), false), read_integer<Incarnation>(v.at("incarnation"))});
-    }
-    for (const Json& c : candidates) {
-        state.candidates.push_back({read_name(c.at("id"), false),
-                                    read_integer<std::int32_t>(c.at("priority")),
-                                    read_text<Url>(c.at("poll")), read_text<Url>(c.at("publish")),
-                                    read_text<Url>(c.at("heartbeat"))});
-    }
-    return state;
-}
 
 std::string system_error(const std::filesystem::path& path, std::string_view what) {
     return path.string() + ": " + std::string(what) + ": " + std::strerror(errno);
 }
 
-std::string damaged(const std::filesystem::path& path, std::string_view why) {
-    return path.string() + ": the saved state " + std::string(why) +
+std::string damaged(const std::filesystem::path& path, const std::string& why) {
+    return path.string() + ": the saved state " + why +
            "; it is not used, since a voter that forgot its vote could vote twice: move the file away to "
            "start anew, as a node that is no voter until the cluster adopts it again";
 }
@@ -158,9 +48,9 @@ bool write_all(int fd, std::string_view text) {
     return true;
 }
 
-/// At most kMaxFileBytes + 1 bytes, so that the caller sees what is too long.
+/// At most kMaxStateBytes + 1 bytes, so that the caller sees what is too long.
 std::optional<std::string> read_all(int fd) {
-    std::string text(kMaxFileBytes + 1, '\0');
+    std::string text(kMaxStateBytes + 1, '\0');
     std::size_t size = 0;
     while (size < text.size()) {
         const ssize_t got = ::read(fd, text.data() + size, text.size() - size);
@@ -176,16 +66,16 @@ std::optional<std::string> read_all(int fd) {
 }  // namespace
 
 StateFile::StateFile(std::filesystem::path directory, int directory_fd, int lock_fd)
-    : path_(std::move(directory) / kFileName), directory_fd_(directory_fd), lock_fd_(lock_fd) {}
+    : directory_(std::move(directory)), directory_fd_(directory_fd), lock_fd_(lock_fd) {}
 
 StateFile::StateFile(StateFile&& other) noexcept
-    : path_(std::move(other.path_)),
+    : directory_(std::move(other.directory_)),
       directory_fd_(std::exchange(other.directory_fd_, -1)),
       lock_fd_(std::exchange(other.lock_fd_, -1)),
       lock_error_(other.lock_error_) {}
 
 StateFile& StateFile::operator=(StateFile&& other) noexcept {
-    std::swap(path_, other.path_);
+    std::swap(directory_, other.directory_);
     std::swap(directory_fd_, other.directory_fd_);
     std::swap(lock_fd_, other.lock_fd_);
     std::swap(lock_error_, other.lock_error_);
@@ -225,58 +115,77 @@ Result<StateFile> StateFile::open(const std::filesystem::path& directory) {
     return file;
 }
 
-Result<void> StateFile::save(const SavedState& state) const {
-    assert(state.candidates.size() <= kMaxCandidates);
-    assert(state.committee.voters.size() <= kMaxCommittee);
+Result<void> StateFile::save(const Promises& promises) const {
+    return write(kPromisesName, kNewPromisesName, to_text(promises));
+}
+
+Result<void> StateFile::save(const Learned& learned) const {
+    return write(kLearnedName, kNewLearnedName, to_text(learned));
+}
+
+Result<void> StateFile::write(const char* name, const char* new_name, const std::string& text) const {
+    const std::filesystem::path path = directory_ / name;
     if (directory_fd_ < 0)
-        return failure(path_.string() + ": cannot save the state: there is no directory for it");
+        return failure(path.string() + ": cannot save the state: there is no directory for it");
     if (lock_fd_ < 0) {
         // Another process may have locked it by now.
         errno = lock_error_;
-        return failure(system_error(path_, "cannot save the state, which could not be locked"));
+        return failure(system_error(path, "cannot save the state, which could not be locked"));
     }
-    const std::string body = to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     const int fd =
-        ::openat(directory_fd_, kNewFileName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return failure(system_error(path_, "cannot save the state"));
-    const bool written = write_all(fd, body + checksum_line(body)) && ::fsync(fd) == 0;
+        ::openat(directory_fd_, new_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return failure(system_error(path, "cannot save the state"));
+    const bool written = write_all(fd, text) && ::fsync(fd) == 0;
     const int write_errno = errno;
     ::close(fd);
     errno = write_errno;
-    if (!written || ::renameat(directory_fd_, kNewFileName, directory_fd_, kFileName) != 0 ||
+    if (!written || ::renameat(directory_fd_, new_name, directory_fd_, name) != 0 ||
         ::fsync(directory_fd_) != 0) {
-        return failure(system_error(path_, "cannot save the state"));
+        return failure(system_error(path, "cannot save the state"));
     }
     return {};
 }
 
-Result<std::optional<SavedState>> StateFile::load() const {
+Result<std::optional<std::string>> StateFile::read(const char* name) const {
     if (directory_fd_ < 0) return std::nullopt;
-    const int fd = ::openat(directory_fd_, kFileName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = ::openat(directory_fd_, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
         if (errno == ENOENT) return std::nullopt;
-        return failure(system_error(path_, "cannot read the saved state"));
+        return failure(system_error(directory_ / name, "cannot read the saved state"));
     }
-    const auto text = read_all(fd);
+    auto text = read_all(fd);
     const int read_errno = errno;
     ::close(fd);
     errno = read_errno;
-    if (!text) return failure(system_error(path_, "cannot read the saved state"));
-    if (text->size() > kMaxFileBytes) return failure(damaged(path_, "is longer than any that was saved"));
-    const std::size_t body_end = text->find('\n');
-    if (body_end == std::string::npos) return failure(damaged(path_, "is cut short"));
-    const std::string_view body(text->data(), body_end + 1);
-    if (text->substr(body_end + 1) != checksum_line(body)) {
-        return failure(damaged(path_, "does not match its checksum"));
+    if (!text) return failure(system_error(directory_ / name, "cannot read the saved state"));
+    return text;
+}
+
+Result<std::optional<SavedState>> StateFile::load() const {
+    const auto text = read(kPromisesName);
+    if (!text) return failure(text.error());
+    if (!*text) return std::nullopt;
+    auto promises = promises_from(**text);
+    if (!promises) return failure(damaged(directory_ / kPromisesName, promises.error()));
+    SavedState state;
+    state.promises = std::move(promises->promises);
+    const auto learned_text = read(kLearnedName);
+    if (learned_text && *learned_text) {
+        auto learned = learned_from(**learned_text);
+        if (learned) {
+            state.learned = std::move(*learned);
+        } else {
+            state.learned_lost = (directory_ / kLearnedName).string() + ": what was learned " +
+                                 learned.error() + "; it is learned anew";
+        }
+    } else if (!learned_text) {
+        state.learned_lost = learned_text.error() + "; it is learned anew";
+    } else if (promises->learned) {
+        state.learned = std::move(*promises->learned);
+        // A disk that keeps nothing keeps the old file too.
+        static_cast<void>(save(state.learned));
     }
-    try {
-        const Json json = Json::parse(body);
-        if (json.at("format") != kFormat)
-            return failure(damaged(path_, "has a format that is not known here"));
-        return from_json(json);
-    } catch (const std::exception&) {
-        return failure(damaged(path_, "has a value that is missing or not allowed"));
-    }
+    return state;
 }
 
 }  // namespace berkeley

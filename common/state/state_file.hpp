@@ -1,32 +1,26 @@
-// StateFile: what a node must remember across restarts, above all for whom it voted.
+// StateFile: the state directory of a node: what it must remember over a restart, above all its vote.
 //
 // A vote is given only after it is on the disk, and a state that cannot be trusted is never guessed: a voter
-// that forgot could vote twice in one term, and two masters would lead. So: written to a new file, fsynced,
-// renamed over the old one, the directory fsynced; a checksum over the content; and a lock, so that two
-// processes never share one directory. The file is one line of JSON and one line with the CRC-32 of the
-// first. Not thread-safe.
+// that forgot could vote twice in one term, and two masters would lead. So each file is written under another
+// name, fsynced and renamed over the old one, and the directory is fsynced; each has a checksum; and a lock
+// keeps two processes from sharing a directory. `state` holds the promises, `learned` the rest, so that a
+// promise never waits for what can be learned again. Thread-safe where two threads do not save the same kind.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <vector>
+#include <string>
 
 #include "base/result.hpp"
-#include "protocol/messages.hpp"
+#include "state/saved_state.hpp"
 
 namespace berkeley {
 
 struct SavedState {
-    NodeId id;  ///< whose state it is; empty: it was saved before that was told
-    Term term = 0;
-    Incarnation incarnation = 0;
-    std::int64_t freq_ppb = 0;
-    std::int64_t freq_skew_ppb = 0;
-    std::vector<CandidateInfo> candidates;  ///< at most kMaxCandidates
-    NodeId voted_for;                       ///< in `term`; empty: nobody yet
-    Committee committee;
-    friend bool operator==(const SavedState&, const SavedState&) = default;
+    Promises promises;
+    Learned learned;
+    /// Why `learned` was not used, in a line: it was damaged. Empty: it was used, or never saved.
+    std::string learned_lost;
 };
 
 class StateFile {
@@ -40,16 +34,23 @@ public:
     ~StateFile();
 
     /// Durable when it returns. Requires: the lists keep their bounds (asserted).
-    [[nodiscard]] Result<void> save(const SavedState& state) const;
+    [[nodiscard]] Result<void> save(const Promises& promises) const;
+    [[nodiscard]] Result<void> save(const Learned& learned) const;
 
-    /// Nothing where no state was ever saved; an error where there is one that cannot be trusted.
+    /// Nothing where no promises were ever saved; an error where they cannot be trusted. An earlier release
+    /// saved both kinds in one file: what was learned is then put into its own, since the next save of the
+    /// promises drops it.
     [[nodiscard]] Result<std::optional<SavedState>> load() const;
 
-    const std::filesystem::path& path() const { return path_; }
+    const std::filesystem::path& directory() const { return directory_; }
 
 private:
     StateFile(std::filesystem::path directory, int directory_fd, int lock_fd);
-    std::filesystem::path path_;
+    Result<void> write(const char* name, const char* new_name, const std::string& text) const;
+    /// Nothing where there is no such file.
+    Result<std::optional<std::string>> read(const char* name) const;
+
+    std::filesystem::path directory_;
     int directory_fd_ = -1;
     int lock_fd_ = -1;
     int lock_error_ = 0;  ///< why there is no lock

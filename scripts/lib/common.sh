@@ -26,6 +26,7 @@ libcli11-dev
 libtomlplusplus-dev
 nlohmann-json3-dev
 libsodium-dev
+zlib1g-dev
 libgtest-dev
 librapidcheck-dev
 libbenchmark-dev

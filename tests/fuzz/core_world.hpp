@@ -238,6 +238,7 @@ private:
             world_.owes_save_ = false;
             return {};
         }
+        void save_learned() override {}
         void tell(const Event&) override {}
         RawTime now() override { return world_.now_; }
         bool slept() override { return false; }

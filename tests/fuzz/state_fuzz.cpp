@@ -1,5 +1,6 @@
-// The state file: what is not exactly what a save wrote is refused, and what is accepted is saved and loaded
-// alike. An odd first byte has the checksum put right, so that what lies behind it is reached.
+// The files of the state directory: what is not exactly what a save wrote is refused, and what is accepted is
+// saved and loaded alike. The first byte says which file it is, and whether its checksum is put right, so
+// that what lies behind it is reached.
 
 #include <array>
 #include <cstdio>
@@ -30,7 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const auto file = StateFile::open(folder.path());
     if (!file) std::abort();
     fuzz::Input input(data, size);
-    const bool mend = (input.byte() & 1U) != 0;
+    const std::uint8_t choice = input.byte();
+    const bool mend = (choice & 1U) != 0;
+    const bool learned = (choice & 2U) != 0;
     std::string content = size > 1 ? fuzz::text(data + 1, size - 1) : std::string{};
     if (mend) {
         std::array<char, 32> line{};
@@ -39,11 +42,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         std::snprintf(line.data(), line.size(), "crc32 %08x\n", static_cast<unsigned>(crc32(content)));
         content += line.data();
     }
-    std::ofstream(folder.path() / "state", std::ios::trunc) << content;
+    std::filesystem::remove(folder.path() / "learned");
+    if (learned && !file->save(Promises{})) std::abort();
+    std::ofstream(folder.path() / (learned ? "learned" : "state"), std::ios::trunc) << content;
     const auto loaded = file->load();
+    if (learned && (!loaded || !*loaded)) std::abort();
     if (!loaded || !*loaded) return 0;
-    if (!file->save(**loaded)) std::abort();
+    const SavedState& state = **loaded;
+    if (!file->save(state.promises) || !file->save(state.learned)) std::abort();
     const auto again = file->load();
-    if (!again || !*again || !(**again == **loaded)) std::abort();
+    if (!again || !*again || !((*again)->promises == state.promises) || !((*again)->learned == state.learned))
+        std::abort();
     return 0;
 }

@@ -19,25 +19,30 @@ protected:
     }
     ~StateFileTest() override { std::filesystem::remove_all(directory_); }
 
-    static SavedState example() {
-        SavedState state;
-        state.term = 42;
-        state.incarnation = std::numeric_limits<std::uint64_t>::max();
-        state.freq_ppb = -12'345;
-        state.freq_skew_ppb = 67;
-        state.candidates = {{node_id("m1"), -3, Url::from("tcp://a:1").value(),
-                             Url::from("tcp://a:2").value(), Url::from("tcp://a:3").value()}};
-        state.voted_for = node_id("m1");
-        state.committee = {41, 3, {{node_id("m1"), 9}, {node_id("s1"), 10}}};
-        return state;
+    static Promises promises() {
+        Promises p;
+        p.id = node_id("m1");
+        p.term = 42;
+        p.incarnation = std::numeric_limits<std::uint64_t>::max();
+        p.voted_for = node_id("m1");
+        p.committee = {41, 3, {{node_id("m1"), 9}, {node_id("s1"), 10}}};
+        return p;
+    }
+    static Learned learned() {
+        return {-12'345,
+                67,
+                {{node_id("m1"), -3, Url::from("tcp://a:1").value(), Url::from("tcp://a:2").value(),
+                  Url::from("tcp://a:3").value()}}};
     }
 
-    std::string content() const {
+    std::string content(const char* name = "state") const {
         std::ostringstream text;
-        text << std::ifstream(directory_ / "state").rdbuf();
+        text << std::ifstream(directory_ / name).rdbuf();
         return text.str();
     }
-    void overwrite(const std::string& text) const { std::ofstream(directory_ / "state") << text; }
+    void overwrite(const std::string& text, const char* name = "state") const {
+        std::ofstream(directory_ / name) << text;
+    }
 
     std::filesystem::path directory_;
 };
@@ -51,28 +56,72 @@ TEST_F(StateFileTest, NothingSavedIsNotAnError) {
 }
 
 TEST_F(StateFileTest, ReadsBackWhatItSavedLast) {
-    SavedState state = example();
     {
         const auto file = StateFile::open(directory_);
         ASSERT_TRUE(file.has_value()) << file.error();
-        ASSERT_TRUE(file->save(SavedState{}).has_value());
-        ASSERT_TRUE(file->save(state).has_value());
+        ASSERT_TRUE(file->save(Promises{}).has_value());
+        ASSERT_TRUE(file->save(Learned{}).has_value());
+        ASSERT_TRUE(file->save(promises()).has_value());
+        ASSERT_TRUE(file->save(learned()).has_value());
     }
     const auto again = StateFile::open(directory_);
     ASSERT_TRUE(again.has_value()) << again.error();
     const auto loaded = again->load();
-    ASSERT_TRUE(loaded.has_value()) << loaded.error();
-    EXPECT_EQ(*loaded, state);
-    EXPECT_FALSE(std::filesystem::exists(directory_ / "state.new"));
-    struct stat status {};
-    ASSERT_EQ(::stat((directory_ / "state").c_str(), &status), 0);
-    EXPECT_EQ(status.st_mode & 0777U, 0600U);
+    ASSERT_TRUE(loaded.has_value() && loaded->has_value()) << loaded.error();
+    EXPECT_EQ((*loaded)->promises, promises());
+    EXPECT_EQ((*loaded)->learned, learned());
+    EXPECT_EQ((*loaded)->learned_lost, "");
+    for (const char* name : {"state", "learned"}) {
+        EXPECT_FALSE(std::filesystem::exists(directory_ / (std::string(name) + ".new")));
+        struct stat status {};
+        ASSERT_EQ(::stat((directory_ / name).c_str(), &status), 0);
+        EXPECT_EQ(status.st_mode & 0777U, 0600U);
+    }
+}
+
+TEST_F(StateFileTest, AFileOfAnEarlierReleaseHoldsBothAndNeitherIsLostWhenPromisesAreSaved) {
+    // As berkeley-master 0.1 wrote it.
+    const std::string old =
+        R"({"format":1,"id":"m1","term":42,"voted_for":"m1","incarnation":18446744073709551615,)"
+        R"("freq_ppb":-12345,"freq_skew_ppb":67,"committee":{"term":41,"version":3,"voters":[)"
+        R"({"id":"m1","incarnation":9},{"id":"s1","incarnation":10}]},"candidates":[{"id":"m1",)"
+        R"("priority":-3,"poll":"tcp://a:1","publish":"tcp://a:2","heartbeat":"tcp://a:3"}]})"
+        "\ncrc32 b6bbb0d1\n";
+    overwrite(old);
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    for (int start = 0; start < 2; ++start) {
+        const auto loaded = file->load();
+        ASSERT_TRUE(loaded.has_value() && loaded->has_value()) << loaded.error();
+        EXPECT_EQ((*loaded)->promises, promises());
+        EXPECT_EQ((*loaded)->learned, learned());
+        ASSERT_TRUE(file->save(promises()).has_value());
+    }
+}
+
+TEST_F(StateFileTest, WhatWasLearnedAndIsDamagedIsLearnedAnewAndThePromisesHold) {
+    const auto file = StateFile::open(directory_);
+    ASSERT_TRUE(file.has_value()) << file.error();
+    ASSERT_TRUE(file->save(promises()).has_value());
+    ASSERT_TRUE(file->save(learned()).has_value());
+    const std::string good = content("learned");
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        std::string bad = good;
+        bad[i] = static_cast<char>(bad[i] ^ 1);
+        overwrite(bad, "learned");
+        const auto loaded = file->load();
+        ASSERT_TRUE(loaded.has_value() && loaded->has_value()) << "byte " << i;
+        EXPECT_EQ((*loaded)->promises, promises());
+        EXPECT_EQ((*loaded)->learned, Learned{});
+        EXPECT_NE((*loaded)->learned_lost.find("learned anew"), std::string::npos);
+        EXPECT_EQ((*loaded)->learned_lost.find('\n'), std::string::npos);
+    }
 }
 
 TEST_F(StateFileTest, AnyChangedByteIsSeenAndToldInOneLine) {
     const auto file = StateFile::open(directory_);
     ASSERT_TRUE(file.has_value()) << file.error();
-    ASSERT_TRUE(file->save(example()).has_value());
+    ASSERT_TRUE(file->save(promises()).has_value());
     const std::string good = content();
     for (std::size_t i = 0; i < good.size(); ++i) {
         std::string bad = good;
@@ -89,7 +138,7 @@ TEST_F(StateFileTest, TermsThatNoElectionCanFollowAreRefused) {
     const auto file = StateFile::open(directory_);
     ASSERT_TRUE(file.has_value()) << file.error();
     for (const bool of_committee : {false, true}) {
-        SavedState state = example();
+        Promises state = promises();
         (of_committee ? state.committee.term : state.term) = kTermMax;
         ASSERT_TRUE(file->save(state).has_value());
         EXPECT_TRUE(file->load().has_value());
@@ -102,7 +151,7 @@ TEST_F(StateFileTest, TermsThatNoElectionCanFollowAreRefused) {
 TEST_F(StateFileTest, AnyTruncationIsSeen) {
     const auto file = StateFile::open(directory_);
     ASSERT_TRUE(file.has_value()) << file.error();
-    ASSERT_TRUE(file->save(example()).has_value());
+    ASSERT_TRUE(file->save(promises()).has_value());
     const std::string good = content();
     for (std::size_t size = 0; size < good.size(); ++size) {
         overwrite(good.substr(0, size));
@@ -115,10 +164,10 @@ TEST_F(StateFileTest, AnyTruncationIsSeen) {
 TEST_F(StateFileTest, AHalfWrittenNewFileDoesNotHurt) {
     const auto file = StateFile::open(directory_);
     ASSERT_TRUE(file.has_value()) << file.error();
-    ASSERT_TRUE(file->save(example()).has_value());
+    ASSERT_TRUE(file->save(promises()).has_value());
     std::ofstream(directory_ / "state.new") << "{\"term\":43";
-    EXPECT_EQ(file->load().value(), example());
-    EXPECT_TRUE(file->save(example()).has_value());
+    EXPECT_EQ(file->load().value()->promises, promises());
+    EXPECT_TRUE(file->save(promises()).has_value());
 }
 
 TEST_F(StateFileTest, ADirectoryServesOneProcessOnly) {

@@ -1,0 +1,28 @@
+// SavedState: what a node remembers over a restart. Promises bind it towards others, above all its vote; what
+// it has learned only makes a start better. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/messages.hpp"
+
+namespace berkeley {
+
+struct Promises {
+    NodeId id;  ///< the node that made them; empty: an early release saved them without it
+    Term term = 0;
+    Incarnation incarnation = 0;
+    NodeId voted_for;  ///< in `term`; empty: nobody yet
+    Committee committee;
+    friend bool operator==(const Promises&, const Promises&) = default;
+};
+
+struct Learned {
+    std::int64_t freq_ppb = 0;
+    std::int64_t freq_skew_ppb = 0;
+    std::vector<CandidateInfo> candidates;  ///< at most kMaxCandidates
+    friend bool operator==(const Learned&, const Learned&) = default;
+};
+
+}  // namespace berkeley
