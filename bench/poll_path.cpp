@@ -266,11 +266,11 @@ Result<void> make_bench_keys() {
     const NodeId slave_id = node_id("bench-slave");
     const auto written =
         write_key_card(directory + "/slave.key", {slave->public_key, slave_id, AccessRole::slave});
-    auto ring = Keyring::open(directory, {}, master->public_key);
+    auto ring = KeyDirectory::open(directory, {}, master->public_key);
     std::filesystem::remove_all(directory);
     if (!written) return written;
     if (!ring) return failure(ring.error());
-    auto pins = Keyring::open({}, {{master->public_key, node_id("bench-master")}}, slave->public_key);
+    auto pins = KeyDirectory::open({}, {{master->public_key, node_id("bench-master")}}, slave->public_key);
     if (!pins) return failure(pins.error());
     bench_keys.emplace(BenchKeys{{node_id("bench-master"), *master, std::move(*ring)},
                                  {slave_id, *slave, std::move(*pins)}});

@@ -85,6 +85,10 @@ std::optional<Asker::Ended> Asker::next(RawTime until) {
         }
         if (at >= until) return std::nullopt;
         if (at >= tend_at_) {
+            if (targets_.credentials) {
+                static_cast<void>(targets_.credentials->keys.read(KeyDirectory::Thoroughness::changes));
+                transport_->adopt(targets_.credentials->keys.ring());
+            }
             transport_->tend();
             tend_at_ = at + kTend;
         }

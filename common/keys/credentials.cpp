@@ -78,9 +78,9 @@ tl::expected<std::optional<Credentials>, OptionError> load_credentials(const Key
     }
     auto pins = load_pins(files.server_keys);
     if (!pins) return tl::unexpected<OptionError>(pins.error());
-    auto ring = Keyring::open(files.authorized_keys, std::move(*pins), own->pair.public_key);
-    if (!ring) return wrong("--authorized-keys", ring.error());
-    return Credentials{id ? *id : own->id.value_or(fallback), own->pair, std::move(*ring)};
+    auto keys = KeyDirectory::open(files.authorized_keys, std::move(*pins), own->pair.public_key);
+    if (!keys) return wrong("--authorized-keys", keys.error());
+    return Credentials{id ? *id : own->id.value_or(fallback), own->pair, std::move(*keys)};
 }
 
 }  // namespace berkeley

@@ -33,7 +33,7 @@ Result<Url> BoundSockets::bind(zmq::context_t& context, Gate& gate, BoundSocket 
                 socket.set(zmq::sockopt::maxmsgsize, kMaxSubscriptionBytes);
             }
             if (gate.secured()) {
-                if (const auto safe = secure_server(socket, gate.credentials().own); !safe) return safe;
+                if (const auto safe = secure_server(socket, gate.own_keys()); !safe) return safe;
             }
             open_monitor(context, socket, kBoundEvents, target.monitor);
             return {};

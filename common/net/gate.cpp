@@ -30,8 +30,12 @@ std::string name_of(const PeerIdentity& who) { return who.id.empty() ? "a peer" 
 
 }  // namespace
 
-Gate::Gate(std::optional<Credentials> credentials, const PeerLimits& limits)
-    : credentials_(std::move(credentials)), limits_(limits), accounts_(limits) {
+Gate::Gate(const std::optional<Credentials>& credentials, const PeerLimits& limits)
+    : limits_(limits), accounts_(limits) {
+    if (credentials) {
+        own_ = {credentials->id, credentials->own};
+        ring_ = credentials->keys.ring();
+    }
     handshakes_.fill(HandshakeLimit(secured()));
 }
 
@@ -42,7 +46,7 @@ void Gate::open(zmq::context_t& context) {
 void Gate::answer_handshake(RawTime now) {
     if (handshake_ == ZapHandler::Request::malformed) return drops_.count(Drop::failed_handshake);
     const PublicKey& key = zap_->key();
-    const PeerIdentity* who = credentials_->ring.find(key);
+    const PeerIdentity* who = ring_->find(key);
     if (who == nullptr) {
         drops_.count(Drop::unauthorised_key);
         notes_.add(Notes::About::strangers,
@@ -112,7 +116,7 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
                      now);
             } else if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC && secured()) {
                 note("turned a client away that expects another server key; ours is " +
-                         credentials_->own.public_key.str(),
+                         own_->keys.public_key.str(),
                      now);
             }
             break;
@@ -129,7 +133,7 @@ bool Gate::authenticate(zmq::message_t& message, Speaker& speaker) {
         drops_.count(Drop::unauthenticated);
         return false;
     }
-    const PeerIdentity* who = credentials_->ring.find(*key);
+    const PeerIdentity* who = ring_->find(*key);
     if (who == nullptr) {
         drops_.count(Drop::revoked_key);
         return false;
@@ -257,25 +261,24 @@ void Gate::cut_endless(RawTime now) {
 }
 
 void Gate::cut_revoked(bool silent_too) {
-    const Keyring& ring = credentials_->ring;
     connections_.for_each([&](Connection& connection) {
         if (!connection.spoke) {
             if (silent_too) end(connection);
             return;
         }
-        const PeerIdentity* who = ring.find(connection.key);
+        const PeerIdentity* who = ring_->find(connection.key);
         if (who != nullptr && *who == connection.who) return;
         if (connection.route) peers_.erase(*connection.route);
         end(connection);
     });
     // What is left of those that are gone already.
     std::erase_if(peers_, [&](const auto& entry) {
-        const PeerIdentity* who = ring.find(entry.second.key);
+        const PeerIdentity* who = ring_->find(entry.second.key);
         return who == nullptr || *who != entry.second.who;
     });
 }
 
-bool Gate::refresh(bool force, RawTime now) {
+void Gate::tend(RawTime now) {
     std::erase_if(peers_, [&](const auto& entry) { return now - entry.second.seen_at > kForgetPeer; });
     notes_.forget(now);
     accounts_.forget(now);
@@ -286,12 +289,14 @@ bool Gate::refresh(bool force, RawTime now) {
         drops_.count(Drop::silent_connection);
         end(connection);
     });
-    if (!secured()) return false;
-    auto refreshed = credentials_->ring.refresh(force);
-    for (std::string& line : refreshed.complaints) notes_.insist(std::move(line));
-    if (!refreshed.changed) return false;
-    note("authorised keys: " + std::to_string(credentials_->ring.size()), now);
-    cut_revoked(refreshed.revoked);
+}
+
+bool Gate::adopt(std::shared_ptr<const Keyring> ring, RawTime now) {
+    if (*ring == *ring_) return false;
+    const bool revokes = ring->revokes_any_of(*ring_);
+    ring_ = std::move(ring);
+    note("authorised keys: " + std::to_string(ring_->size()), now);
+    cut_revoked(revokes);
     return true;
 }
 

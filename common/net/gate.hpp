@@ -5,7 +5,8 @@
 //   handshake    -> is the key authorised, and does it not come too often? HandshakeLimit: how many at once?
 //   message      -> admit(): whose is it, is the key still authorised, is it too many?
 //   subscription -> on_upstream(): the same, and may it subscribe?
-//   refresh()    -> reads the directory of keys again, and cuts what it no longer has; cuts the silent
+//   adopt()      -> takes a new keyring, and cuts those whose key is no longer in it
+//   tend()       -> cuts the silent
 //
 // Whose a connection is shows with its first message: libzmq's handshake names no connection, its events no
 // key. So one that has said nothing is cut whenever any key is taken away, since that may be its own; honest
@@ -14,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -39,11 +41,13 @@ inline constexpr std::uint64_t kMaxUnfinishedBytes = 4 << 20;
 
 class Gate {
 public:
-    Gate(std::optional<Credentials> credentials, const PeerLimits& limits);
+    Gate(const std::optional<Credentials>& credentials, const PeerLimits& limits);
 
-    bool secured() const { return credentials_.has_value(); }
-    /// Requires: secured().
-    const Credentials& credentials() const { return *credentials_; }
+    bool secured() const { return own_.has_value(); }
+    /// Requires: secured(), here and below.
+    const NodeId& own_id() const { return own_->id; }
+    const KeyPair& own_keys() const { return own_->keys; }
+    const Keyring& ring() const { return *ring_; }
 
     /// Starts the ZAP handler. May throw zmq::error_t.
     void open(zmq::context_t& context);
@@ -78,9 +82,11 @@ public:
     /// has come of one without end. To be called at each turn; it looks now and then, at a share of them.
     void cut_endless(RawTime now);
 
-    /// To be called about once a second. True: keys were added or taken away; the links must be looked
-    /// through.
-    bool refresh(bool force, RawTime now);
+    /// To be called about once a second.
+    void tend(RawTime now);
+    /// From now on these keys count. True: they are others than before; the links must be looked through.
+    /// Requires: secured().
+    bool adopt(std::shared_ptr<const Keyring> ring, RawTime now);
 
     DropCounters& drops() { return drops_; }
     /// Something for the log, in a whole sentence.
@@ -110,7 +116,13 @@ private:
     void forget(const Connection& connection);
     void cut_revoked(bool silent_too);
 
-    std::optional<Credentials> credentials_;
+    struct Own {
+        NodeId id;
+        KeyPair keys;
+    };
+
+    std::optional<Own> own_;  ///< nothing: without keys
+    std::shared_ptr<const Keyring> ring_;
     PeerLimits limits_;
     std::optional<ZapHandler> zap_;
     ZapHandler::Request handshake_ = ZapHandler::Request::none;

@@ -22,7 +22,7 @@ Result<void> LinkSockets::connect(zmq::context_t& context, Gate& gate, std::stri
     resting_ = false;
     dealer_.close();
     if (gate.secured()) {
-        const auto& pins = gate.credentials().ring.pins();
+        const auto& pins = gate.ring().pins();
         if (pins.empty()) {
             gate.note("not connecting to " + url_.str() +
                           ": no server key is pinned; --server-key or a candidate in "
@@ -43,7 +43,7 @@ Result<void> LinkSockets::connect(zmq::context_t& context, Gate& gate, std::stri
         [&](zmq::socket_t& socket) -> Result<void> {
             // Nothing is queued for a candidate that is not there: it would be stale on arrival.
             socket.set(zmq::sockopt::immediate, true);
-            if (gate.secured()) secure_client(socket, gate.credentials().own, key_);
+            if (gate.secured()) secure_client(socket, gate.own_keys(), key_);
             open_monitor(context, socket, kLinkEvents, monitor_);
             return {};
         },
@@ -62,13 +62,13 @@ Result<void> LinkSockets::open_subscriptions(zmq::context_t& context, Gate& gate
     heartbeat_.close();
     wanted_.key = key_;
     wanted_.peer = peer_;
-    if (gate.secured() && !gate.credentials().ring.pinned(key_)) return {};
+    if (gate.secured() && !gate.ring().pinned(key_)) return {};
     const auto open = [&](const Url& url, std::initializer_list<std::string_view> topics, Socket& target) {
         return open_connected(
             context, zmq::socket_type::sub, url.view(),
             [&](zmq::socket_t& socket) -> Result<void> {
                 for (const std::string_view topic : topics) socket.set(zmq::sockopt::subscribe, topic);
-                if (gate.secured()) secure_client(socket, gate.credentials().own, key_);
+                if (gate.secured()) secure_client(socket, gate.own_keys(), key_);
                 return {};
             },
             target);
@@ -95,7 +95,7 @@ void LinkSockets::close(int linger_ms) {
 }
 
 bool LinkSockets::reopen(zmq::context_t& context, Gate& gate, RawTime now) {
-    const auto& pins = gate.credentials().ring.pins();
+    const auto& pins = gate.ring().pins();
     key_ = pins[pin_].key;
     peer_.reset();
     const std::size_t tried = tried_;
@@ -108,20 +108,19 @@ bool LinkSockets::reopen(zmq::context_t& context, Gate& gate, RawTime now) {
 /// Neither end says why: a server that has another key, and one that does not authorise ours, both just hang
 /// up.
 bool LinkSockets::refused(zmq::context_t& context, Gate& gate, RawTime now) {
-    const auto& pins = gate.credentials().ring.pins();
+    const auto& pins = gate.ring().pins();
     if (resting_ || pins.empty()) return false;
     if (++tried_ < pins.size()) {
         pin_ = (pin_ + 1) % pins.size();
         return reopen(context, gate, now);
     }
     resting_ = true;
-    const Credentials& own = gate.credentials();
     gate.note("the handshake with " + url_.str() + " fails: either its key is " +
                   (pins.size() == 1
                        ? "not the pinned one (wrong --server-key)"
                        : "none of the " + std::to_string(pins.size()) + " pinned ones (wrong --server-key)") +
                   ", or it has let in enough of our connections for now, or does not authorise our key (" +
-                  own.id.str() + ", " + own.own.public_key.str() +
+                  gate.own_id().str() + ", " + gate.own_keys().public_key.str() +
                   "; berkeleyctl authorize); its log tells which",
               now);
     return false;
@@ -163,7 +162,7 @@ bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, G
 
 bool LinkSockets::tend(zmq::context_t& context, Gate& gate, bool keys_changed, RawTime now) {
     if (!gate.secured() || url_.empty()) return false;
-    const Keyring& ring = gate.credentials().ring;
+    const Keyring& ring = gate.ring();
     const auto& pins = ring.pins();
     const bool revoked = keys_changed && !ring.pinned(key_);
     const bool deaf = revoked || (keys_changed && publish_ && !ring.pinned(wanted_.key));

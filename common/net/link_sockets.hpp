@@ -31,7 +31,8 @@ public:
 
     /// True: the sockets are new ones.
     bool on_event(const MonitorEvent& event, zmq::context_t& context, Gate& gate, RawTime now);
-    /// Once a second. `keys_changed`: the pinned keys are others than before. True: the sockets are new ones.
+    /// Once a second, and with `keys_changed` right after the gate has adopted other keys. True: the sockets
+    /// are new ones.
     bool tend(zmq::context_t& context, Gate& gate, bool keys_changed, RawTime now);
 
     /// Who is behind the DEALER, and behind the SUBs.

@@ -33,8 +33,6 @@ public:
         }
         if (noted.emplace(text, now).second) pending_.push_back(std::move(text));
     }
-    /// One that must not get lost. Whose number is bounded is for the caller to see to.
-    void insist(std::string text) { pending_.push_back(std::move(text)); }
 
     std::vector<std::string> take() { return std::exchange(pending_, {}); }
     /// To be called now and then.

@@ -125,6 +125,7 @@ struct Transport::Impl {
 
     Result<Url> bind(BoundSocket which, std::string_view url);
     void cancel_pending(Link link, bool dealer, bool subscriptions);
+    void tend_links(bool keys_changed, RawTime now);
     void rebuild_poll_set();
     bool watch(int descriptor, std::size_t item);
     bool sleep(bool may_sleep, Wake& wake);
@@ -151,6 +152,14 @@ void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions)
         Pending& entry = pending[i];
         if (entry.source == Source::router || entry.link != link) continue;
         if (entry.source == Source::dealer ? dealer : subscriptions) entry.cancelled = true;
+    }
+}
+
+void Transport::Impl::tend_links(bool keys_changed, RawTime now) {
+    for (std::size_t i = 0; i < kMaxCandidates; ++i) {
+        if (!links[i].tend(*context, *gate, keys_changed, now)) continue;
+        poll_set_stale = true;
+        if (keys_changed) cancel_pending(static_cast<Link>(i), true, true);
     }
 }
 
@@ -483,15 +492,17 @@ void Transport::name_peer(Link link, const NodeId& id) {
     impl_->links[link].name_peer(id);
 }
 
-void Transport::tend(bool reread_keys) {
+void Transport::tend() {
     impl_->bound.take_all_events(*impl_->gate, impl_->clock);
     const RawTime now = impl_->clock.now();
-    const bool changed = impl_->gate->refresh(reread_keys, now);
-    for (std::size_t i = 0; i < kMaxCandidates; ++i) {
-        if (!impl_->links[i].tend(*impl_->context, *impl_->gate, changed, now)) continue;
-        impl_->poll_set_stale = true;
-        if (changed) impl_->cancel_pending(static_cast<Link>(i), true, true);
-    }
+    impl_->gate->tend(now);
+    impl_->tend_links(false, now);
+}
+
+void Transport::adopt(std::shared_ptr<const Keyring> ring) {
+    impl_->bound.take_all_events(*impl_->gate, impl_->clock);
+    const RawTime now = impl_->clock.now();
+    if (impl_->gate->adopt(std::move(ring), now)) impl_->tend_links(true, now);
 }
 
 Sent Transport::send(Route route, Encoded& message) {

@@ -106,10 +106,13 @@ public:
     /// Who the server of this link is, where its key was pinned without a name.
     void name_peer(Link link, const NodeId& id);
 
-    /// To be called about once a second: forgets peers that left, cuts silent connections, tries other keys
-    /// for links that are refused, and has changed keys take effect; `reread_keys`: also without a sign of a
-    /// change.
-    void tend(bool reread_keys = false);
+    /// To be called about once a second: forgets peers that left, cuts silent connections, and tries other
+    /// keys for links that are refused.
+    void tend();
+
+    /// From now on these keys count: who lost its authorisation is cut off, and whose server lost its pin is
+    /// left. Requires: credentials were given.
+    void adopt(std::shared_ptr<const Keyring> ring);
 
     /// A REPLY (stamp_at != 0) gets its t3 here, in the last moment.
     Sent send(Route route, Encoded& message);

@@ -141,7 +141,7 @@ protected:
     using Secured::Secured;
     RawPeer raw(zmq::socket_type type, const Credentials& own, const std::string& url,
                 int receive_limit = 1000) const {
-        return {type, own.own, own.ring.pins().front().key, url, receive_limit};
+        return {type, own.own, own.keys.ring()->pins().front().key, url, receive_limit};
     }
     void member_gone_bad() { make_key("eve", AccessRole::slave); }
     bool is_member(const std::string& id) const {
@@ -188,7 +188,7 @@ TEST_F(Attack, ThirtyConnectionsOfOneKeyAreNoMoreThanOne) {
     const Credentials own = credentials("eve");
     std::deque<RawPeer> crowd;
     for (int i = 0; i < 30; ++i) {
-        crowd.emplace_back(zmq::socket_type::dealer, own.own, own.ring.pins().front().key, poll_);
+        crowd.emplace_back(zmq::socket_type::dealer, own.own, own.keys.ring()->pins().front().key, poll_);
     }
     const auto began = std::chrono::steady_clock::now();
     EXPECT_TRUE(cluster_.wait_for([&] {
@@ -207,7 +207,7 @@ TEST_F(Attack, AForeignMessageToAPublisherTakesNobodysCorrectionsAway) {
     member_gone_bad();
     make_key("s5", AccessRole::slave);
     const Credentials own = credentials("eve");
-    RawPeer eve(zmq::socket_type::xsub, own.own, own.ring.pins().front().key, publish_);
+    RawPeer eve(zmq::socket_type::xsub, own.own, own.keys.ring()->pins().front().key, publish_);
     EXPECT_TRUE(cluster_.wait_for([&] {
         eve.send("no subscription");
         return dropped("malformed-subscription", 3);

@@ -47,7 +47,8 @@ Credentials Secured::credentials(const std::string& id, const std::string& trust
     const auto own = load_own_keys(key_file(id, "secret"));
     const auto server = load_key_card(key_file(trusted, "key"));
     EXPECT_TRUE(own && server);
-    return {node_id(id), own->pair, *Keyring::open({}, {{server->key, server->id}}, own->pair.public_key)};
+    return {node_id(id), own->pair,
+            *KeyDirectory::open({}, {{server->key, server->id}}, own->pair.public_key)};
 }
 
 std::vector<std::string> Secured::options_of(const std::string& id) const {

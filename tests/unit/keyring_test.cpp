@@ -1,4 +1,4 @@
-#include "keys/keyring.hpp"
+#include "keys/key_directory.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -10,6 +10,8 @@
 
 namespace berkeley {
 namespace {
+
+using Thoroughness = KeyDirectory::Thoroughness;
 
 PublicKey new_key() { return generate_keys()->public_key; }
 
@@ -25,9 +27,23 @@ protected:
         std::ofstream(directory_.path() / ".draft") << text;
         std::filesystem::rename(directory_.path() / ".draft", directory_.path() / name);
     }
+    /// No two changes of a test are in one tick of the file system's clock.
+    void touch(std::chrono::hours ahead) {
+        std::filesystem::last_write_time(directory_.path(),
+                                         std::filesystem::file_time_type::clock::now() + ahead);
+    }
     void remove(const std::string& name) { std::filesystem::remove(directory_.path() / name); }
-    Keyring open(std::vector<Pin> pins = {}) {
-        return Keyring::open(directory_.path(), std::move(pins), own_).value();
+    KeyDirectory open(std::vector<Pin> pins = {}) {
+        return KeyDirectory::open(directory_.path(), std::move(pins), own_).value();
+    }
+    struct Reading {
+        bool changed;
+        std::vector<std::string> complaints;
+    };
+    static Reading read(KeyDirectory& keys, Thoroughness thoroughness) {
+        const auto before = keys.ring();
+        auto complaints = keys.read(thoroughness);
+        return {keys.ring() != before, std::move(complaints)};
     }
 
     TemporaryDirectory directory_;
@@ -37,7 +53,7 @@ protected:
 TEST_F(KeyringTest, AFileAuthorisesItsKeyAndNoOther) {
     const PublicKey key = new_key();
     put("a.key", key, "s1", AccessRole::slave);
-    const Keyring ring = open();
+    const Keyring ring = *open().ring();
     ASSERT_NE(ring.find(key), nullptr);
     EXPECT_EQ(*ring.find(key), (PeerIdentity{node_id("s1"), AccessRole::slave}));
     EXPECT_EQ(ring.find(new_key()), nullptr);
@@ -45,7 +61,7 @@ TEST_F(KeyringTest, AFileAuthorisesItsKeyAndNoOther) {
 
 TEST_F(KeyringTest, WithoutADirectoryNobodyIsAuthorised) {
     const PublicKey server = new_key();
-    const Keyring ring = Keyring::open({}, {{server, std::nullopt}}, own_).value();
+    const Keyring ring = *KeyDirectory::open({}, {{server, std::nullopt}}, own_).value().ring();
     EXPECT_EQ(ring.find(server), nullptr);
     EXPECT_TRUE(ring.pinned(server));
 }
@@ -56,7 +72,7 @@ TEST_F(KeyringTest, CandidatesArePinnedAndTheOwnKeyIsNot) {
     put("m1.key", own_, "m1", AccessRole::candidate);
     put("m2.key", m2, "m2", AccessRole::candidate);
     put("s1.key", new_key(), "s1", AccessRole::slave);
-    const Keyring ring = open({{given, std::nullopt}});
+    const Keyring ring = *open({{given, std::nullopt}}).ring();
     ASSERT_EQ(ring.pins().size(), 2U);
     EXPECT_EQ(ring.pins()[0].key, given);
     EXPECT_EQ(ring.pins()[1].key, m2);
@@ -68,7 +84,7 @@ TEST_F(KeyringTest, TwoKeysOfOneNodeAreBothGood) {
     const PublicKey newer = new_key();
     put("s1-a.key", older, "s1", AccessRole::slave);
     put("s1-b.key", newer, "s1", AccessRole::slave);
-    const Keyring ring = open();
+    const Keyring ring = *open().ring();
     EXPECT_EQ(ring.find(older)->id, node_id("s1"));
     EXPECT_EQ(ring.find(newer)->id, node_id("s1"));
 }
@@ -76,80 +92,81 @@ TEST_F(KeyringTest, TwoKeysOfOneNodeAreBothGood) {
 TEST_F(KeyringTest, ABareKeyBelongsToTheNodeThatItsFileIsNamedAfterAsASlave) {
     const PublicKey key = new_key();
     put_text("s7.key", key.str() + "\n");
-    const Keyring ring = open();
+    const Keyring ring = *open().ring();
     ASSERT_NE(ring.find(key), nullptr);
     EXPECT_EQ(*ring.find(key), (PeerIdentity{node_id("s7"), AccessRole::slave}));
 }
 
-TEST_F(KeyringTest, AChangeIsSeenWithoutBeingAskedFor) {
-    Keyring ring = open();
+TEST_F(KeyringTest, AChangeOfTheDirectoryIsSeenWithoutBeingAskedFor) {
+    KeyDirectory keys = open();
     const PublicKey key = new_key();
     put("s1.key", key, "s1", AccessRole::slave);
-    EXPECT_TRUE(ring.refresh(false).changed);
-    EXPECT_NE(ring.find(key), nullptr);
-    ring.refresh(false);  // the second look
-    EXPECT_FALSE(ring.refresh(false).changed);
+    touch(std::chrono::hours{1});
+    EXPECT_TRUE(read(keys, Thoroughness::changes).changed);
+    EXPECT_NE(keys.ring()->find(key), nullptr);
+    read(keys, Thoroughness::changes);  // the second look
+    EXPECT_FALSE(read(keys, Thoroughness::changes).changed);
     remove("s1.key");
-    EXPECT_TRUE(ring.refresh(false).changed);
-    EXPECT_EQ(ring.find(key), nullptr);
+    touch(std::chrono::hours{2});
+    EXPECT_TRUE(read(keys, Thoroughness::changes).changed);
+    EXPECT_EQ(keys.ring()->find(key), nullptr);
 }
 
 TEST_F(KeyringTest, AFileThatWasEditedInPlaceIsReadOnDemand) {
     const PublicKey before = new_key();
     const PublicKey after = new_key();
     put("s1.key", before, "s1", AccessRole::slave);
-    Keyring ring = open();
-    while (ring.refresh(false).changed) {
-    }
+    KeyDirectory keys = open();
     std::ofstream(directory_.path() / "s1.key") << key_card_text({after, node_id("s1"), AccessRole::slave});
-    EXPECT_TRUE(ring.refresh(true).changed);
-    EXPECT_EQ(ring.find(before), nullptr);
-    EXPECT_NE(ring.find(after), nullptr);
+    EXPECT_TRUE(read(keys, Thoroughness::everything).changed);
+    EXPECT_EQ(keys.ring()->find(before), nullptr);
+    EXPECT_NE(keys.ring()->find(after), nullptr);
 }
 
 TEST_F(KeyringTest, ADamagedFileAuthorisesNobodyAndIsNamedOnce) {
     const PublicKey key = new_key();
     put("s1.key", key, "s1", AccessRole::slave);
-    Keyring ring = open();
+    KeyDirectory keys = open();
     put_text("s1.key", "public-key = \"" + key.str().substr(1) + "\"");
-    const auto first = ring.refresh(true);
+    const auto first = read(keys, Thoroughness::everything);
     EXPECT_TRUE(first.changed);
     ASSERT_EQ(first.complaints.size(), 1U);
     EXPECT_NE(first.complaints[0].find("s1.key"), std::string::npos);
-    EXPECT_EQ(ring.find(key), nullptr);
-    EXPECT_TRUE(ring.refresh(true).complaints.empty());
-    EXPECT_FALSE(Keyring::open(directory_.path(), {}, own_).has_value()) << "no start with a damaged file";
+    EXPECT_EQ(keys.ring()->find(key), nullptr);
+    EXPECT_TRUE(read(keys, Thoroughness::everything).complaints.empty());
+    EXPECT_FALSE(KeyDirectory::open(directory_.path(), {}, own_).has_value())
+        << "no start with a damaged file";
 }
 
 TEST_F(KeyringTest, AKeyThatIsGivenToTwoNodesIsNobodys) {
     const PublicKey key = new_key();
     put("a.key", key, "s1", AccessRole::slave);
-    Keyring ring = open();
+    KeyDirectory keys = open();
     put("b.key", key, "m1", AccessRole::candidate);
-    const auto refreshed = ring.refresh(true);
+    const auto refreshed = read(keys, Thoroughness::everything);
     EXPECT_EQ(refreshed.complaints.size(), 1U);
-    EXPECT_EQ(ring.find(key), nullptr);
-    EXPECT_FALSE(ring.pinned(key));
+    EXPECT_EQ(keys.ring()->find(key), nullptr);
+    EXPECT_FALSE(keys.ring()->pinned(key));
 }
 
 TEST_F(KeyringTest, WhereTheDirectoryCannotBeReadTheOldKeysStay) {
     const PublicKey key = new_key();
     put("s1.key", key, "s1", AccessRole::slave);
-    Keyring ring = open();
+    KeyDirectory keys = open();
     const auto moved = directory_.path().string() + "-moved";
     std::filesystem::rename(directory_.path(), moved);
-    const auto refreshed = ring.refresh(false);
+    const auto refreshed = read(keys, Thoroughness::changes);
     EXPECT_FALSE(refreshed.changed);
     EXPECT_EQ(refreshed.complaints.size(), 1U);
-    EXPECT_NE(ring.find(key), nullptr);
+    EXPECT_NE(keys.ring()->find(key), nullptr);
     std::filesystem::rename(moved, directory_.path());
-    EXPECT_TRUE(ring.refresh(false).complaints.empty());
+    EXPECT_TRUE(read(keys, Thoroughness::changes).complaints.empty());
 }
 
 TEST_F(KeyringTest, ADirectoryThatOthersCanWriteIsRefused) {
     for (const mode_t mode : {0775U, 0757U, 01777U}) {
         ::chmod(directory_.path().c_str(), mode);
-        const auto ring = Keyring::open(directory_.path(), {}, own_);
+        const auto ring = KeyDirectory::open(directory_.path(), {}, own_);
         ASSERT_FALSE(ring.has_value());
         EXPECT_NE(ring.error().find("chmod go-w"), std::string::npos) << ring.error();
     }
@@ -158,27 +175,27 @@ TEST_F(KeyringTest, ADirectoryThatOthersCanWriteIsRefused) {
 TEST_F(KeyringTest, AFileThatOthersCanWriteAuthorisesNobody) {
     const PublicKey key = new_key();
     put("s1.key", key, "s1", AccessRole::slave);
-    Keyring ring = open();
+    KeyDirectory keys = open();
     for (const mode_t mode : {0664U, 0646U}) {
         ::chmod((directory_.path() / "s1.key").c_str(), mode);
-        const auto refreshed = ring.refresh(true);
+        const auto refreshed = read(keys, Thoroughness::everything);
         ASSERT_EQ(refreshed.complaints.size(), mode == 0664U ? 1U : 0U) << "once, not again";
-        EXPECT_EQ(ring.find(key), nullptr);
-        const auto fresh = Keyring::open(directory_.path(), {}, own_);
+        EXPECT_EQ(keys.ring()->find(key), nullptr);
+        const auto fresh = KeyDirectory::open(directory_.path(), {}, own_);
         ASSERT_FALSE(fresh.has_value());
         EXPECT_NE(fresh.error().find("s1.key: others can write this file"), std::string::npos)
             << fresh.error();
     }
     ::chmod((directory_.path() / "s1.key").c_str(), 0644);
-    EXPECT_TRUE(ring.refresh(true).changed);
-    EXPECT_NE(ring.find(key), nullptr);
+    EXPECT_TRUE(read(keys, Thoroughness::everything).changed);
+    EXPECT_NE(keys.ring()->find(key), nullptr);
 }
 
 TEST_F(KeyringTest, AFileOfAnotherUserAuthorisesNobody) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
     put("s1.key", new_key(), "s1", AccessRole::slave);
     ASSERT_EQ(::chown((directory_.path() / "s1.key").c_str(), 12345, 0), 0);
-    const auto ring = Keyring::open(directory_.path(), {}, own_);
+    const auto ring = KeyDirectory::open(directory_.path(), {}, own_);
     ASSERT_FALSE(ring.has_value());
     EXPECT_NE(ring.error().find("s1.key: belongs to another user"), std::string::npos) << ring.error();
 }
@@ -187,7 +204,7 @@ TEST_F(KeyringTest, ALinkAuthorisesNobody) {
     TemporaryDirectory elsewhere;
     std::ofstream(elsewhere.path() / "file") << key_card_text({new_key(), node_id("s1"), AccessRole::slave});
     std::filesystem::create_symlink(elsewhere.path() / "file", directory_.path() / "s1.key");
-    const auto ring = Keyring::open(directory_.path(), {}, own_);
+    const auto ring = KeyDirectory::open(directory_.path(), {}, own_);
     ASSERT_FALSE(ring.has_value());
     EXPECT_NE(ring.error().find("s1.key: is a link"), std::string::npos) << ring.error();
 }
@@ -195,7 +212,7 @@ TEST_F(KeyringTest, ALinkAuthorisesNobody) {
 TEST_F(KeyringTest, HiddenAndOtherFilesAreNotLookedAt) {
     put_text(".hidden.key", "garbage");
     put_text("README", "garbage");
-    EXPECT_EQ(open().size(), 0U);
+    EXPECT_EQ(open().ring()->size(), 0U);
 }
 
 }  // namespace

@@ -28,13 +28,5 @@ TEST(Notes, StrangersFillNoQuotaButTheirOwnAndTheLogSaysThatTheyDid) {
     EXPECT_EQ(told.back(), "a member");
 }
 
-TEST(Notes, WhatIsInsistedOnIsAlwaysTold) {
-    Notes notes;
-    for (int i = 0; i < 1000; ++i) notes.add(About::members, std::to_string(i), RawTime{});
-    for (const char* file : {"s1.key", "s1.key"}) notes.insist(std::string(file) + " is damaged");
-    EXPECT_EQ(notes.take().size(), Notes::kQuota[0] + 3);
-    EXPECT_TRUE(notes.take().empty());
-}
-
 }  // namespace
 }  // namespace berkeley

@@ -79,8 +79,8 @@ protected:
     void serve(const PeerLimits& limits) {
         TransportOptions options{kClock};
         options.peer_limits = limits;
-        options.credentials =
-            Credentials{node_id("m1"), m1_, Keyring::open(directory_.path(), {}, m1_.public_key).value()};
+        keys_ = KeyDirectory::open(directory_.path(), {}, m1_.public_key).value();
+        options.credentials = Credentials{node_id("m1"), m1_, *keys_};
         master_ = Transport::create(options).value();
         poll_ = *master_->bind_poll("tcp://127.0.0.1:0");
         publish_ = *master_->bind_publish(Channel::publish, "tcp://127.0.0.1:0");
@@ -92,6 +92,13 @@ protected:
         std::ofstream(directory_.path() / ".draft") << key_card_text({pair.public_key, node_id(id), role});
         std::filesystem::rename(directory_.path() / ".draft", directory_.path() / (id + suffix + ".key"));
     }
+    /// What a node does when its directory of keys may have changed.
+    static void reread(KeyDirectory& keys, Transport& transport) {
+        keys.read(KeyDirectory::Thoroughness::everything);
+        transport.adopt(keys.ring());
+        transport.tend();
+    }
+    void reread() { reread(*keys_, *master_); }
     void revoke(const std::string& file) { std::filesystem::remove(directory_.path() / (file + ".key")); }
 
     /// Trusts these servers' keys.
@@ -99,7 +106,7 @@ protected:
                                              std::vector<Pin> pins) {
         TransportOptions options{kClock};
         options.credentials =
-            Credentials{node_id(id), own, Keyring::open({}, std::move(pins), own.public_key).value()};
+            Credentials{node_id(id), own, KeyDirectory::open({}, std::move(pins), own.public_key).value()};
         return Transport::create(options).value();
     }
     std::unique_ptr<Transport> client(const std::string& id, const KeyPair& own) {
@@ -161,6 +168,7 @@ protected:
     const KeyPair m1_ = *generate_keys();
     const KeyPair s1_ = *generate_keys();
     const KeyPair stranger_ = *generate_keys();
+    std::optional<KeyDirectory> keys_;  ///< the master's
     std::unique_ptr<Transport> master_;
     Url poll_;
     Url publish_;

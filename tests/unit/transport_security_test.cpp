@@ -104,10 +104,11 @@ protected:
         pin("m2", generate_keys()->public_key);
         TransportOptions options{kClock};
         options.credentials =
-            Credentials{node_id("eve"), stranger_, Keyring::open({}, {}, stranger_.public_key).value()};
+            Credentials{node_id("eve"), stranger_, KeyDirectory::open({}, {}, stranger_.public_key).value()};
         refuser_ = Transport::create(options).value();
         options.credentials =
-            Credentials{node_id("s1"), s1_, Keyring::open(pins_.path(), {}, s1_.public_key).value()};
+            Credentials{node_id("s1"), s1_, KeyDirectory::open(pins_.path(), {}, s1_.public_key).value()};
+        slave_keys_ = options.credentials->keys;
         slave_ = Transport::create(options).value();
         EXPECT_TRUE(slave_->connect_link(0, refuser_->bind_poll("tcp://127.0.0.1:0")->view()).has_value());
         EXPECT_TRUE(slave_->subscribe_link(0, publish_.view(), {}, node_id("s1")).has_value());
@@ -125,6 +126,7 @@ protected:
         return slave_->receive(in_);
     }
     TemporaryDirectory pins_;
+    std::optional<KeyDirectory> slave_keys_;
     std::unique_ptr<Transport> refuser_;
     std::unique_ptr<Transport> slave_;
     Inbound in_;
@@ -138,7 +140,7 @@ TEST_F(RefusedDealer, DoesNotChangeTheNameThatWhatASubscriptionBringsBears) {
 TEST_F(RefusedDealer, DoesNotKeepASubscriptionAliveWhosePinIsTakenAway) {
     ASSERT_TRUE(until(*slave_, [&] { return hears(); }));
     std::filesystem::remove(pins_.path() / "m1.key");
-    slave_->tend();
+    reread(*slave_keys_, *slave_);
     for (int i = 0; i < 100; ++i) {
         EXPECT_FALSE(hears());
         work(*slave_);
@@ -186,7 +188,7 @@ TEST_F(SecureTransportTest, AServerInTheClearIsNotTrusted) {
 TEST_F(SecureTransportTest, RevocationEndsTheConnectionsOfThatKeyOnly) {
     const KeyPair s2 = *generate_keys();
     authorize("s2", s2, AccessRole::slave);
-    master_->tend(true);
+    reread();
     const auto other = client("s2", s2);
     const auto slave = client("s1", s1_);
     for (Transport* peer : {other.get(), slave.get()}) {
@@ -211,7 +213,7 @@ TEST_F(SecureTransportTest, RevocationEndsTheConnectionsOfThatKeyOnly) {
     }
 
     revoke("s1");
-    master_->tend();
+    reread();
     heard_.clear();
     // Its next handshake is refused, so its connections have ended.
     EXPECT_TRUE(until(*slave, [&] { return drops_["unauthorised-key"] >= 2; }));
@@ -231,7 +233,7 @@ TEST_F(SecureTransportTest, RevocationEndsTheConnectionsOfThatKeyOnly) {
     }));
 
     authorize("s1", s1_, AccessRole::slave);
-    master_->tend();
+    reread();
     EXPECT_TRUE(speaks(*slave, "back again"));
 }
 
@@ -241,13 +243,13 @@ TEST_F(SecureTransportTest, AKeyIsRotatedWithoutAGap) {
     ASSERT_TRUE(speaks(*before, "old key"));
     const KeyPair newer = *generate_keys();
     authorize("s1", newer, AccessRole::slave, "-2");
-    master_->tend();
+    reread();
     const auto after = client("s1", newer);
     ASSERT_TRUE(after->connect_link(0, poll_.view()).has_value());
     ASSERT_TRUE(speaks(*after, "new key"));
     ASSERT_TRUE(speaks(*before, "old key still"));
     revoke("s1");
-    master_->tend();
+    reread();
     EXPECT_TRUE(until(*before, [&] { return drops_["unauthorised-key"] >= 1; }));
     EXPECT_TRUE(speaks(*after, "new key only"));
 }
@@ -259,12 +261,12 @@ TEST_F(SecureTransportTest, ACandidateWhosePinIsTakenAwayIsLeft) {
         << key_card_text({m1_.public_key, node_id("m1"), AccessRole::candidate});
     TransportOptions options{kClock};
     options.credentials =
-        Credentials{node_id("s1"), s1_, Keyring::open(pins.path(), {}, s1_.public_key).value()};
+        Credentials{node_id("s1"), s1_, KeyDirectory::open(pins.path(), {}, s1_.public_key).value()};
     const auto slave = Transport::create(options).value();
     ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
     ASSERT_TRUE(speaks(*slave, "hello"));
     std::filesystem::remove(pins.path() / "m1.key");
-    slave->tend();
+    reread(options.credentials->keys, *slave);
     Encoded message = encoded("after");
     EXPECT_FALSE(slave->send(Link{0}, message).ok());
 }
@@ -272,7 +274,7 @@ TEST_F(SecureTransportTest, ACandidateWhosePinIsTakenAwayIsLeft) {
 TEST_F(SecureTransportTest, AnObserverMayNotSubscribe) {
     const KeyPair observer = *generate_keys();
     authorize("watcher", observer, AccessRole::observer);
-    master_->tend(true);
+    reread();
     const auto peer = client("watcher", observer);
     ASSERT_TRUE(peer->connect_link(0, poll_.view()).has_value());
     ASSERT_TRUE(speaks(*peer, "status"));
