@@ -16,9 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kHousekeeping = seconds{1};
-/// The rate is saved soon, since a node may be killed, and then ever more rarely.
-constexpr Duration kSaveFirst = std::chrono::seconds{30};
-constexpr Duration kSaveEvery = std::chrono::hours{1};
+/// For the last save of what was learned.
+constexpr Duration kLastSave = milliseconds{300};
 /// Goodbyes have this long to leave; the whole end stays well below a second.
 constexpr Duration kLinger = milliseconds{200};
 
@@ -92,7 +91,7 @@ struct NodeShell::Running {
 Result<void> NodeShell::open_state() {
     auto state = StateFile::open(options_.state_dir);
     if (!state) return failure(state.error());
-    state_ = std::move(*state);
+    state_ = std::make_shared<const StateFile>(std::move(*state));
     const auto saved = state_->load();
     if (!saved) return failure(saved.error());
     if (!*saved) {
@@ -121,17 +120,21 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     transport.clock = raw_source(shell->clock_);
     transport.handle_signals = true;
     transport.doorbell = shell->doorbell_;
+    std::optional<KeyDirectory> keys;
+    if (credentials) keys = credentials->keys;
     transport.credentials = std::move(credentials);
     transport.peer_limits = kPeerLimits;
     auto created = Transport::create(transport);
     if (!created) return failure(created.error());
     shell->transport_ = std::move(*created);
+    // After the transport, which blocks the signals for all threads that come later.
+    shell->files_.emplace(shell->doorbell_, Worker::Options{});
+    if (keys) shell->keys_.emplace(*shell->files_, std::move(*keys));
     if (options.clock_page) {
         auto page = ClockPageWriter::create(options.clock_page->string());
         if (!page) return failure(page.error());
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
-    // After the transport, which blocks the signals for all threads that come later.
     if (!options.let_cpus_sleep) shell->waker_ = std::make_unique<CpuWaker>();
     if (options.clock == ClockKind::system_clock) {
         shell->system_calls_ = std::make_unique<LinuxSystemClock>();
@@ -193,8 +196,7 @@ Result<void> NodeShell::begin(Running& running, const NamedEndpoints& endpoints)
     // A disk that keeps nothing is told of now, not at the first election.
     running.interpreter.on_saved(running.ports.save());
     housekeeping_at_ = true_now();
-    save_again_ = kSaveFirst;
-    save_at_ = housekeeping_at_ + save_again_;
+    learned_.emplace(*files_, state_, seeded(), housekeeping_at_);
     return {};
 }
 
@@ -212,7 +214,8 @@ int NodeShell::loop(Running& running) {
         const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
         const Wake wake = transport_->poll(deadline);
         notice_sleep(running);
-        if (wake.signal == SIGHUP) transport_->tend(true);
+        if (wake.rung) take_finished(running);
+        if (wake.signal == SIGHUP && keys_) keys_->look(KeyDirectory::Thoroughness::everything);
         if (wake.signal && *wake.signal != SIGHUP) {
             again = std::exchange(signal, *wake.signal) != 0;
             running.step([&](Actions& out) { node.resign(now(), out); });
@@ -224,8 +227,11 @@ int NodeShell::loop(Running& running) {
 
 void NodeShell::end(Running& running, int signal) {
     running.step([&](Actions& out) { running.node.stop(now(), out); });
-    static_cast<void>(running.ports.saved(state_->save(running.ports.learned())));
+    const bool saving = learned_->save_last(running.ports.learned());
     transport_->close(kLinger);
+    if (!saving || !files_->settle(kLastSave)) {
+        log_.note(Severity::warning, "what was learned could not be saved: the disk is slow");
+    }
     log_.tick(running.ports.stamp());
     log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", running.ports.stamp());
 }
@@ -291,6 +297,19 @@ Result<void> NodeShell::follow(const Node& node) {
     return {};
 }
 
+void NodeShell::take_finished(Running& running) {
+    files_->finish();
+    if (keys_) {
+        if (const auto news = keys_->take()) {
+            for (const std::string& line : news->complaints) log_.note(Severity::warning, line);
+            transport_->adopt(news->ring);
+        }
+    }
+    if (const auto failure = learned_->take_failure()) {
+        running.interpreter.on_saved(running.ports.saved(tl::unexpected(*failure)));
+    }
+}
+
 /// Before anything is done after a sleep: the raw clock stood still meanwhile, and a lease ran out.
 void NodeShell::notice_sleep(Running& running) {
     if (!running.ports.take_sleep()) return;
@@ -308,14 +327,9 @@ void NodeShell::housekeeping(Running& running, TrueTime now) {
     if (follower_) {
         if (const auto result = follow(running.node); !result) log_.note(Severity::error, result.error());
     }
-    if (now >= save_at_) {
-        save_again_ = std::min(2 * save_again_, kSaveEvery);
-        save_at_ = now + save_again_;
-        running.ports.save_learned();
-    }
-    if (running.ports.take_save_soon()) {
-        running.interpreter.on_saved(running.ports.saved(state_->save(running.ports.learned())));
-    }
+    if (keys_) keys_->look(KeyDirectory::Thoroughness::changes);
+    if (running.ports.take_save_soon()) learned_->hurry();
+    if (learned_->due(now)) learned_->save(running.ports.learned(), now);
     log_.tick(running.ports.stamp());
 }
 

@@ -13,6 +13,8 @@
 #include "keys/credentials.hpp"
 #include "log/event_log.hpp"
 #include "net/transport.hpp"
+#include "node/key_watch.hpp"
+#include "node/learned_saver.hpp"
 #include "node/shell_ports.hpp"
 #include "node/worker.hpp"
 #include "os/cpu_waker.hpp"
@@ -55,6 +57,8 @@ private:
 
     NodeShell(const NodeOptions& options, SuspendDetector suspend);
     Result<void> open_state();
+    /// Takes what workers have finished.
+    void take_finished(Running& running);
     Result<void> begin(Running& running, const NamedEndpoints& endpoints);
     int loop(Running& running);
     void end(Running& running, int signal);
@@ -67,9 +71,12 @@ private:
     NodeOptions options_;
     OsClock clock_;
     EventLog log_;
-    std::optional<StateFile> state_;
+    std::shared_ptr<const StateFile> state_;
     SavedState saved_;
     std::shared_ptr<const Doorbell> doorbell_ = std::make_shared<Doorbell>();
+    std::optional<Worker> files_;          ///< reads keys, saves what was learned
+    std::optional<KeyWatch> keys_;         ///< nothing: in the clear
+    std::optional<LearnedSaver> learned_;  ///< while a node runs
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ClockPageWriter> page_;
     std::unique_ptr<SystemClockCalls> system_calls_;
@@ -79,8 +86,6 @@ private:
     Message inbound_;
     bool followed_synchronized_ = false;
     TrueTime housekeeping_at_{};
-    TrueTime save_at_{};
-    Duration save_again_{};
 };
 
 }  // namespace berkeley

@@ -25,7 +25,7 @@ struct ShellParts {
     const OsClock& clock;
     EventLog& log;
     Transport& transport;
-    StateFile& state;
+    const StateFile& state;
     Promises& promises;     ///< as last saved
     ClockPageWriter* page;  ///< null: none wanted
     CpuWaker* waker;        ///< null: CPUs may sleep
