@@ -28,7 +28,7 @@ constexpr RawSource kClock{&read_clock, nullptr};
 constexpr Duration kPatience = 10s;
 
 std::unique_ptr<Transport> make(const Transport* shared = nullptr) {
-    return Transport::create({kClock, false, shared}).value();
+    return Transport::create({.clock = kClock, .share_context_with = shared}).value();
 }
 
 Encoded encoded(std::string_view text) {
