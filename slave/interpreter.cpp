@@ -62,9 +62,9 @@ void Interpreter::carry_out(const SendToLink& action) {
     ports_.send(action.link, action.message);
 }
 
-/// A correction is looked at once more when it leaves: its lease may have run out while the disk was slow,
-/// and a machine that slept does not know by its raw clock. A sleep in libzmq's own thread, after this, only
-/// the receiver's fence can notice.
+/// We check a correction once more when it leaves: its lease may have run out while the disk was slow, and
+/// the raw clock does not show that the machine slept. Only the receiver's fence can notice a sleep after
+/// this, in libzmq's own thread.
 void Interpreter::carry_out(const Publish& action) {
     if (std::holds_alternative<Correction>(action.message.body) && ports_.slept()) {
         return ports_.tell(DroppedEvent{"suspended", 1});

@@ -1,12 +1,12 @@
-// Interpreter: carries out what a core asks for, over ports that the world behind it implements.
+// Interpreter: carries out the actions of a core over ports, which the world behind it implements.
 //
-// The program's shell, the simulator, the benchmarks and the fuzzers implement Ports and nothing more, so the
-// rules here are measured, simulated and fuzzed as they run:
+// The program's shell, the simulator, the benchmarks and the fuzzers implement only Ports. So we measure,
+// simulate and fuzz the very rules that run:
 //   - a transmit stamp returns to the core, and so does the word that a peer is gone;
 //   - a promise (a vote, an acknowledgement) leaves only after it was saved; a save that fails is told to the
 //   core;
 //   - a correction leaves only while its lease holds and on a machine that has not slept since.
-// Actions are carried out in order. Not thread-safe.
+// It carries actions out in order. Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@
 
 namespace berkeley {
 
-/// What became of a message over a route.
+/// The fate of a message sent over a route.
 struct RouteSend {
     enum class Outcome : std::uint8_t { sent, gone, lost };
     Outcome outcome = Outcome::lost;
@@ -40,25 +40,25 @@ public:
     virtual ~Ports() = default;
 
     virtual RouteSend send(Route route, const Message& message, bool stamped) = 0;
-    /// A link that is not connected loses the message; the core's deadlines notice.
+    /// Sends over a link. A link that is not connected loses the message; the core's deadlines notice.
     virtual void send(Link link, const Message& message) = 0;
     virtual void publish(Channel channel, const Message& message) = 0;
 
     virtual void connect(Link link, const Url& poll) = 0;
-    /// An empty `heartbeat`: not wanted.
+    /// Subscribes a link. An empty `heartbeat` means that heartbeats are not wanted.
     virtual void subscribe(Link link, const Url& publish, const Url& heartbeat) = 0;
     virtual void drop(Link link) = 0;
 
     virtual void publish_clock() = 0;
-    /// What the core has promised. `later`: the caller of carry_out() goes on when it is saved.
+    /// Saves the core's promises. On `later` the caller of carry_out() goes on when they are saved.
     virtual Saved save() = 0;
-    /// What the core has learned, in a while.
+    /// Saves what the core has learned, some time later.
     virtual void save_learned() = 0;
     virtual void tell(const Event& event) = 0;
 
-    /// Of the node's own clock, when a lease is looked at.
+    /// The node's raw time, to compare a lease with.
     virtual RawTime now() = 0;
-    /// The machine has slept, and the core does not know yet.
+    /// Whether the machine has slept and the core does not know it yet.
     virtual bool slept() = 0;
 };
 
@@ -67,11 +67,11 @@ public:
     /// Requires: both outlive the interpreter.
     Interpreter(Node& node, Ports& ports) : node_(node), ports_(ports) {}
 
-    /// From the action number `from` on. Returns the number of the action to go on with where a save takes
-    /// until later, and nothing where all is done.
+    /// Carries out the actions from number `from` on. Where a save ends later, returns the number of the
+    /// action to go on with; else nothing.
     std::optional<std::size_t> carry_out(const Actions& actions, std::size_t from = 0);
 
-    /// A save that ended later than it was asked for, or that the shell made by itself.
+    /// Reports a save that ended later, or that the shell made by itself.
     void on_saved(const Saved& saved);
 
 private:

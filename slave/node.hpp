@@ -1,7 +1,7 @@
-// Node: a core as those see it who run it: a program's shell, the simulator, a benchmark, a fuzzer.
+// Node: the interface of a core for its hosts: a program's shell, the simulator, a benchmark, a fuzzer.
 //
-// Every call takes an event and `now` and appends what is to be done to `out`. A plain slave has no routes
-// and is needed by nobody, so those calls have defaults. Not thread-safe.
+// Every call takes an event and `now` and appends actions to `out`. A plain slave has no routes, and no
+// other node needs its vote, so those calls have defaults. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ public:
     virtual void on_unreachable(Route, Actions&) {}
     virtual void on_timer(RawTime now, Actions& out) = 0;
     virtual RawTime next_deadline() const = 0;
-    /// A signal asks the node to end; it does so as soon as it is not needed.
+    /// A signal asks the node to end. It ends as soon as it is not needed.
     virtual void resign(RawTime, Actions&) {}
     virtual bool needed(RawTime) const { return false; }
     virtual void stop(RawTime now, Actions& out) = 0;
