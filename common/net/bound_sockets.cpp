@@ -66,7 +66,7 @@ bool BoundSockets::take_upstream(BoundSocket which, Gate& gate, const RawSource&
     if (!single || frame.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) {
         kind = Gate::Upstream::foreign;
     } else if (from.disturbed) {
-        kind = Gate::Upstream::disturbed;
+        kind = Gate::Upstream::ambiguous;
     }
     from.disturbed = from.disturbed || kind == Gate::Upstream::foreign;
     take_events(which, gate, clock);
@@ -82,12 +82,12 @@ void BoundSockets::take_events(BoundSocket which, Gate& gate, const RawSource& c
     MonitorEvent event;
     for (std::size_t i = 0; i < kMaxEventsAhead; ++i) {
         if (!next_event(monitor, event)) {
-            monitor.mood = Mood::settled;
+            monitor.readiness = Readiness::settled;
             return;
         }
         gate.on_connection(which, event, clock.now());
     }
-    monitor.mood = Mood::backlog;
+    monitor.readiness = Readiness::backlog;
 }
 
 void BoundSockets::take_all_events(Gate& gate, const RawSource& clock) {

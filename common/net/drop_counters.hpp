@@ -30,7 +30,7 @@ enum class Drop : std::uint8_t {
     excess_subscriptions,    ///< a connection cut for asking for too much
     forbidden_subscription,  ///< a connection cut that may not subscribe
     malformed_subscription,  ///< a connection cut that sent a publisher something else
-    disturbed_subscription,  ///< a connection cut, since libzmq may have taken it for another
+    ambiguous_subscription,  ///< a connection cut, since libzmq may have taken it for another
     admission_limit,         ///< a handshake refused: its key comes too often
     too_many_connections,    ///< a handshake refused, or a connection cut: its key has enough
     silent_connection,       ///< a connection cut over which nothing came

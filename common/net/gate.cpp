@@ -230,7 +230,7 @@ bool Gate::on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, 
     };
     if (secured() && !is_node(speaker->who.role)) return refuse(Drop::forbidden_subscription);
     if (kind == Upstream::foreign) return refuse(Drop::malformed_subscription);
-    if (kind == Upstream::disturbed) return refuse(Drop::disturbed_subscription);
+    if (kind == Upstream::ambiguous) return refuse(Drop::ambiguous_subscription);
     // A subscription that gets lost would not be missed by its sender, so the connection goes with it.
     if (!spend(speaker->key, speaker->who, &connection, now)) {
         end(connection);

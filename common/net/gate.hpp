@@ -73,7 +73,7 @@ public:
     enum class Upstream : std::uint8_t {
         subscription,  ///< or the end of one
         foreign,       ///< nothing that a subscriber sends
-        disturbed,     ///< it cannot be told whose it is
+        ambiguous,     ///< it cannot be told whose it is
     };
     /// False: it must not be granted.
     [[nodiscard]] bool on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, RawTime now);

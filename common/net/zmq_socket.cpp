@@ -102,7 +102,7 @@ void Socket::close(int linger_ms) {
     zmq_setsockopt(socket.handle(), ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     socket.close();
     skipping = false;
-    mood = Mood::touched;
+    readiness = Readiness::touched;
 }
 
 Result<Url> open_bound(zmq::context_t& context, zmq::socket_type type, std::string_view url, Prepare prepare,

@@ -27,7 +27,7 @@ inline constexpr int kHandshakeMs = 2000;
 
 /// Whether a socket's descriptor (ZMQ_FD) can be trusted. It tells of news, not of messages: any call on the
 /// socket may take the news in, and from then on only a look into the socket shows what is there.
-enum class Mood : std::uint8_t {
+enum class Readiness : std::uint8_t {
     settled,  ///< the last look found nothing, and nothing was done with it since: its descriptor will tell
     touched,  ///< something was sent since
     backlog,  ///< it brought its whole share, and there may be more
@@ -36,10 +36,10 @@ enum class Mood : std::uint8_t {
 struct Socket {
     zmq::socket_t socket;
     bool skipping = false;  ///< in the middle of the surplus frames of a message
-    Mood mood = Mood::touched;
+    Readiness readiness = Readiness::touched;
 
     explicit operator bool() const { return socket.handle() != nullptr; }
-    void touch() { mood = std::max(mood, Mood::touched); }
+    void touch() { readiness = std::max(readiness, Readiness::touched); }
     /// Unsent messages have `linger_ms` to leave.
     void close(int linger_ms = 0);
 };
