@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/duration_text.hpp"
+#include "base/endpoint.hpp"
 #include "wire/codec.hpp"
 
 namespace berkeley::ctl {
@@ -27,6 +28,8 @@ Result<std::unique_ptr<Asker>> Asker::create(const Targets& targets) {
     TransportOptions options;
     options.clock = {read_clock, &asker->clock_};
     options.credentials = targets.credentials;
+    options.doorbell = asker->doorbell_;
+    options.look_up = asker->names_.look_up();
     auto transport = Transport::create(options);
     if (!transport) return failure(transport.error());
     asker->transport_ = std::move(*transport);
@@ -50,14 +53,14 @@ bool Asker::add(const std::string& poll) {
     return connect({.poll = poll}).has_value();
 }
 
-void Asker::ask(Link link, const Body& question, Fits fits) {
+void Asker::ask(Link link, const Body& question, IsAnswer is_answer) {
     LinkState& state = links_[link];
     // libzmq gives up a connection for good after a protocol error.
     if (state.failed) static_cast<void>(transport_->connect_link(link, state.poll));
     const NodeId self =
         targets_.credentials ? targets_.credentials->id : node_id("ctl-" + std::to_string(getpid()));
     encode({{targets_.cluster, self, 0}, question}, state.question);
-    state.fits = std::move(fits);
+    state.is_answer = std::move(is_answer);
     state.ask_at = now();
     state.end = state.ask_at + targets_.timeout;
     state.asked = true;
@@ -92,7 +95,7 @@ std::optional<Asker::Ended> Asker::next(RawTime until) {
             transport_->tend();
             tend_at_ = at + kTend;
         }
-        transport_->poll(std::min(deadline, tend_at_));
+        if (transport_->poll(std::min(deadline, tend_at_)).rung) names_.finish();
     }
 }
 
@@ -106,7 +109,8 @@ std::optional<Asker::Ended> Asker::receive() {
         state.foreign = state.foreign || error == DecodeError::foreign_cluster;
         // A server whose key is pinned with a name has that name only.
         const bool named = in.peer && !in.peer->id.empty();
-        if (error || !state.asked || (named && answer.header.sender != in.peer->id) || !state.fits(answer))
+        if (error || !state.asked || (named && answer.header.sender != in.peer->id) ||
+            !state.is_answer(answer))
             continue;
         state.asked = false;
         return Ended{in.link, std::move(answer)};
@@ -115,11 +119,14 @@ std::optional<Asker::Ended> Asker::receive() {
 }
 
 std::string Asker::why_silent(Link link) {
-    // Why a handshake failed, where one did: the notes name the URL.
+    // The notes tell why a handshake failed, by the URL, and which name does not resolve.
+    transport_->tend();
     for (std::string& note : transport_->take_notes()) {
         for (LinkState& state : links_) {
+            const auto endpoint = parse_endpoint(state.poll, EndpointUse::connect);
             const bool about = (note + ' ').find(state.poll + ' ') != std::string::npos ||
-                               note.find(state.poll + ": ") != std::string::npos;
+                               note.find(state.poll + ": ") != std::string::npos ||
+                               (endpoint && note.find("name " + endpoint->host + ": ") != std::string::npos);
             if (about) state.note = note;
         }
     }

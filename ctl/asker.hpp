@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "net/transport.hpp"
+#include "node/name_lookup.hpp"
 #include "os/os_clock.hpp"
 #include "protocol/messages.hpp"
 
@@ -25,7 +26,7 @@ struct Targets {
 
 class Asker {
 public:
-    using Fits = std::function<bool(const Message&)>;
+    using IsAnswer = std::function<bool(const Message&)>;
     struct Ended {
         Link link = 0;
         Result<Message> answer;  ///< the error is one line: no answer, or not of this cluster
@@ -39,8 +40,9 @@ public:
     /// One more to ask. False: it is known already, or there are too many.
     bool add(const std::string& poll);
 
-    /// Begins; the answer is the first message that `fits`. Requires: no other question to it is under way.
-    void ask(Link link, const Body& question, Fits fits);
+    /// Begins; the answer is the first message that `is_answer` accepts. Requires: no other question to it is
+    /// under way.
+    void ask(Link link, const Body& question, IsAnswer is_answer);
     /// The next question that ends; nothing where none does until then.
     [[nodiscard]] std::optional<Ended> next(RawTime until);
     RawTime now() const { return clock_.now(); }
@@ -50,7 +52,7 @@ private:
         std::string poll;
         bool asked = false;
         Encoded question;
-        Fits fits;
+        IsAnswer is_answer;
         RawTime ask_at{};
         RawTime end{};
         bool failed = false;   ///< the last question had no answer
@@ -65,6 +67,8 @@ private:
 
     Targets targets_;
     OsClock clock_;
+    std::shared_ptr<const Doorbell> doorbell_ = std::make_shared<Doorbell>();
+    NameLookup names_{doorbell_};
     std::unique_ptr<Transport> transport_;
     std::vector<LinkState> links_;
     RawTime tend_at_{};

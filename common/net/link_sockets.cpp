@@ -1,8 +1,9 @@
 #include "net/link_sockets.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "wire/codec.hpp"
 
@@ -11,134 +12,163 @@ namespace {
 
 /// So often in a row is no accident.
 constexpr std::size_t kHangUps = 3;
-constexpr int kLinkEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
 }  // namespace
 
-Result<void> LinkSockets::connect(zmq::context_t& context, Gate& gate, std::string_view url, RawTime now) {
+Result<void> LinkSockets::connect(const LinkContext& with, std::string_view url) {
     url_ = Url::from(url).value_or(Url{});
     tried_ = 0;
     resting_ = false;
-    dealer_.close();
+    const Gate& gate = with.gate;
     if (gate.secured()) {
         const auto& pins = gate.ring().pins();
         if (pins.empty()) {
-            gate.note("not connecting to " + url_.str() +
-                          ": no server key is pinned; --server-key or a candidate in "
-                          "--authorized-keys is needed",
-                      now);
+            dealer_.close();
+            with.gate.note("not connecting to " + url_.str() +
+                               ": no server key is pinned; --server-key or a candidate in "
+                               "--authorized-keys is needed",
+                           with.now);
             return {};
         }
         // The same key as before, where it is still there.
         const auto same =
             std::find_if(pins.begin(), pins.end(), [&](const Pin& pin) { return pin.key == key_; });
         pin_ = same == pins.end() ? 0 : static_cast<std::size_t>(same - pins.begin());
-        const NodeId known = peer_ && same != pins.end() ? peer_->id : NodeId{};
-        key_ = pins[pin_].key;
-        peer_ = PeerIdentity{pins[pin_].id.value_or(known), AccessRole::candidate};
+        use_pin(gate, peer_ && same != pins.end() ? peer_->id : NodeId{});
     }
-    return open_connected(
-        context, zmq::socket_type::dealer, url,
-        [&](zmq::socket_t& socket) -> Result<void> {
-            // Nothing is queued for a candidate that is not there: it would be stale on arrival.
-            socket.set(zmq::sockopt::immediate, true);
-            if (gate.secured()) secure_client(socket, gate.own_keys(), key_);
-            open_monitor(context, socket, kLinkEvents, monitor_);
-            return {};
-        },
-        dealer_);
+    return dealer_.open(with, url, [this, &gate](zmq::socket_t& socket) -> Result<void> {
+        // Nothing is queued for a candidate that is not there: it would be stale on arrival.
+        socket.set(zmq::sockopt::immediate, true);
+        if (gate.secured()) secure_client(socket, gate.own_keys(), key_);
+        return {};
+    });
 }
 
-Result<void> LinkSockets::subscribe(zmq::context_t& context, Gate& gate, std::string_view publish_url,
+void LinkSockets::use_pin(const Gate& gate, const NodeId& known) {
+    const Pin& pin = gate.ring().pins()[pin_];
+    key_ = pin.key;
+    peer_ = PeerIdentity{pin.id.value_or(known), AccessRole::candidate};
+}
+
+Result<void> LinkSockets::subscribe(const LinkContext& with, std::string_view publish_url,
                                     std::string_view heartbeat_url, const NodeId& own_id) {
     wanted_ = {
         Url::from(publish_url).value_or(Url{}), Url::from(heartbeat_url).value_or(Url{}), own_id, {}, {}};
-    return open_subscriptions(context, gate);
+    return open_subscriptions(with);
 }
 
-Result<void> LinkSockets::open_subscriptions(zmq::context_t& context, Gate& gate) {
-    publish_.close();
-    heartbeat_.close();
+Result<void> LinkSockets::open_subscriptions(const LinkContext& with) {
     wanted_.key = key_;
     wanted_.peer = peer_;
-    if (gate.secured() && !gate.ring().pinned(key_)) return {};
-    const auto open = [&](const Url& url, std::initializer_list<std::string_view> topics, Socket& target) {
-        return open_connected(
-            context, zmq::socket_type::sub, url.view(),
-            [&](zmq::socket_t& socket) -> Result<void> {
-                for (const std::string_view topic : topics) socket.set(zmq::sockopt::subscribe, topic);
-                if (gate.secured()) secure_client(socket, gate.own_keys(), key_);
-                return {};
-            },
-            target);
+    const Gate& gate = with.gate;
+    if (gate.secured() && !gate.ring().pinned(key_)) {
+        close_subscriptions();
+        return {};
+    }
+    const auto open = [&](TriedSocket& socket, const Url& url, std::vector<std::string> topics) {
+        const auto prepare = [this, &gate, topics = std::move(topics)](zmq::socket_t& made) -> Result<void> {
+            for (const std::string& topic : topics) made.set(zmq::sockopt::subscribe, topic);
+            if (gate.secured()) secure_client(made, gate.own_keys(), wanted_.key);
+            return {};
+        };
+        return socket.open(with, url.view(), prepare, &dealer_);
     };
-    auto subscribed = open(wanted_.publish, {correction_topic(wanted_.own_id), kRoundTopic}, publish_);
-    if (!subscribed || wanted_.heartbeat.empty()) return subscribed;
-    return open(wanted_.heartbeat, {kHeartbeatTopic}, heartbeat_);
+    auto subscribed =
+        open(publish_, wanted_.publish, {correction_topic(wanted_.own_id), std::string(kRoundTopic)});
+    if (!subscribed) return subscribed;
+    if (wanted_.heartbeat.empty()) {
+        heartbeat_.close();
+        return {};
+    }
+    return open(heartbeat_, wanted_.heartbeat, {std::string(kHeartbeatTopic)});
 }
 
-bool LinkSockets::correct_subscriptions(zmq::context_t& context, Gate& gate, RawTime now) {
-    if (wanted_.publish.empty() || (publish_ && wanted_.key == key_)) return false;
-    if (const auto opened = open_subscriptions(context, gate); !opened) gate.note(opened.error(), now);
+bool LinkSockets::correct_subscriptions(const LinkContext& with) {
+    if (wanted_.publish.empty() || (publish_.is_open() && wanted_.key == key_)) return false;
+    if (const auto opened = open_subscriptions(with); !opened) with.gate.note(opened.error(), with.now);
     return true;
+}
+
+void LinkSockets::close_subscriptions(int linger_ms) {
+    publish_.close(linger_ms);
+    heartbeat_.close(linger_ms);
 }
 
 void LinkSockets::close(int linger_ms) {
     dealer_.close(linger_ms);
-    monitor_.close();
-    publish_.close();
-    heartbeat_.close();
+    close_subscriptions(linger_ms);
     url_ = Url{};
     wanted_ = {};
     resting_ = false;
+    answered_at_.clear();
 }
 
-bool LinkSockets::reopen(zmq::context_t& context, Gate& gate, RawTime now) {
-    const auto& pins = gate.ring().pins();
-    key_ = pins[pin_].key;
-    peer_.reset();
-    const std::size_t tried = tried_;
-    const auto opened = connect(context, gate, std::string(url_.view()), now);
-    tried_ = tried;
-    if (!opened) gate.note(opened.error(), now);
+bool LinkSockets::reopen(const LinkContext& with) {
+    use_pin(with.gate, NodeId{});
+    // The DEALER was closed where its key was taken away.
+    const auto opened = dealer_.is_open() ? dealer_.reopen(with) : connect(with, std::string(url_.view()));
+    if (!opened) with.gate.note(opened.error(), with.now);
     return true;
 }
 
 /// Neither end says why: a server that has another key, and one that does not authorise ours, both just hang
 /// up.
-bool LinkSockets::refused(zmq::context_t& context, Gate& gate, RawTime now) {
+bool LinkSockets::refused(const LinkContext& with) {
+    const Gate& gate = with.gate;
     const auto& pins = gate.ring().pins();
     if (resting_ || pins.empty()) return false;
     if (++tried_ < pins.size()) {
         pin_ = (pin_ + 1) % pins.size();
-        return reopen(context, gate, now);
+        return reopen(with);
     }
     resting_ = true;
-    gate.note("the handshake with " + url_.str() + " fails: either its key is " +
-                  (pins.size() == 1
-                       ? "not the pinned one (wrong --server-key)"
-                       : "none of the " + std::to_string(pins.size()) + " pinned ones (wrong --server-key)") +
-                  ", or it has let in enough of our connections for now, or does not authorise our key (" +
-                  gate.own_id().str() + ", " + gate.own_keys().public_key.str() +
-                  "; berkeleyctl authorize); its log tells which",
-              now);
+    with.gate.note(
+        "the handshake with " + url_.str() + " fails: either its key is " +
+            (pins.size() == 1
+                 ? "not the pinned one (wrong --server-key)"
+                 : "none of the " + std::to_string(pins.size()) + " pinned ones (wrong --server-key)") +
+            ", or it has let in enough of our connections for now, or does not authorise our key (" +
+            gate.own_id().str() + ", " + gate.own_keys().public_key.str() +
+            "; berkeleyctl authorize); its log tells which",
+        with.now);
     return false;
 }
 
-bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, Gate& gate, RawTime now) {
+bool LinkSockets::on_event(Source source, const MonitorEvent& event, const LinkContext& with) {
+    TriedSocket& socket = of(source);
+    bool renewed = false;
+    if (source == Source::dealer) renewed = on_dealer_event(event, with);
+    // A new socket has nothing to do with what the old one has met.
+    return renewed || on_address_event(socket, event, with);
+}
+
+bool LinkSockets::on_address_event(TriedSocket& socket, const MonitorEvent& event, const LinkContext& with) {
+    if (socket.on_event(event, with)) {
+        if (&socket == &dealer_) begin_pins();
+        return true;
+    }
+    if (&socket != &dealer_ || event.type != ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return false;
+    const bool moved = !answered_at_.empty() && answered_at_ != dealer_.address();
+    answered_at_ = dealer_.address();
+    if (!moved) return false;
+    const bool publish = publish_.follow(dealer_, with);
+    return heartbeat_.follow(dealer_, with) || publish;
+}
+
+bool LinkSockets::on_dealer_event(const MonitorEvent& event, const LinkContext& with) {
+    Gate& gate = with.gate;
     switch (event.type) {
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-            tried_ = hung_up_ = 0;
-            resting_ = false;
-            return gate.secured() && correct_subscriptions(context, gate, now);
+            hung_up_ = 0;
+            begin_pins();
+            return gate.secured() && correct_subscriptions(with);
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
             if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
                 gate.note(
                     url_.str() + (gate.secured()
                                       ? " runs without keys, and this node with keys: it is not trusted"
                                       : " asks for keys: --secret-key-file and --server-key are needed"),
-                    now);
+                    with.now);
                 return false;
             }
             break;
@@ -148,39 +178,44 @@ bool LinkSockets::on_event(const MonitorEvent& event, zmq::context_t& context, G
         default:
             return false;
     }
-    if (gate.secured()) return refused(context, gate, now);
+    if (gate.secured()) return refused(with);
     // A server with keys may see ours missing, and be gone, before it has said what it wants.
     if (++hung_up_ == kHangUps) {
         gate.note(url_.str() +
                       " hangs up amid the handshake: it asks for keys (--secret-key-file and --server-key "
-                      "are needed), "
-                      "has no room, or is no Berkeley node",
-                  now);
+                      "are needed), has no room, or is no Berkeley node",
+                  with.now);
     }
     return false;
 }
 
-bool LinkSockets::tend(zmq::context_t& context, Gate& gate, bool keys_changed, RawTime now) {
+bool LinkSockets::tend_addresses(const LinkContext& with) {
+    const bool dealer = dealer_.tend(with);
+    if (dealer) begin_pins();
+    const bool publish = publish_.tend(with);
+    return heartbeat_.tend(with) || publish || dealer;
+}
+
+bool LinkSockets::tend_keys(const LinkContext& with, bool keys_changed) {
+    const Gate& gate = with.gate;
     if (!gate.secured() || url_.empty()) return false;
     const Keyring& ring = gate.ring();
     const auto& pins = ring.pins();
     const bool revoked = keys_changed && !ring.pinned(key_);
-    const bool deaf = revoked || (keys_changed && publish_ && !ring.pinned(wanted_.key));
-    if (deaf) {
-        publish_.close();
-        heartbeat_.close();
-    }
+    const bool deaf = revoked || (keys_changed && publish_.is_open() && !ring.pinned(wanted_.key));
+    if (deaf) close_subscriptions();
     if (revoked) {
         dealer_.close();
-        monitor_.close();
         peer_.reset();
         key_ = PublicKey{};
     }
     if (pins.empty()) return deaf;
-    if (!revoked && !(resting_ && pins.size() > 1) && !(keys_changed && !dealer_)) return deaf;
+    const bool all_refused = resting_ && (pins.size() > 1 || dealer_.several_addresses());
+    if (!revoked && !all_refused && !(keys_changed && !dealer_.is_open())) return deaf;
     pin_ = (pin_ + 1) % pins.size();
-    tried_ = 0;
-    return reopen(context, gate, now);
+    begin_pins();
+    if (all_refused && dealer_.next_address(with)) return true;
+    return reopen(with);
 }
 
 }  // namespace berkeley

@@ -3,37 +3,46 @@
 //
 // A URL does not say whose it is, so the pinned keys are tried one after the other until the DEALER's
 // handshake succeeds; the one that did is tried first the next time. SUBs take the key that the DEALER has at
-// that moment, and where that turns out to be another node's they are made anew with the right one: they try
-// no keys themselves. Until then what they bring bears the name that belongs to their own key. Not
-// thread-safe.
+// that moment, and are made anew where that turns out to be another node's: they try no keys themselves.
+// Until then what they bring bears the name that belongs to their own key. The addresses of a name are tried
+// likewise: SUBs at the DEALER's host begin with its address and follow it. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "net/gate.hpp"
+#include "net/transport.hpp"
+#include "net/tried_socket.hpp"
 #include "net/zmq_socket.hpp"
 
 namespace berkeley {
 
 class LinkSockets {
 public:
-    Socket& dealer() { return dealer_; }
-    Socket& publish() { return publish_; }
-    Socket& heartbeat() { return heartbeat_; }
-    Socket& monitor() { return monitor_; }
+    LinkSockets() = default;
+    LinkSockets(const LinkSockets&) = delete;
+    LinkSockets& operator=(const LinkSockets&) = delete;
 
-    [[nodiscard]] Result<void> connect(zmq::context_t& context, Gate& gate, std::string_view url,
-                                       RawTime now);
-    [[nodiscard]] Result<void> subscribe(zmq::context_t& context, Gate& gate, std::string_view publish_url,
+    /// Requires: source is no router.
+    TriedSocket& of(Source source) {
+        return source == Source::dealer ? dealer_ : source == Source::publish ? publish_ : heartbeat_;
+    }
+
+    [[nodiscard]] Result<void> connect(const LinkContext& with, std::string_view url);
+    [[nodiscard]] Result<void> subscribe(const LinkContext& with, std::string_view publish_url,
                                          std::string_view heartbeat_url, const NodeId& own_id);
     void close(int linger_ms);
 
-    /// True: the sockets are new ones.
-    bool on_event(const MonitorEvent& event, zmq::context_t& context, Gate& gate, RawTime now);
-    /// Once a second, and with `keys_changed` right after the gate has adopted other keys. True: the sockets
-    /// are new ones.
-    bool tend(zmq::context_t& context, Gate& gate, bool keys_changed, RawTime now);
+    // Each returns true where sockets are new ones.
+
+    bool on_event(Source source, const MonitorEvent& event, const LinkContext& with);
+    /// To be called when due(), when a look-up has ended, and once a second.
+    bool tend_addresses(const LinkContext& with);
+    /// Once a second, and with `keys_changed` right after the gate has adopted other keys.
+    bool tend_keys(const LinkContext& with, bool keys_changed);
+    RawTime due() const { return std::min({dealer_.due(), publish_.due(), heartbeat_.due()}); }
 
     /// Who is behind the DEALER, and behind the SUBs.
     std::optional<PeerIdentity> peer() const { return peer_; }
@@ -52,25 +61,33 @@ private:
         std::optional<PeerIdentity> peer;  ///< whose it is
     };
 
-    Result<void> open_subscriptions(zmq::context_t& context, Gate& gate);
-    /// After a handshake of the DEALER. True: the SUBs are new ones.
-    bool correct_subscriptions(zmq::context_t& context, Gate& gate, RawTime now);
-    /// With the pin at pin_. False: no socket could be made.
-    bool reopen(zmq::context_t& context, Gate& gate, RawTime now);
-    bool refused(zmq::context_t& context, Gate& gate, RawTime now);
+    Result<void> open_subscriptions(const LinkContext& with);
+    void close_subscriptions(int linger_ms = 0);
+    bool correct_subscriptions(const LinkContext& with);
+    void use_pin(const Gate& gate, const NodeId& known);
+    /// All pins have their turn again.
+    void begin_pins() {
+        tried_ = 0;
+        resting_ = false;
+    }
+    /// With the pin at pin_.
+    bool reopen(const LinkContext& with);
+    bool refused(const LinkContext& with);
+    bool on_dealer_event(const MonitorEvent& event, const LinkContext& with);
+    bool on_address_event(TriedSocket& socket, const MonitorEvent& event, const LinkContext& with);
 
-    Socket dealer_;
-    Socket publish_;
-    Socket heartbeat_;
-    Socket monitor_;
+    TriedSocket dealer_{zmq::socket_type::dealer};
+    TriedSocket publish_{zmq::socket_type::sub};
+    TriedSocket heartbeat_{zmq::socket_type::sub};
     Url url_;
     Subscriptions wanted_;
+    Address answered_at_;               ///< where the DEALER's last handshake succeeded
     PublicKey key_;                     ///< the pin in use
     std::optional<PeerIdentity> peer_;  ///< whose it is
     std::size_t pin_ = 0;
     std::size_t tried_ = 0;    ///< pins that were refused since the last success or rest
     std::size_t hung_up_ = 0;  ///< handshakes without keys that got nowhere since the last success
-    bool resting_ = false;     ///< all were; the next second begins anew
+    bool resting_ = false;     ///< all pins were refused; the next second begins anew
 };
 
 }  // namespace berkeley

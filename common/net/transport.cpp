@@ -48,12 +48,21 @@ void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions)
     }
 }
 
-void Transport::Impl::tend_links(bool keys_changed, RawTime now) {
+void Transport::Impl::tend_links(bool keys_changed) {
     for (std::size_t i = 0; i < kMaxCandidates; ++i) {
-        if (!links[i].tend(*context, *gate, keys_changed, now)) continue;
+        if (!links[i].tend_keys(link_context(), keys_changed)) continue;
         slots_stale = true;
         if (keys_changed) cancel_pending(static_cast<Link>(i), true, true);
     }
+}
+
+void Transport::Impl::tend_addresses() {
+    links_due = RawTime::max();
+    for (LinkSockets& link : links) {
+        if (link.tend_addresses(link_context())) slots_stale = true;
+        links_due = std::min(links_due, link.due());
+    }
+    names.tend(clock.now());
 }
 
 SendOutcome Transport::Impl::failed_send(int error) {
@@ -85,6 +94,7 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
     assert(options.clock.read != nullptr);
     auto impl = std::make_unique<Impl>();
     impl->clock = options.clock;
+    impl->names = Names(options.look_up);
     // Before the context exists: its threads inherit the mask of signals.
     const auto opened = impl->poll_set.open(options.clock, options.handle_signals, options.doorbell);
     if (!opened) return failure(opened.error());
@@ -115,7 +125,9 @@ Result<void> Transport::connect_link(Link link, std::string_view url) {
     assert(link < kMaxCandidates);
     impl_->cancel_pending(link, true, false);
     impl_->slots_stale = true;
-    return impl_->links[link].connect(*impl_->context, *impl_->gate, url, impl_->clock.now());
+    const auto connected = impl_->links[link].connect(impl_->link_context(), url);
+    impl_->links_due = std::min(impl_->links_due, impl_->links[link].due());
+    return connected;
 }
 
 Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
@@ -123,7 +135,10 @@ Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
     assert(link < kMaxCandidates);
     impl_->cancel_pending(link, false, true);
     impl_->slots_stale = true;
-    return impl_->links[link].subscribe(*impl_->context, *impl_->gate, publish_url, heartbeat_url, own_id);
+    const auto subscribed =
+        impl_->links[link].subscribe(impl_->link_context(), publish_url, heartbeat_url, own_id);
+    impl_->links_due = std::min(impl_->links_due, impl_->links[link].due());
+    return subscribed;
 }
 
 void Transport::drop_link(Link link, Duration linger) {
@@ -142,13 +157,15 @@ void Transport::tend() {
     impl_->bound.take_all_events(*impl_->gate, impl_->clock);
     const RawTime now = impl_->clock.now();
     impl_->gate->tend(now);
-    impl_->tend_links(false, now);
+    impl_->tend_links(false);
+    impl_->tend_addresses();
+    for (std::string& line : impl_->names.complaints(now)) impl_->gate->note(std::move(line), now);
 }
 
 void Transport::adopt(std::shared_ptr<const Keyring> ring) {
     impl_->bound.take_all_events(*impl_->gate, impl_->clock);
     const RawTime now = impl_->clock.now();
-    if (impl_->gate->adopt(std::move(ring), now)) impl_->tend_links(true, now);
+    if (impl_->gate->adopt(std::move(ring), now)) impl_->tend_links(true);
 }
 
 Sent Transport::send(Route route, Encoded& message) {
@@ -164,7 +181,7 @@ Sent Transport::send(Route route, Encoded& message) {
 
 Sent Transport::send(Link link, Encoded& message) {
     assert(link < kMaxCandidates);
-    Socket& dealer = impl_->links[link].dealer();
+    Socket& dealer = impl_->links[link].of(Source::dealer).socket();
     if (!dealer) return {};
     return impl_->send_payload(dealer, message);
 }
@@ -193,6 +210,7 @@ Wake Transport::poll(RawTime deadline) {
     impl_->gate->cut_endless(impl_->clock.now());
     bool undisturbed = true;
     while (undisturbed && !wake.readable && !wake.deadline && !wake.signal && !wake.rung) {
+        if (impl_->names.take_news() || impl_->clock.now() >= impl_->links_due) impl_->tend_addresses();
         if (impl_->slots_stale) impl_->rebuild_slots();
         undisturbed = impl_->gather(deadline, wake);
     }

@@ -30,6 +30,7 @@
 #include "base/time.hpp"
 #include "keys/credentials.hpp"
 #include "net/key_accounts.hpp"
+#include "net/names.hpp"
 #include "os/doorbell.hpp"
 #include "protocol/actions.hpp"
 #include "protocol/events.hpp"
@@ -81,6 +82,8 @@ struct TransportOptions {
     std::optional<Credentials> credentials;
     /// What peers may do behind the bound sockets.
     PeerLimits peer_limits;
+    /// How names in URLs are looked up. Nothing: addresses only.
+    LookUp look_up;
 };
 
 class Transport {
@@ -106,8 +109,8 @@ public:
     /// Who the server of this link is, where its key was pinned without a name.
     void name_peer(Link link, const NodeId& id);
 
-    /// To be called about once a second: forgets peers that left, cuts silent connections, and tries other
-    /// keys for links that are refused.
+    /// To be called about once a second: forgets peers that left, cuts silent connections, tries other keys
+    /// for links that are refused, and looks up names of links that are silent.
     void tend();
 
     /// From now on these keys count: who lost its authorisation is cut off, and whose server lost its pin is

@@ -11,6 +11,7 @@
 #include "net/bound_sockets.hpp"
 #include "net/gate.hpp"
 #include "net/link_sockets.hpp"
+#include "net/names.hpp"
 #include "net/poll_set.hpp"
 #include "net/transport.hpp"
 #include "net/zmq_socket.hpp"
@@ -45,8 +46,10 @@ struct Transport::Impl {
     PollSet poll_set;
     std::shared_ptr<zmq::context_t> context;
     std::optional<Gate> gate;
+    Names names;
     BoundSockets bound;
     std::array<LinkSockets, kMaxCandidates> links;
+    RawTime links_due = RawTime::max();  ///< when the address of one may have to change
 
     std::vector<Slot> slots;
     bool slots_stale = true;  ///< sockets came or went, so slots and poll set are made anew
@@ -66,7 +69,10 @@ struct Transport::Impl {
     void cancel_pending(Link link, bool dealer, bool subscriptions);
     Sent send_payload(Socket& socket, Encoded& message);
     SendOutcome failed_send(int error);
-    void tend_links(bool keys_changed, RawTime now);
+    void tend_links(bool keys_changed);
+
+    LinkContext link_context() { return {*context, *gate, names, clock.now()}; }
+    void tend_addresses();
 
     void rebuild_slots();
     bool gather(RawTime deadline, Wake& wake);

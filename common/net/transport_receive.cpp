@@ -34,11 +34,12 @@ void Transport::Impl::rebuild_slots() {
     };
     add(router(), Slot::Kind::messages, Source::router, 0);
     for (std::size_t i = 0; i < links.size(); ++i) {
-        add(links[i].dealer(), Slot::Kind::messages, Source::dealer, static_cast<Link>(i));
+        add(links[i].of(Source::dealer).socket(), Slot::Kind::messages, Source::dealer, static_cast<Link>(i));
     }
     for (std::size_t i = 0; i < links.size(); ++i) {
-        add(links[i].heartbeat(), Slot::Kind::messages, Source::heartbeat, static_cast<Link>(i));
-        add(links[i].publish(), Slot::Kind::messages, Source::publish, static_cast<Link>(i));
+        for (const Source source : {Source::heartbeat, Source::publish}) {
+            add(links[i].of(source).socket(), Slot::Kind::messages, source, static_cast<Link>(i));
+        }
     }
     for (const BoundSocket which : {BoundSocket::publish, BoundSocket::heartbeat}) {
         add(bound.socket(which), Slot::Kind::subscriptions, Source::publish, 0, which);
@@ -48,7 +49,9 @@ void Transport::Impl::rebuild_slots() {
         add(bound.monitor(which), Slot::Kind::bound_events, Source::router, 0, which);
     }
     for (std::size_t i = 0; i < links.size(); ++i) {
-        add(links[i].monitor(), Slot::Kind::link_events, Source::dealer, static_cast<Link>(i));
+        for (const Source source : {Source::dealer, Source::heartbeat, Source::publish}) {
+            add(links[i].of(source).monitor(), Slot::Kind::link_events, source, static_cast<Link>(i));
+        }
     }
     bool whole = poll_set.add_own();
     for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -157,7 +160,8 @@ bool Transport::Impl::serve_one(Slot& slot) {
             return true;
         case Slot::Kind::link_events:
             if (!next_event(*slot.socket, event)) return false;
-            if (links[slot.link].on_event(event, *context, *gate, clock.now())) slots_stale = true;
+            if (links[slot.link].on_event(slot.source, event, link_context())) slots_stale = true;
+            links_due = std::min(links_due, links[slot.link].due());
             return true;
         case Slot::Kind::messages:
             break;
@@ -191,7 +195,7 @@ bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
         }
         backlog = backlog || slot.socket->readiness == Readiness::backlog;
     }
-    const bool may_sleep = pending_end == 0 && !backlog && poll_set.arm(deadline);
+    const bool may_sleep = pending_end == 0 && !backlog && poll_set.arm(std::min(deadline, links_due));
     const auto news = poll_set.sleep(may_sleep, [this](std::size_t i) { slots[i].news = true; });
     wake.signal = news.signal;
     wake.rung = news.rung;

@@ -89,7 +89,8 @@ void set_common_options(zmq::socket_t& socket, const Endpoint& endpoint) {
     // With something unacknowledged, as there always is, the kernel would not ask but wait for a quarter of
     // an hour.
     socket.set(option::tcp_maxrt, 25'000);
-    if (!endpoint.host.empty() && endpoint.host.front() == '[') socket.set(option::ipv6, true);
+    // All addresses means those of IPv6 too; where the system has none, libzmq takes IPv4 alone.
+    if (endpoint.host == "*" || endpoint.host.starts_with('[')) socket.set(option::ipv6, true);
 }
 
 }  // namespace

@@ -124,6 +124,7 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     if (credentials) keys = credentials->keys;
     transport.credentials = std::move(credentials);
     transport.peer_limits = kPeerLimits;
+    transport.look_up = shell->names_.look_up();
     auto created = Transport::create(transport);
     if (!created) return failure(created.error());
     shell->transport_ = std::move(*created);
@@ -299,6 +300,7 @@ Result<void> NodeShell::follow(const Node& node) {
 
 void NodeShell::take_finished(Running& running) {
     files_->finish();
+    names_.finish();
     if (keys_) {
         if (const auto news = keys_->take()) {
             for (const std::string& line : news->complaints) log_.note(Severity::warning, line);

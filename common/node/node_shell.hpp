@@ -15,6 +15,7 @@
 #include "net/transport.hpp"
 #include "node/key_watch.hpp"
 #include "node/learned_saver.hpp"
+#include "node/name_lookup.hpp"
 #include "node/shell_ports.hpp"
 #include "node/worker.hpp"
 #include "os/cpu_waker.hpp"
@@ -74,6 +75,7 @@ private:
     std::shared_ptr<const StateFile> state_;
     SavedState saved_;
     std::shared_ptr<const Doorbell> doorbell_ = std::make_shared<Doorbell>();
+    NameLookup names_{doorbell_};
     std::optional<Worker> files_;          ///< reads keys, saves what was learned
     std::optional<KeyWatch> keys_;         ///< nothing: in the clear
     std::optional<LearnedSaver> learned_;  ///< while a node runs

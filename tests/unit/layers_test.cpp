@@ -65,7 +65,7 @@ const std::vector<Unit>& units() {
         {"master program", Kind::shell, with(node_may(), {"node", "master core"})},
         {"ctl",
          Kind::shell,
-         {"base", "protocol", "os", "page", "state", "keys", "log", "cli", "wire", "net", "public"}},
+         {"base", "protocol", "os", "page", "state", "keys", "log", "cli", "wire", "net", "node", "public"}},
         {"harness", Kind::shell, {"base", "os", "page", "public"}},
         {"bench", Kind::shell, {"*"}},
         {"simulator",
