@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -32,8 +33,9 @@ struct Connection {
     RawTime accepted_at{};
     /// The first admission that can be its own.
     std::uint64_t first_admission = 0;
-    RateLimit bucket;  ///< where there are no keys
-    bool cut = false;  ///< ended by us, and not yet gone
+    RateLimit bucket;     ///< where there are no keys
+    std::string address;  ///< of the peer; empty: not over TCP
+    bool cut = false;     ///< ended by us, and not yet gone
     /// A message came over it, and told the rest.
     bool spoke = false;
     PublicKey key;

@@ -1,8 +1,9 @@
-// DropCounters: what the transport did not let through, by reason.
+// DropCounters: counts what the transport did not let through, by reason, with the last sender of each.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -40,14 +41,21 @@ enum class Drop : std::uint8_t {
 
 class DropCounters {
 public:
-    void count(Drop drop) { ++counts_[static_cast<std::size_t>(drop)]; }
+    /// `from`: the address of the peer, where it is known.
+    void count(Drop drop, std::string from = {}) {
+        ++counts_[static_cast<std::size_t>(drop)];
+        if (!from.empty()) from_[static_cast<std::size_t>(drop)] = std::move(from);
+    }
+    /// For a drop that was counted already.
+    void name(Drop drop, std::string from) { from_[static_cast<std::size_t>(drop)] = std::move(from); }
     std::uint64_t of(Drop drop) const { return counts_[static_cast<std::size_t>(drop)]; }
 
     /// Since the last call; those that are not zero.
     std::vector<DroppedEvent> take() {
         std::vector<DroppedEvent> result;
         for (std::size_t i = 0; i < counts_.size(); ++i) {
-            if (counts_[i] != 0) result.push_back({kNames[i], std::exchange(counts_[i], 0)});
+            if (counts_[i] == 0) continue;
+            result.push_back({kNames[i], std::exchange(counts_[i], 0), std::exchange(from_[i], {})});
         }
         return result;
     }
@@ -81,6 +89,7 @@ private:
     };
     static_assert(kNames.size() == static_cast<std::size_t>(Drop::too_many_peers) + 1);
     std::array<std::uint64_t, kNames.size()> counts_{};
+    std::array<std::string, kNames.size()> from_;  ///< of the last one
 };
 
 }  // namespace berkeley

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "net/peer_address.hpp"
 #include "net/tcp_bytes.hpp"
 
 namespace berkeley {
@@ -48,7 +49,7 @@ void Gate::answer_handshake(RawTime now) {
     const PublicKey& key = zap_->key();
     const PeerIdentity* who = ring_->find(key);
     if (who == nullptr) {
-        drops_.count(Drop::unauthorised_key);
+        drops_.count(Drop::unauthorised_key, zap_->address());
         notes_.add(Notes::About::strangers,
                    "refused a connection from " + zap_->address() + ": its key " + key.str() +
                        " is not authorised here; berkeleyctl authorize admits it",
@@ -59,13 +60,15 @@ void Gate::answer_handshake(RawTime now) {
         case KeyAccounts::Admission::granted:
             return zap_->admit(*who);
         case KeyAccounts::Admission::too_often:
-            drops_.count(Drop::admission_limit);
-            note("turned away a connection of " + name_of(*who) + ", which makes too many of them", now);
+            drops_.count(Drop::admission_limit, zap_->address());
+            note("turned away a connection of " + name_of(*who) + " from " + zap_->address() +
+                     ", which makes too many of them",
+                 now);
             break;
         case KeyAccounts::Admission::too_many:
-            drops_.count(Drop::too_many_connections);
-            note("turned away a connection of " + name_of(*who) + ", which has " +
-                     std::to_string(limits_.connections) + " of them",
+            drops_.count(Drop::too_many_connections, zap_->address());
+            note("turned away a connection of " + name_of(*who) + " from " + zap_->address() +
+                     ", which has " + std::to_string(limits_.connections) + " of them",
                  now);
             break;
     }
@@ -86,6 +89,7 @@ void Gate::forget(const Connection& connection) {
 void Gate::on_bound(BoundSocket which) {
     for (const Connection& connection : connections_.clear(which)) forget(connection);
     if (which == BoundSocket::poll) peers_.clear();
+    failures_[index(which)].reset();
     handshakes_[index(which)] = HandshakeLimit(secured());
 }
 
@@ -97,27 +101,31 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
             connections_.accepted(which, {.fd = fd,
                                           .accepted_at = now,
                                           .first_admission = zap_ ? zap_->next_admission() : 0,
-                                          .bucket = RateLimit(limits_.messages, now)});
+                                          .bucket = RateLimit(limits_.messages, now),
+                                          .address = peer_address(fd)});
             handshakes_[index(which)].on_accepted(fd, now, drops_);
             break;
         case ZMQ_EVENT_DISCONNECTED:
-            if (const auto gone = connections_.gone(which, fd)) forget(*gone);
+            if (const auto gone = connections_.gone(which, fd)) {
+                forget(*gone);
+                name_failure(which, gone->address, now);
+            }
             handshakes_[index(which)].on_disconnected(fd);
             break;
         case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             drops_.count(Drop::failed_handshake);
+            failures_[index(which)].emplace();
             break;
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
             drops_.count(Drop::failed_handshake);
+            failures_[index(which)].emplace();
             if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
-                note(secured() ? "turned a client away that has no keys: it needs --secret-key-file"
-                               : "turned a client away that has keys: this node was started without "
-                                 "--secret-key-file",
-                     now);
+                failures_[index(which)] =
+                    secured() ? "it has no keys and needs --secret-key-file"
+                              : "it has keys, and this node was started without --secret-key-file";
             } else if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC && secured()) {
-                note("turned a client away that expects another server key; ours is " +
-                         own_->keys.public_key.str(),
-                     now);
+                failures_[index(which)] =
+                    "it expects another server key; ours is " + own_->keys.public_key.str();
             }
             break;
         default:
@@ -125,17 +133,29 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
     }
 }
 
+/// libzmq tells of a failed handshake without its descriptor; the end of that connection is its next event.
+void Gate::name_failure(BoundSocket which, const std::string& address, RawTime now) {
+    auto& failure = failures_[index(which)];
+    if (!failure) return;
+    drops_.name(Drop::failed_handshake, address);
+    if (!failure->empty()) {
+        const std::string from = address.empty() ? "" : " from " + address;
+        notes_.add(Notes::About::strangers, "turned a client" + from + " away: " + *failure, now);
+    }
+    failure.reset();
+}
+
 /// By what libzmq attached to the message.
 bool Gate::authenticate(zmq::message_t& message, Speaker& speaker) {
     const char* text = zmq_msg_gets(message.handle(), ZapHandler::kKeyProperty);
     const auto key = PublicKey::from(text != nullptr ? text : "");
     if (text == nullptr || !key) {
-        drops_.count(Drop::unauthenticated);
+        drops_.count(Drop::unauthenticated, sender_address(message));
         return false;
     }
     const PeerIdentity* who = ring_->find(*key);
     if (who == nullptr) {
-        drops_.count(Drop::revoked_key);
+        drops_.count(Drop::revoked_key, sender_address(message));
         return false;
     }
     speaker.key = *key;
@@ -154,7 +174,7 @@ std::optional<Gate::Speaker> Gate::identify(BoundSocket which, zmq::message_t& m
     if (speaker.connection == nullptr || speaker.connection->spoke) return speaker;
     Connection& connection = *speaker.connection;
     if (secured() && !accounts_.connected(speaker.key, now)) {
-        drops_.count(Drop::too_many_connections);
+        drops_.count(Drop::too_many_connections, connection.address);
         end(connection);
         return std::nullopt;
     }
@@ -170,13 +190,14 @@ bool Gate::spend(const PublicKey& key, const PeerIdentity& who, Connection* conn
                          : connection != nullptr ? connection->bucket.take(limits_.messages, now)
                                                  : RateLimit::Verdict::pass;
     if (verdict == RateLimit::Verdict::pass) return true;
+    const std::string from = connection != nullptr ? connection->address : std::string{};
     if (verdict == RateLimit::Verdict::drop) {
-        drops_.count(Drop::rate_limited);
+        drops_.count(Drop::rate_limited, from);
         return false;
     }
-    drops_.count(Drop::flood);
-    note("cut the connection of " + name_of(who) + ", which sends more than " +
-             std::to_string(limits_.messages.per_second) + " messages a second",
+    drops_.count(Drop::flood, from);
+    note("cut the connection of " + name_of(who) + (from.empty() ? "" : " from " + from) +
+             ", which sends more than " + std::to_string(limits_.messages.per_second) + " messages a second",
          now);
     if (connection != nullptr) end(*connection);
     return false;
@@ -187,7 +208,7 @@ Gate::Peer* Gate::peer_of(Route route, zmq::message_t& payload, RawTime now) {
     const auto speaker = identify(BoundSocket::poll, payload, now);
     if (!speaker) return nullptr;
     if (peers_.size() >= kMaxPeers) {
-        drops_.count(Drop::too_many_peers);
+        drops_.count(Drop::too_many_peers, sender_address(payload));
         if (speaker->connection != nullptr) end(*speaker->connection);
         return nullptr;
     }
@@ -201,7 +222,7 @@ Gate::Peer* Gate::peer_of(Route route, zmq::message_t& payload, RawTime now) {
 
 std::optional<PeerIdentity> Gate::admit(std::optional<Route> route, zmq::message_t& payload, RawTime now) {
     if (!route) {
-        drops_.count(Drop::foreign_routing_id);
+        drops_.count(Drop::foreign_routing_id, sender_address(payload));
         cut(zmq_msg_get(payload.handle(), ZMQ_SRCFD));
         return std::nullopt;
     }
@@ -224,7 +245,7 @@ bool Gate::on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, 
     Connection& connection = *speaker->connection;
     connection.heard = true;
     const auto refuse = [&](Drop why) {
-        drops_.count(why);
+        drops_.count(why, connection.address);
         end(connection);
         return false;
     };
@@ -252,7 +273,7 @@ void Gate::cut_endless(RawTime now) {
         if (std::exchange(connection.heard, false)) {
             connection.bytes = bytes->received;
         } else if (bytes->received - connection.bytes > kMaxUnfinishedBytes) {
-            drops_.count(Drop::endless_message);
+            drops_.count(Drop::endless_message, connection.address);
             note("cut the connection of " + name_of(connection.who) + ", which sends a message without end",
                  now);
             end(connection);
@@ -286,7 +307,7 @@ void Gate::tend(RawTime now) {
     connections_.for_each([&](Connection& connection) {
         const bool silent = !connection.spoke && now - connection.accepted_at > limits_.silence;
         if (!silent || connection.cut || limits_.silence == Duration{0}) return;
-        drops_.count(Drop::silent_connection);
+        drops_.count(Drop::silent_connection, connection.address);
         end(connection);
     });
 }

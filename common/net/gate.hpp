@@ -112,6 +112,7 @@ private:
     Peer* peer_of(Route route, zmq::message_t& payload, RawTime now);
     /// Counts a message. False: it is one too many.
     bool spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now);
+    void name_failure(BoundSocket which, const std::string& address, RawTime now);
     void end(Connection& connection);
     void forget(const Connection& connection);
     void cut_revoked(bool silent_too);
@@ -130,6 +131,8 @@ private:
     Connections connections_;
     KeyAccounts accounts_;
     std::array<HandshakeLimit, kBoundSockets> handshakes_;
+    /// A handshake that failed, and whose address is not known yet: why, or empty.
+    std::array<std::optional<std::string>, kBoundSockets> failures_;
     DropCounters drops_;
     Notes notes_;
     RawTime look_at_{};  ///< when cut_endless() looks again

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "net/peer_address.hpp"
 #include "net/tcp_bytes.hpp"
 #include "net/zmq_socket.hpp"
 
@@ -33,7 +34,7 @@ void cut(int fd) {
 
 void HandshakeLimit::on_accepted(int fd, RawTime now, DropCounters& drops) {
     if (fd >= file_limit() - kReservedFiles) {
-        drops.count(Drop::file_limit);
+        drops.count(Drop::file_limit, peer_address(fd));
         cut(fd);
         return;
     }
@@ -50,7 +51,7 @@ void HandshakeLimit::shed(RawTime now, DropCounters& drops) {
         const bool ended = age > interval;  // by libzmq, done or not
         if (!ended && !crowded && pending_.size() <= most()) return;
         if (!ended && !is_done(oldest.fd)) {
-            drops.count(Drop::crowded_handshake);
+            drops.count(Drop::crowded_handshake, peer_address(oldest.fd));
             cut(oldest.fd);
         }
         pending_.pop_front();

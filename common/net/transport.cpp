@@ -56,6 +56,11 @@ void Transport::Impl::tend_links(bool keys_changed) {
     }
 }
 
+void Transport::Impl::tend_addresses_when_due() {
+    const bool due = links_due != RawTime::max() && clock.now() >= links_due;
+    if (names.take_news() || due) tend_addresses();
+}
+
 void Transport::Impl::tend_addresses() {
     links_due = RawTime::max();
     for (LinkSockets& link : links) {
@@ -210,7 +215,7 @@ Wake Transport::poll(RawTime deadline) {
     impl_->gate->cut_endless(impl_->clock.now());
     bool undisturbed = true;
     while (undisturbed && !wake.readable && !wake.deadline && !wake.signal && !wake.rung) {
-        if (impl_->names.take_news() || impl_->clock.now() >= impl_->links_due) impl_->tend_addresses();
+        impl_->tend_addresses_when_due();
         if (impl_->slots_stale) impl_->rebuild_slots();
         undisturbed = impl_->gather(deadline, wake);
     }
@@ -234,6 +239,8 @@ bool Transport::receive(Inbound& in) {
     }
     return false;
 }
+
+std::string Transport::sender_address() { return berkeley::sender_address(impl_->current); }
 
 std::vector<DroppedEvent> Transport::take_drops() { return impl_->gate->drops().take(); }
 

@@ -130,6 +130,8 @@ public:
 
     /// The next message that poll() brought in; false when there is none: then poll again.
     bool receive(Inbound& in);
+    /// The address that the message of the last receive() came from; empty: over ipc or within this process.
+    std::string sender_address();
 
     /// What was dropped since the last call, by reason.
     std::vector<DroppedEvent> take_drops();

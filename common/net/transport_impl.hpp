@@ -73,6 +73,7 @@ struct Transport::Impl {
 
     LinkContext link_context() { return {*context, *gate, names, clock.now()}; }
     void tend_addresses();
+    void tend_addresses_when_due();
 
     void rebuild_slots();
     bool gather(RawTime deadline, Wake& wake);

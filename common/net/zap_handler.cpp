@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "net/peer_address.hpp"
+
 namespace berkeley {
 namespace {
 
@@ -68,7 +70,7 @@ ZapHandler::Request ZapHandler::next() {
         return Request::malformed;
     }
     key_ = *key;
-    address_ = request[kFrameAddress].substr(0, 64);
+    address_ = plain_address(request[kFrameAddress]).substr(0, 64);
     return Request::sound;
 }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/endpoint.hpp"
+#include "net/peer_address.hpp"
 #include "os/file_descriptor.hpp"
 #include "wire/codec.hpp"
 
@@ -167,6 +168,11 @@ int socket_option(zmq::socket_t& socket, int option) {
     int value = -1;
     std::size_t size = sizeof value;
     return zmq_getsockopt(socket.handle(), option, &value, &size) == 0 ? value : -1;
+}
+
+std::string sender_address(zmq::message_t& message) {
+    const char* text = zmq_msg_gets(message.handle(), "Peer-Address");
+    return text != nullptr ? std::string(plain_address(text)) : std::string{};
 }
 
 std::optional<Route> route_of(const zmq::message_t& identity) {

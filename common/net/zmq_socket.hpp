@@ -59,6 +59,9 @@ bool send_frame(zmq::socket_t& socket, const void* data, std::size_t size, int f
 /// -1 where libzmq refuses, which it does for a context that is ending only.
 int socket_option(zmq::socket_t& socket, int option);
 
+/// The address that a message came from, without its port; empty: over ipc or within this process.
+std::string sender_address(zmq::message_t& message);
+
 /// libzmq's own routing ids are a zero and four bytes; a peer that brought its own is not one of ours.
 std::optional<Route> route_of(const zmq::message_t& identity);
 std::array<unsigned char, kRoutingIdBytes> identity_of(Route route);

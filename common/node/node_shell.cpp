@@ -243,7 +243,10 @@ void NodeShell::receive(Running& running) {
     Actions actions;
     while (transport_->receive(in)) {
         if (const auto error = decode(in.payload, options_.cluster, inbound_)) {
-            running.ports.tell(DroppedEvent{to_string(*error), 1});
+            std::string from = transport_->sender_address();
+            if (*error == DecodeError::foreign_cluster)
+                from += " (cluster " + inbound_.header.cluster.str() + ")";
+            running.ports.tell(DroppedEvent{to_string(*error), 1, std::move(from)});
             continue;
         }
         if (in.peer && !trusted(in, inbound_, running)) continue;
@@ -272,11 +275,11 @@ bool NodeShell::trusted(const Inbound& in, const Message& message, Running& runn
     if (peer.id.empty()) {
         transport_->name_peer(in.link, message.header.sender);
     } else if (message.header.sender != peer.id) {
-        running.ports.tell(DroppedEvent{"sender-mismatch", 1});
+        running.ports.tell(DroppedEvent{"sender-mismatch", 1, transport_->sender_address()});
         return false;
     }
     if (in.source != Source::router || permitted(peer.role, message.body)) return true;
-    running.ports.tell(DroppedEvent{"not-permitted", 1});
+    running.ports.tell(DroppedEvent{"not-permitted", 1, transport_->sender_address()});
     const std::string why =
         "the key of " + peer.id.str() + " has the role " + std::string(to_string(peer.role));
     const auto* hello = std::get_if<Hello>(&message.body);

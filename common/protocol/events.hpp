@@ -74,6 +74,8 @@ struct StatusEvent {
 struct DroppedEvent {
     std::string_view reason;  ///< a literal
     std::uint64_t count = 1;
+    /// The address that the last one came from, and its cluster where that is another; empty: unknown.
+    std::string from{};
 };
 
 enum class Severity : std::uint8_t { debug, info, warning, error };

@@ -44,8 +44,8 @@ void encode(const Message& message, Encoded& out);
 /// Writes the transmit stamp into an encoded REPLY. Requires: out.stamp_at != 0.
 void patch_stamp(Encoded& out, RawTime stamp);
 
-/// Decodes into `out`, whose previous content is lost either way. Accepts only messages of `cluster`.
-/// Returns nothing on success.
+/// Decodes into `out`, whose previous content is lost either way. Accepts only messages of `cluster`;
+/// of another cluster's message `out` has the name of that cluster. Returns nothing on success.
 [[nodiscard]] std::optional<DecodeError> decode(std::span<const std::byte> bytes, const ClusterName& cluster,
                                                 Message& out);
 
