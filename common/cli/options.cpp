@@ -311,7 +311,9 @@ Program<MasterOptions> master_program() {
         add_connects(app, "--peer", options.peers, "Poll URL of another candidate; may be repeated");
         app.add_option_function<std::string>(
                "--advertise",
-               [&options](const std::string& host) {
+               [&options](std::string host) {
+                   // An IPv6 address needs its brackets in a URL only.
+                   if (host.find(':') != std::string::npos && host.front() != '[') host = "[" + host + "]";
                    if (!is_valid_host(host)) {
                        reject("--advertise",
                               "'" + host.substr(0, 80) + "' is not allowed: a host name or address");

@@ -213,6 +213,14 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
     }
 }
 
+TEST(Options, AnAddressOfIpv6IsAdvertisedWithOrWithoutBrackets) {
+    for (const char* host : {"fd00::1", "[fd00::1]"}) {
+        const auto m = master({"--advertise", host});
+        ASSERT_TRUE(m.has_value()) << host;
+        EXPECT_EQ(m->advertise, "[fd00::1]");
+    }
+}
+
 TEST(Options, LocalEndpointsNeedNoKeysAndOthersAskForInsecure) {
     EXPECT_TRUE(master({"--poll", "tcp://localhost:1"}).has_value());
     EXPECT_TRUE(master({"--poll", "tcp://127.8.8.8:1"}).has_value());
