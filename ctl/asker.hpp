@@ -1,5 +1,6 @@
-// Asker: asks several candidates at once, each one question at a time, again until it is answered or the
-// patience ends. One loop and one transport; a candidate that is dead holds up nobody else. Not thread-safe.
+// Asker: asks several candidates at once, each one question at a time, and repeats it until it is answered or
+// the patience ends. One loop and one transport; a dead candidate or name server holds up nobody else. Not
+// thread-safe.
 #pragma once
 
 #include <array>
@@ -37,13 +38,13 @@ public:
     /// The links are numbered as the polls are.
     std::size_t size() const { return links_.size(); }
     const std::string& poll(Link link) const { return links_[link].poll; }
-    /// One more to ask. False: it is known already, or there are too many.
+    /// Adds a candidate. False: it is known already, or there are too many.
     bool add(const std::string& poll);
 
-    /// Begins; the answer is the first message that `is_answer` accepts. Requires: no other question to it is
+    /// Asks; the answer is the first message that `is_answer` accepts. Requires: no other question to it is
     /// under way.
     void ask(Link link, const Body& question, IsAnswer is_answer);
-    /// The next question that ends; nothing where none does until then.
+    /// Waits for the next question that ends; nothing where none does until then.
     [[nodiscard]] std::optional<Ended> next(RawTime until);
     RawTime now() const { return clock_.now(); }
 

@@ -3,11 +3,12 @@
 namespace berkeley {
 namespace {
 
-/// Events of connections that are taken in before a message may be judged. Were there more, it could be taken
-/// for one of a connection before or after its own; that one would be cut for its silence and come back.
+/// Most events of connections that are taken in before a message is judged. If there were more, the message
+/// could be attributed to a connection before or after its own; that one would be cut for its silence and
+/// come back.
 constexpr std::size_t kMaxEventsAhead = 4096;
 
-/// Of what subscribers send; the CURVE handshake takes half of it.
+/// The longest message of a subscriber; the CURVE handshake needs half of it.
 constexpr std::int64_t kMaxSubscriptionBytes = 1024;
 
 constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
@@ -20,7 +21,7 @@ Result<Url> BoundSockets::bind(zmq::context_t& context, Gate& gate, BoundSocket 
     const auto type = which == BoundSocket::poll ? zmq::socket_type::router : zmq::socket_type::xpub;
     Bound& target = at(which);
     target.socket.close();
-    target.disturbed = false;
+    target.ambiguous = false;
     gate.on_bound(which);
     return open_bound(
         context, type, url,
@@ -48,15 +49,15 @@ void BoundSockets::close(int linger_ms) {
     }
 }
 
-/// What came over an XPUB: one byte, 1 or 0, and the topic. libzmq applies what is set now to the peer whose
-/// message was taken last, by a list of its own that has subscriptions in it and nothing else: anything else
-/// that a peer sends has it apply those behind to the wrong peers, until all is taken in. They come back when
-/// their connections are cut.
+/// A subscriber sends one byte, 1 or 0, and the topic. libzmq applies our answer to the peer whose frame was
+/// taken last, by a list of its own that holds subscriptions only. After any other frame that list is out of
+/// step, and libzmq would grant the next subscriptions to the wrong peers, until all frames are taken in. We
+/// cut the connections of those; they come back.
 bool BoundSockets::take_upstream(BoundSocket which, Gate& gate, const RawSource& clock) {
     Bound& from = at(which);
     zmq::message_t frame;
     if (receive_frame(from.socket.socket, frame) < 0) {
-        from.disturbed = false;
+        from.ambiguous = false;
         return false;
     }
     const auto* bytes = static_cast<const char*>(frame.data());
@@ -65,10 +66,10 @@ bool BoundSockets::take_upstream(BoundSocket which, Gate& gate, const RawSource&
     Gate::Upstream kind = Gate::Upstream::subscription;
     if (!single || frame.size() == 0 || (bytes[0] != 0 && bytes[0] != 1)) {
         kind = Gate::Upstream::foreign;
-    } else if (from.disturbed) {
+    } else if (from.ambiguous) {
         kind = Gate::Upstream::ambiguous;
     }
-    from.disturbed = from.disturbed || kind == Gate::Upstream::foreign;
+    from.ambiguous = from.ambiguous || kind == Gate::Upstream::foreign;
     take_events(which, gate, clock);
     if (!gate.on_upstream(which, kind, frame, clock.now())) return true;
     zmq_setsockopt(from.socket.socket.handle(), bytes[0] == 1 ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, bytes + 1,

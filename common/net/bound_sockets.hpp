@@ -1,9 +1,8 @@
-// BoundSockets: what others connect to: a ROUTER for polls and two XPUBs, each with the events of its
-// connections, and with what comes up from the subscribers. What that means is for the gate to say. Not
-// thread-safe.
+// BoundSockets: the sockets that others connect to: a ROUTER for polls and two XPUBs, each with the events of
+// its connections and the frames of its subscribers. The gate judges all of them. Not thread-safe.
 //
-// Of one socket the events must reach the gate before the messages, subscriptions and handshakes that came
-// after them: who takes one of those takes the events first, as take_upstream() does itself.
+// The gate must learn of a connection's events before the messages, subscriptions and handshakes that came
+// after them. So the caller takes the events first; take_upstream() does so itself.
 #pragma once
 
 #include <array>
@@ -18,18 +17,18 @@ namespace berkeley {
 
 class BoundSockets {
 public:
-    /// Null where it was not bound.
+    /// A null socket where it was not bound.
     Socket& socket(BoundSocket which) { return at(which).socket; }
     Socket& monitor(BoundSocket which) { return at(which).monitor; }
 
-    /// In place of the one that there was.
+    /// Replaces an earlier socket.
     [[nodiscard]] Result<Url> bind(zmq::context_t& context, Gate& gate, BoundSocket which,
                                    std::string_view url);
     void close(int linger_ms);
 
-    /// One frame from a subscriber. False: there is none. Requires: `which` is bound, and an XPUB.
+    /// Takes one frame of a subscriber. False: there is none. Requires: `which` is bound, and an XPUB.
     bool take_upstream(BoundSocket which, Gate& gate, const RawSource& clock);
-    /// What has happened to the connections of a socket until now.
+    /// Tells the gate what has happened to the connections of a socket until now.
     void take_events(BoundSocket which, Gate& gate, const RawSource& clock);
     void take_all_events(Gate& gate, const RawSource& clock);
 
@@ -37,7 +36,7 @@ private:
     struct Bound {
         Socket socket;
         Socket monitor;
-        bool disturbed = false;  ///< see take_upstream()
+        bool ambiguous = false;  ///< see take_upstream()
     };
     Bound& at(BoundSocket which) { return bound_[static_cast<std::size_t>(which)]; }
 

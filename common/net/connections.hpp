@@ -1,13 +1,13 @@
-// Connections: those behind the bound sockets, by what libzmq tells of them.
+// Connections: the connections behind the bound sockets, as libzmq's events tell of them.
 //
-//   accepted()   a descriptor, and nobody's name yet
-//   find()       a message came over it: its metadata holds the descriptor, and the number of its admission
-//   gone()       disconnected; the descriptor may be another connection's from now on
+//   accepted()   there is a descriptor, and no name yet
+//   find()       a message came over it: its metadata holds the descriptor and the number of its admission
+//   gone()       it is disconnected; the descriptor may belong to another connection from now on
 //
-// A message may be looked at when its connection is gone and its descriptor is used again. The ZAP handler
-// numbers its admissions, and a connection's own comes after its acceptance, so a smaller number tells that
-// it was the one before. Requires: events of a socket are given here before the messages and handshakes that
-// came after them. Bounded by the descriptors of the process. Not thread-safe.
+// A message may be looked at after its connection has gone and its descriptor is used again. The ZAP handler
+// numbers its admissions, and a connection's own comes after its acceptance: a smaller number belongs to an
+// earlier connection. Requires: events of a socket come here before the messages and handshakes that came
+// after them. Bounded by the descriptors of the process. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -31,33 +31,33 @@ inline constexpr std::size_t kBoundSockets = 3;
 struct Connection {
     int fd = -1;
     RawTime accepted_at{};
-    /// The first admission that can be its own.
+    /// The least number that its own admission can have.
     std::uint64_t first_admission = 0;
     RateLimit bucket;     ///< where there are no keys
     std::string address;  ///< of the peer; empty: not over TCP
     bool cut = false;     ///< ended by us, and not yet gone
-    /// A message came over it, and told the rest.
+    /// A message came over it and told the fields below.
     bool spoke = false;
     PublicKey key;
     PeerIdentity who;
     std::optional<Route> route;
     int subscriptions = 0;
-    /// A message came over it since it was last looked at, and what it had carried then.
+    /// Whether a message came over it since we last looked, and the bytes that it had carried then.
     bool heard = false;
     std::uint64_t bytes = 0;
 };
 
 class Connections {
 public:
-    /// Requires: gone() was called for one that had this descriptor.
+    /// Requires: gone() was called for an earlier connection with this descriptor.
     void accepted(BoundSocket which, const Connection& connection);
-    /// What was known of it; nothing where it was not known.
+    /// Returns the connection that has ended; nothing where it was not known.
     std::optional<Connection> gone(BoundSocket which, int fd);
-    /// Null: that one is gone.
+    /// Null: the connection of that admission is gone.
     Connection* find(BoundSocket which, int fd, std::uint64_t admission);
-    /// The one that has this descriptor now.
+    /// The connection that has this descriptor now.
     Connection* find(BoundSocket which, int fd);
-    /// Takes all that are behind a socket, which was closed: libzmq does not tell of their end.
+    /// Takes all connections of a socket that was closed: libzmq does not tell of their end.
     std::vector<Connection> clear(BoundSocket which);
 
     template <class Visit>
@@ -67,7 +67,7 @@ public:
         }
     }
 
-    /// Those of the next `count` descriptors after the ones of the call before, and of each once a call.
+    /// Visits the connections of the next `count` descriptors, going on where the last call ended.
     template <class Visit>
     void for_next(int count, Visit visit) {
         for (; count > 0; --count) {
@@ -85,7 +85,7 @@ private:
 
     std::array<Table, kBoundSockets> tables_;
     int next_ = 0;     ///< the descriptor that for_next() goes on with
-    int highest_ = 0;  ///< that ever was
+    int highest_ = 0;  ///< the highest descriptor so far
 };
 
 }  // namespace berkeley

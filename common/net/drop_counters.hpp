@@ -20,10 +20,10 @@ enum class Drop : std::uint8_t {
     send_queue_full,
     send_failed,
     receive_failed,
-    unauthenticated,         ///< a message without an authorised key behind it: such ones never go further
+    unauthenticated,         ///< a message without an authorised key behind it
     revoked_key,             ///< its key was authorised once
     unauthorised_key,        ///< a handshake refused: the key is in no file
-    failed_handshake,        ///< a stranger: another mechanism, another server key, garbage, silence
+    failed_handshake,        ///< a stranger with another mechanism or server key, with garbage or silence
     crowded_handshake,       ///< cut, since too many were under way
     file_limit,              ///< cut, since descriptors run out
     rate_limited,            ///< a message beyond what one peer may send
@@ -50,7 +50,7 @@ public:
     void name(Drop drop, std::string from) { from_[static_cast<std::size_t>(drop)] = std::move(from); }
     std::uint64_t of(Drop drop) const { return counts_[static_cast<std::size_t>(drop)]; }
 
-    /// Since the last call; those that are not zero.
+    /// The counters that have risen since the last call.
     std::vector<DroppedEvent> take() {
         std::vector<DroppedEvent> result;
         for (std::size_t i = 0; i < counts_.size(); ++i) {

@@ -9,19 +9,18 @@
 namespace berkeley {
 namespace {
 
-/// Of a peer that says nothing for so long only its name is forgotten, not its connection.
+/// After so long a silence we forget the peer's name; the connection stays.
 constexpr Duration kForgetPeer = std::chrono::seconds{60};
 
-/// How often it is looked for messages without end, and how many descriptors at once: half a millisecond's
-/// work. What one can bring is kMaxUnfinishedBytes and that of a tenth of a second, or of one for each 10,000
-/// connections.
+/// How often we look for messages without end, and at how many descriptors: half a millisecond's work. One
+/// such message can bring kMaxUnfinishedBytes and the bytes of a tenth of a second more, or of a second for
+/// each 10,000 connections.
 constexpr Duration kLookEvery = std::chrono::milliseconds{100};
 constexpr int kLookShare = 1024;
 
 std::size_t index(BoundSocket which) { return static_cast<std::size_t>(which); }
 
-/// Of the connection that a message came over. Without keys there are no admissions, and no connection asks
-/// for one.
+/// The number of the admission of a message's connection. Without keys there are no admissions.
 std::uint64_t admission_of(zmq::message_t& message) {
     const char* text = zmq_msg_gets(message.handle(), ZapHandler::kAdmissionProperty);
     return text != nullptr ? std::strtoull(text, nullptr, 10) : 0;
@@ -145,7 +144,7 @@ void Gate::name_failure(BoundSocket which, const std::string& address, RawTime n
     failure.reset();
 }
 
-/// By what libzmq attached to the message.
+/// libzmq attaches the key of the sender to each message.
 bool Gate::authenticate(zmq::message_t& message, Speaker& speaker) {
     const char* text = zmq_msg_gets(message.handle(), ZapHandler::kKeyProperty);
     const auto key = PublicKey::from(text != nullptr ? text : "");
@@ -185,7 +184,7 @@ std::optional<Gate::Speaker> Gate::identify(BoundSocket which, zmq::message_t& m
 }
 
 bool Gate::spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now) {
-    // What is left of a connection that is gone is no more than a queue.
+    // A connection that is gone has left a bounded queue only.
     const auto verdict = secured()               ? accounts_.message(key, now)
                          : connection != nullptr ? connection->bucket.take(limits_.messages, now)
                                                  : RateLimit::Verdict::pass;
@@ -292,7 +291,7 @@ void Gate::cut_revoked(bool silent_too) {
         if (connection.route) peers_.erase(*connection.route);
         end(connection);
     });
-    // What is left of those that are gone already.
+    // Peers whose connection is gone already.
     std::erase_if(peers_, [&](const auto& entry) {
         const PeerIdentity* who = ring_->find(entry.second.key);
         return who == nullptr || *who != entry.second.who;

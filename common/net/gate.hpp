@@ -1,16 +1,16 @@
-// Gate: whom the transport lets in. It knows the connections behind the bound sockets from their acceptance
-// to their end, and ends those whose key was taken away, who send or ask for too much or for what they may
-// not, or who say nothing.
+// Gate: decides who may come in. It knows each connection behind the bound sockets from its acceptance to its
+// end. It ends a connection whose key was taken away, that sends or asks for too much or for something
+// forbidden, or that says nothing.
 //
 //   handshake    -> is the key authorised, and does it not come too often? HandshakeLimit: how many at once?
-//   message      -> admit(): whose is it, is the key still authorised, is it too many?
+//   message      -> admit(): whose is it, is the key still authorised, is it one too many?
 //   subscription -> on_upstream(): the same, and may it subscribe?
-//   adopt()      -> takes a new keyring, and cuts those whose key is no longer in it
-//   tend()       -> cuts the silent
+//   adopt()      -> takes a new keyring, and cuts connections whose key is no longer in it
+//   tend()       -> cuts silent connections
 //
-// Whose a connection is shows with its first message: libzmq's handshake names no connection, its events no
-// key. So one that has said nothing is cut whenever any key is taken away, since that may be its own; honest
-// ones come back. Without credentials everybody is let in, and only the limits hold. Not thread-safe.
+// The first message tells whose a connection is: libzmq's handshake names no connection, and its events no
+// key. So when a key is taken away, silent connections are cut too, since each may be its own; honest peers
+// come back. Without credentials everybody is let in, and only the limits hold. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ namespace berkeley {
 /// A connection that asks for more topics is cut; a slave asks for three.
 inline constexpr int kMaxSubscriptions = 16;
 inline constexpr std::size_t kMaxPeers = 2 * kMaxMembers;
-/// What a connection may bring between two messages.
+/// A connection that brings more bytes between two messages is cut.
 inline constexpr std::uint64_t kMaxUnfinishedBytes = 4 << 20;
 
 class Gate {
@@ -55,31 +55,32 @@ public:
 
     /// Takes a handshake; false: there is none. Requires: secured(), here and below.
     bool next_handshake() { return (handshake_ = zap_->next()) != ZapHandler::Request::none; }
-    /// Answers the one that was taken.
+    /// Answers the handshake that was taken.
     void answer_handshake(RawTime now);
 
-    /// This socket is a new one: what was behind it is gone.
+    /// This socket is a new one: the connections of the old one are gone.
     void on_bound(BoundSocket which);
-    /// Before any message or handshake that came after it.
+    /// To be called before any message or handshake that came after the event.
     void on_connection(BoundSocket which, const MonitorEvent& event, RawTime now);
 
     /// Whether a message of this peer was admitted not long ago.
     bool knows(Route route) const { return peers_.contains(route); }
-    /// A message over the ROUTER: who sent it, or nothing where it must go no further. Without credentials:
-    /// an identity without a name. No route: its sender chose a routing id for itself.
+    /// Returns the sender of a message over the ROUTER, or nothing where it must go no further. Without
+    /// credentials the identity has no name. No route: the sender chose a routing id for itself.
     std::optional<PeerIdentity> admit(std::optional<Route> route, zmq::message_t& payload, RawTime now);
 
-    /// What a frame over one of the XPUBs is.
+    /// The kind of a frame from a subscriber.
     enum class Upstream : std::uint8_t {
-        subscription,  ///< or the end of one
-        foreign,       ///< nothing that a subscriber sends
-        ambiguous,     ///< it cannot be told whose it is
+        subscription,  ///< or its end
+        foreign,       ///< no subscriber sends this
+        ambiguous,     ///< nobody can tell whose it is
     };
-    /// False: it must not be granted.
+    /// False: the subscription must not be granted.
     [[nodiscard]] bool on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, RawTime now);
 
-    /// Cuts those over which bytes come and no message: libzmq hands out whole messages only, and keeps what
-    /// has come of one without end. To be called at each turn; it looks now and then, at a share of them.
+    /// Cuts connections over which bytes come and no message: libzmq hands out whole messages only, and keeps
+    /// all bytes of a message without end. To be called at each turn; now and then it looks at a share of
+    /// them.
     void cut_endless(RawTime now);
 
     /// To be called about once a second.
@@ -89,12 +90,12 @@ public:
     bool adopt(std::shared_ptr<const Keyring> ring, RawTime now);
 
     DropCounters& drops() { return drops_; }
-    /// Something for the log, in a whole sentence.
+    /// A line for the log.
     void note(std::string text, RawTime now) { notes_.add(Notes::About::members, std::move(text), now); }
     std::vector<std::string> take_notes() { return notes_.take(); }
 
 private:
-    /// Who sent a message, and over what; null where that is gone, or is in this process.
+    /// The sender of a message. Its connection is null where that is gone, or within this process.
     struct Speaker {
         PublicKey key;
         PeerIdentity who;
@@ -103,14 +104,14 @@ private:
     struct Peer {
         PublicKey key;
         PeerIdentity who;
-        int fd = -1;  ///< of its connection, as long as that lasts
+        int fd = -1;  ///< of its connection, while that lasts
         RawTime seen_at{};
     };
 
     std::optional<Speaker> identify(BoundSocket which, zmq::message_t& message, RawTime now);
     bool authenticate(zmq::message_t& message, Speaker& speaker);
     Peer* peer_of(Route route, zmq::message_t& payload, RawTime now);
-    /// Counts a message. False: it is one too many.
+    /// Counts a message. False: the peer may send no more for now.
     bool spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now);
     void name_failure(BoundSocket which, const std::string& address, RawTime now);
     void end(Connection& connection);

@@ -12,11 +12,11 @@
 namespace berkeley {
 namespace {
 
-/// Without keys, what a client must have sent (ZMTP 3.1, RFC 37): the greeting of 64 bytes, and READY.
+/// Without keys a client must have sent (ZMTP 3.1, RFC 37) the greeting of 64 bytes, and READY.
 constexpr std::uint64_t kPlainHandshakeBytes = 64 + 16;
-/// With keys (RFC 26), what a server has sent whose client was admitted: the greeting, WELCOME with 170, and
-/// READY, which with the type of the socket in it has 52 at least. It sends one that was not admitted no more
-/// than the first two.
+/// With keys (RFC 26) a server has sent an admitted client the greeting, WELCOME of 170 bytes, and READY,
+/// which has 52 at least with the type of the socket in it. A client that was not admitted gets the first two
+/// only.
 constexpr std::uint64_t kCurveHandshakeBytes = 64 + 170 + 52;
 
 int file_limit() {

@@ -1,8 +1,8 @@
-// KeyAccounts: what each authorised key spends, over all its connections: messages, admissions, connections.
+// KeyAccounts: counts what each authorised key spends over all its connections: messages, admissions,
+// connections.
 //
-// A key is one node's, or one tool's. Limits by connection would be none, since who has a key makes as many
-// connections as it likes. Bounded by the keys that are authorised, since no others come so far, and
-// forget(). Not thread-safe.
+// A key belongs to one node or one tool. We limit by key: a peer can open any number of connections. Bounded
+// by the authorised keys, since no others come so far, and by forget(). Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@
 
 namespace berkeley {
 
-/// What a peer may do; where something is 0 it is not limited.
+/// The limits of a peer; 0: no limit.
 struct PeerLimits {
     RateLimitOptions messages;         ///< of a key; without keys, of a connection
-    RateLimitOptions node_admissions;  ///< of a key with which a node speaks
-    RateLimitOptions tool_admissions;  ///< of another
-    int connections = 0;               ///< of a key, where they have spoken
-    Duration silence{};                ///< a connection over which nothing came for so long is cut
+    RateLimitOptions node_admissions;  ///< of the key of a node
+    RateLimitOptions tool_admissions;  ///< of any other key
+    int connections = 0;               ///< of a key, counted once they have spoken
+    Duration silence{};                ///< a connection that stays silent for so long is cut
 };
 
 class KeyAccounts {
@@ -30,7 +30,7 @@ public:
     explicit KeyAccounts(const PeerLimits& limits) : limits_(limits) {}
 
     enum class Admission : std::uint8_t { granted, too_often, too_many };
-    /// A handshake with this key. One that is refused costs nothing.
+    /// Judges a handshake with this key. A refused one costs nothing.
     [[nodiscard]] Admission admit(const PublicKey& key, AccessRole role, RawTime now);
     /// A connection has spoken for the first time; false: it is one too many, and does not count.
     [[nodiscard]] bool connected(const PublicKey& key, RawTime now);
@@ -38,7 +38,7 @@ public:
     void disconnected(const PublicKey& key);
     [[nodiscard]] RateLimit::Verdict message(const PublicKey& key, RawTime now);
 
-    /// Those that have not been heard of for long.
+    /// Forgets keys that were silent for long.
     void forget(RawTime now);
     std::size_t size() const { return accounts_.size(); }
 

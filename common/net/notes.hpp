@@ -1,8 +1,8 @@
-// Notes: what a human should know of the transport, in sentences; the same not twice a minute, and not too
-// many.
+// Notes: lines for the log about the transport. The same line comes at most once a minute, and each kind of
+// peer has a quota.
 //
-// Members and strangers have quotas of their own: keys that nobody knows can be made up without end, and a
-// note about each must not keep others from being told. Not thread-safe.
+// Members and strangers have quotas of their own: anybody can make up keys without end, and a line about each
+// must not keep others from being told. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ namespace berkeley {
 class Notes {
 public:
     enum class About : std::uint8_t { members, strangers };
-    /// Different ones in a minute.
+    /// Different lines in a minute.
     static constexpr std::array<std::size_t, 2> kQuota{64, 16};
 
     void add(About about, std::string text, RawTime now) {
@@ -28,14 +28,14 @@ public:
         if (noted.size() > quota) return;
         if (noted.size() == quota && !noted.contains(text)) {
             text = about == About::strangers
-                       ? "more strangers were turned away than are named here; their number is told"
-                       : "there is more to be noted than is told here";
+                       ? "more strangers were turned away than are named here; the counters have all of them"
+                       : "more happens than is told here; the counters have all of it";
         }
         if (noted.emplace(text, now).second) pending_.push_back(std::move(text));
     }
 
     std::vector<std::string> take() { return std::exchange(pending_, {}); }
-    /// To be called now and then.
+    /// Forgets lines that are old enough to be told again. To be called now and then.
     void forget(RawTime now) {
         for (auto& noted : noted_) {
             std::erase_if(noted, [&](const auto& entry) { return now - entry.second > kAgain; });

@@ -1,4 +1,5 @@
-// RateLimit: a token bucket, and when a peer that overflows it again and again is a flood. Pure; plain value.
+// RateLimit: a token bucket. It tells too when a peer that overflows it again and again is a flood. Pure;
+// plain value.
 #pragma once
 
 #include <algorithm>

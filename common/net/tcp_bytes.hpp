@@ -1,4 +1,4 @@
-// tcp_bytes: what a connection has carried, by the kernel's own count (Linux, TCP_INFO).
+// tcp_bytes: the bytes that a connection has carried, by the kernel's own count (Linux, TCP_INFO).
 #pragma once
 
 #include <linux/tcp.h>
@@ -12,7 +12,7 @@ namespace berkeley {
 
 struct TcpBytes {
     std::uint64_t received = 0;
-    std::uint64_t acknowledged = 0;  ///< of those that were sent
+    std::uint64_t acknowledged = 0;  ///< of the bytes sent
 };
 
 /// Nothing where the descriptor is no TCP connection: ipc, or closed meanwhile.

@@ -1,9 +1,8 @@
-// Transport: the sockets of a node. ZeroMQ is used here, and in what this is made of (zmq_socket,
-// bound_sockets, link_sockets, gate, zap_handler, curve_keys), nowhere else.
+// Transport: the sockets of a node. Only this room uses ZeroMQ, and no header that others include shows it.
 //
 //   ROUTER   poll endpoint of a candidate: slaves are behind it, each named by a Route
 //   PUB x2   corrections and rounds (publish), heartbeats (heartbeat); XPUB, so that subscriptions are seen
-//   Link     a candidate that we are connected to: DEALER, and SUBs to its two PUBs
+//   Link     a candidate that we connect to: DEALER, and SUBs to its two PUBs
 //
 // The duty cycle of a program:  wake = poll(deadline); while (receive(in)) ...; fire timers.
 // One poll() drains every readable socket at once, up to a share for each, and stamps each message right
@@ -11,8 +10,9 @@
 // count as its network delay, and no flood can keep the timers waiting. The ROUTER comes first, then DEALERs,
 // then SUBs: the time-critical before the rest.
 //
-// Sends never block. What cannot be sent or must not be received is counted by reason, never fatal: only
-// deadlines tell that a peer is gone. No exception leaves. Not thread-safe: one thread, one Transport.
+// Sends never block. A message that cannot be sent or must not be received is counted by reason; it is never
+// fatal, and only deadlines tell that a peer is gone. No exception leaves. Not thread-safe: one thread, one
+// Transport.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +44,9 @@ struct Inbound {
     Source source = Source::router;
     Route route = 0;  ///< where source is router
     Link link = 0;    ///< otherwise
-    /// Where keys are used: whose key the sender has. Its id is empty where a server's key was pinned without
-    /// a name and name_peer() was not called yet. What has no authorised key behind it never comes so far.
+    /// Where keys are used: the owner of the sender's key. Its id is empty where a server's key was pinned
+    /// without a name and name_peer() was not called yet. Messages without an authorised key never come so
+    /// far.
     std::optional<PeerIdentity> peer;
     RawTime received_at{};
     std::span<const std::byte> payload;  ///< valid until the next call of receive() or poll()
@@ -80,7 +81,7 @@ struct TransportOptions {
     const class Transport* share_context_with = nullptr;
     /// CURVE on every socket, and only authorised keys and pinned servers. Nothing: in the clear.
     std::optional<Credentials> credentials;
-    /// What peers may do behind the bound sockets.
+    /// Limits of the peers behind the bound sockets.
     PeerLimits peer_limits;
     /// How names in URLs are looked up. Nothing: addresses only.
     LookUp look_up;
@@ -94,7 +95,7 @@ public:
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
 
-    /// Binds and returns what was really bound: the port where 0 or * was asked for.
+    /// Binds, and returns the URL with the port that the system chose where 0 or * was asked for.
     [[nodiscard]] Result<Url> bind_poll(std::string_view url);
     [[nodiscard]] Result<Url> bind_publish(Channel channel, std::string_view url);
 
@@ -106,21 +107,21 @@ public:
     /// Closes the three sockets; unsent messages to this candidate have `linger` to leave.
     void drop_link(Link link, Duration linger = Duration{0});
 
-    /// Who the server of this link is, where its key was pinned without a name.
+    /// Names the server of this link, where its key was pinned without a name.
     void name_peer(Link link, const NodeId& id);
 
     /// To be called about once a second: forgets peers that left, cuts silent connections, tries other keys
     /// for links that are refused, and looks up names of links that are silent.
     void tend();
 
-    /// From now on these keys count: who lost its authorisation is cut off, and whose server lost its pin is
-    /// left. Requires: credentials were given.
+    /// From now on these keys count: peers that lost their authorisation are cut off, and servers that lost
+    /// their pin are left. Requires: credentials were given.
     void adopt(std::shared_ptr<const Keyring> ring);
 
     /// A REPLY (stamp_at != 0) gets its t3 here, in the last moment.
     Sent send(Route route, Encoded& message);
     Sent send(Link link, Encoded& message);
-    /// False: this channel was not bound.
+    /// False: this channel was not bound, or its queue is full.
     bool publish(Channel channel, std::string_view topic, const Encoded& message);
 
     /// Sleeps until something can be received, a signal came, or the deadline is there (to a microsecond or
@@ -133,9 +134,9 @@ public:
     /// The address that the message of the last receive() came from; empty: over ipc or within this process.
     std::string sender_address();
 
-    /// What was dropped since the last call, by reason.
+    /// The drops since the last call, by reason.
     std::vector<DroppedEvent> take_drops();
-    /// What a human should know of it, in sentences, seldom the same twice.
+    /// Lines for the log, the same at most once a minute.
     std::vector<std::string> take_notes();
 
     /// Ends everything; messages under way (BYE, STEPDOWN) have `linger` to leave. Nothing works afterwards.

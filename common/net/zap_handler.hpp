@@ -1,10 +1,10 @@
 // ZapHandler: answers libzmq's question whether a key may come in (ZeroMQ RFC 27, mechanism CURVE).
 //
-// It lives in the loop of its node and in no thread of its own, so it cannot die while the node goes on.
-// Where it does not answer, libzmq lets nobody in: ZMQ_ZAP_ENFORCE_DOMAIN is set on every server socket. Whom
-// it admits it names in the connection's metadata: User-Id (the node), Public-Key, and the number of the
-// Admission. Who is not admitted gets 300, so that the client tries again later, and not 400, upon which
-// libzmq's clients give up for good. Who is admitted is for its owner, the gate, to say.
+// The handler lives in the loop of its node and in no thread of its own, so it cannot die while the node goes
+// on. Without its answer libzmq lets nobody in: ZMQ_ZAP_ENFORCE_DOMAIN is set on every server socket. The
+// handler names each peer that it admits in the metadata of the connection: User-Id (the node), Public-Key,
+// and the number of the Admission. A peer that is refused gets 300, so that the client tries again later;
+// after a 400 libzmq's clients give up for good. The gate, its owner, decides.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ public:
     /// Throws zmq::error_t: this context has another handler.
     explicit ZapHandler(zmq::context_t& context);
 
-    /// Takes the next request. A sound one waits for its answer; a malformed one has been refused.
+    /// Takes the next request. A sound one waits for its answer; a malformed one is refused at once.
     Request next();
-    /// Of the request that was taken.
+    /// Of the request that was taken; the address without its port.
     const PublicKey& key() const { return key_; }
     const std::string& address() const { return address_; }
     void admit(const PeerIdentity& who);
@@ -49,10 +49,10 @@ private:
     std::uint64_t next_admission_ = 1;
 };
 
-/// Options of a server socket: CURVE with this key, ZAP enforced. The error: it could not be enforced, so the
-/// socket must not be used. May throw zmq::error_t.
+/// Sets the options of a server socket: CURVE with this key, ZAP enforced. The error: it cannot be enforced,
+/// and the socket must not be used. May throw zmq::error_t.
 [[nodiscard]] Result<void> secure_server(zmq::socket_t& socket, const KeyPair& own);
-/// Options of a client socket: only the server that has this key. May throw zmq::error_t.
+/// Sets the options of a client socket: it talks to the server with this key only. May throw zmq::error_t.
 void secure_client(zmq::socket_t& socket, const KeyPair& own, const PublicKey& server);
 
 }  // namespace berkeley
