@@ -70,6 +70,7 @@ void Network::add(const std::string& id) {
           space("bridge")});
     must({"-n", space("bridge"), "link", "set", "to-" + id, "master", "br0", "up"});
     must({"-n", space(id), "address", "add", address(id) + "/24", "dev", "eth0"});
+    must({"-n", space(id), "address", "add", address6(id) + "/64", "dev", "eth0", "nodad"});
     must({"-n", space(id), "link", "set", "lo", "up"});
     must({"-n", space(id), "link", "set", "eth0", "up"});
 }

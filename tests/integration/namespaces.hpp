@@ -24,6 +24,9 @@ public:
 
     void add(const std::string& id);
     std::string address(const std::string& id) const { return "10.99.0." + std::to_string(numbers_.at(id)); }
+    std::string address6(const std::string& id) const { return "fd99::" + std::to_string(numbers_.at(id)); }
+    /// Where the node's namespace can be entered.
+    std::string path(const std::string& id) const { return "/run/netns/" + space(id); }
     /// What starts a program in the node's namespace (Cluster::wrap).
     std::vector<std::string> wrapper(const std::string& id) const;
 
