@@ -14,12 +14,11 @@
 #include "base/duration_text.hpp"
 #include "base/prng.hpp"
 #include "bench/accuracy_phase.hpp"
-#include "bench/accuracy_plot.hpp"
 #include "bench/accuracy_probe.hpp"
 #include "bench/benchmarks.hpp"
 #include "bench/chrony_peer.hpp"
 #include "bench/interrupt_guard.hpp"
-#include "bench/peer_process.hpp"
+#include "bench/peer.hpp"
 #include "os/os_clock.hpp"
 #include "tests/harness/cluster.hpp"
 
@@ -39,13 +38,8 @@ constexpr Duration kStartCheck = std::chrono::milliseconds{2};
 constexpr Duration kSampleEvery = std::chrono::milliseconds{10};
 constexpr Duration kCheckEvery = ChronyPair::kInterval;
 constexpr std::int64_t kConvergedNs = 1'000'000;
-constexpr std::size_t kSpinners = 2;
 constexpr int kReadBlocks = 1000;
 constexpr int kReadsInBlock = 1000;
-
-void run_spinner(const std::string& /*endpoint*/) {
-    for (volatile std::uint64_t i = 0;;) i = i + 1;
-}
 
 std::vector<std::string> injected_error(Prng& prng) {
     const auto offset = static_cast<std::int64_t>(prng.uniform(-1, 1) *
@@ -73,7 +67,6 @@ public:
     Result<Report> report();
 
 private:
-    Result<void> fork_peers();
     Result<void> start_cluster();
     Result<void> check_cluster();
     Result<void> converge();
@@ -86,8 +79,6 @@ private:
     Duration total_;
     Duration done_{0};
     Progress progress_;
-    std::optional<PeerProcess> cristian_;
-    std::vector<PeerProcess> spinners_;
     std::optional<TemporaryFolder> folder_;
     std::optional<ChronyPair> chrony_;
     std::optional<harness::Cluster> cluster_;
@@ -102,22 +93,8 @@ private:
     Samples clock_gettime_;
 };
 
-/// All forks of this process come before the first context and thread.
-Result<void> AccuracyRun::fork_peers() {
-    auto cristian = PeerProcess::start(run_cristian_process);
-    if (!cristian) return failure(cristian.error());
-    cristian_.emplace(std::move(*cristian));
-    for (std::size_t i = 0; i < kSpinners; ++i) {
-        auto spinner = PeerProcess::start(run_spinner);
-        if (!spinner) return failure(spinner.error());
-        spinners_.push_back(std::move(*spinner));
-    }
-    return {};
-}
-
 Result<void> AccuracyRun::start() {
     ::getloadavg(&load_average_, 1);
-    if (const auto forked = fork_peers(); !forked) return forked;
     auto folder = TemporaryFolder::create("berkeley-bench");
     if (!folder) return failure(folder.error());
     folder_.emplace(std::move(*folder));
@@ -128,7 +105,7 @@ Result<void> AccuracyRun::start() {
     }
     if (const auto started = start_cluster(); !started) return started;
     if (const auto converged = converge(); !converged) return converged;
-    auto poller = SinglePoller::start(*cristian_, options_.interval, options_.seed);
+    auto poller = start_single_poller(options_.interval, options_.seed);
     if (!poller) return failure(poller.error());
     poller_ = std::move(*poller);
     return {};
@@ -248,11 +225,9 @@ Result<void> AccuracyRun::measure() {
     if (chrony_ && idle_.chrony.size() == 0) return failure("chronyd did not follow its server");
     // Before the load: the cost of a read is no question of who else wants the CPU.
     time_reads();
-    for (PeerProcess& spinner : spinners_) {
-        if (const auto told = spinner.tell("spin"); !told) return told;
-    }
+    const auto spinners = start_spinners();
+    if (!spinners) return failure(spinners.error());
     if (const auto measured = watch(options_.duration, &loaded_); !measured) return measured;
-    spinners_.clear();
     if (options_.plot.empty()) return {};
     return plot_accuracy(*folder_, options_.plot, idle_.sweeps, loaded_.sweeps);
 }

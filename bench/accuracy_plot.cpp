@@ -1,4 +1,4 @@
-#include "bench/accuracy_plot.hpp"
+#include "bench/accuracy_phase.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

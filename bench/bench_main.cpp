@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "bench/benchmarks.hpp"
+#include "bench/peer.hpp"
 #include "cli/option_kinds.hpp"
 
 namespace berkeley::bench {
@@ -54,7 +55,8 @@ void add_latency(CLI::App& app, Options& all) {
         ->needs(record);
     latency.add_flag("--record-load", all.record.load, "While two processes spin")->needs(record);
     latency.footer(R"(Rows, each the round trip of a probe in microseconds:
-  poll_*          the product: POLL encoded, sent, answered by a real slave, REPLY decoded
+  poll_*          the product: a master's node that polls a berkeley-slave, both with all that they do
+                  beside it (permissions, log, publishers, state)
   poll_tcp_curve  the same with keys: encrypted and authenticated
   libzmq_*        bare ROUTER and DEALER with as many bytes each way
   raw_tcp         bare blocking TCP sockets with as many bytes each way
@@ -165,11 +167,11 @@ void add_scale(CLI::App& app, Options& all) {
                     slaves has applied its own
   libzmq_round_N    bare ROUTER to N DEALERs, as many bytes each way
   libzmq_publish_N  bare XPUB to N SUBs: as many messages of as many bytes and topics
-The product's lane is its master (MasterCore, Transport, codec) and N of its slaves' cores, without files,
-log and election. The N slaves of a lane share one process and one loop: many processes would measure the
-scheduler of this one machine. Both lanes probe all N at once (the product up to 1024, the widest
---window); a real master takes 32 at a time, several probes each, and spreads them over half of its
-interval on purpose. The lanes take turns, so trust the ratios (at p50) before the figures.
+The product's master runs as berkeley-master does, in a process of its own: candidate, lease, gate, log and
+state. Its N slaves are the product's too, with sockets of their own, but share one process and one loop,
+without files and log: many processes would measure the scheduler of this one machine. Both lanes probe
+all N at once (the product up to 1024, the widest --window); a real master takes 32 at a time, several
+probes each, and spreads them over half of its interval on purpose. The lanes take turns, so trust the ratios (at p50) before the figures.
 Violations are rounds in which a probe or a correction was lost. The rows are of the other rounds, and the
 exit code is 1. The default takes about a minute.
 Examples:
@@ -315,6 +317,7 @@ int run_checked(Check check, Run run, const BenchOptions& options, bool json, bo
 }
 
 int run(int argc, char** argv) {
+    if (argc > 1 && std::string_view(argv[1]) == "peer") return run_peer({argv + 2, argv + argc});
     Options all;
     CLI::App app{"Measures Berkeley on this machine, next to what it is built upon.", "berkeley-bench"};
     describe(app, all);

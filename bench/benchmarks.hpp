@@ -1,9 +1,8 @@
 // The benchmarks of berkeley-bench: what each is asked for, and what it answers. bench_main.cpp reads the
 // options from the command line; each benchmark is a .cpp of its own.
 //
-// check_*() says in one line which option cannot be served; run_*() requires that it said nothing. Each run_*
-// requires one thread in this process, since it forks. SIGINT and SIGTERM end accuracy, takeover and scale
-// early, and then this process, once everything that they started is gone.
+// check_*() says in one line which option cannot be served; run_*() requires that it said nothing. SIGINT
+// and SIGTERM end one that starts processes early, and then this process, once all of those are gone.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +13,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "bench/stats.hpp"
+#include "sim/delay_trace.hpp"
 
 namespace berkeley::bench {
 
@@ -79,6 +79,9 @@ inline constexpr std::uint32_t kScaleRoundsMax = 100'000;
 /// Raises the limit of open files, too.
 [[nodiscard]] Result<void> check_scale(const ScaleOptions& options);
 [[nodiscard]] Result<Report> run_scale(const ScaleOptions& options);
+
+/// Reads a recording; the error names the file.
+[[nodiscard]] Result<sim::DelayTrace> load_trace(const std::string& path);
 
 /// simulate: the simulator's scenarios, many seeds of each, on all CPUs; or one large cluster. Violations:
 /// runs that broke a promise or a limit; each is told on stderr with its seed, and `--scenario NAME --seed N`

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "wire/codec.hpp"
@@ -109,5 +110,16 @@ void Crowd::run() {
         if (const RawTime now = clock_.now(); now >= due) due = on_timer(now);
     }
 }
+
+void Crowd::count_correction(std::uint64_t round, RawTime at) {
+    if (round != round_) corrected_ = 0;
+    round_ = round;
+    if (++corrected_ != size()) return;
+    std::printf("{\"corrected\":%llu,\"last_ns\":%lld}\n", static_cast<unsigned long long>(round),
+                static_cast<long long>(to_ns(at)));
+    std::fflush(stdout);
+}
+
+std::string member_name(std::size_t index) { return "s" + std::to_string(index); }
 
 }  // namespace berkeley::bench

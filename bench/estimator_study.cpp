@@ -1,9 +1,16 @@
-#include "bench/estimator_study.hpp"
+// berkeley-bench estimators: what each part of the estimator is worth, against its rivals, offline.
+//
+// A modelled oscillator is polled in bursts of 8 over modelled or recorded delays; each estimator sees the
+// same samples and is asked for the offset at the end of each burst, when the product computes its
+// corrections. The truth is known, so the error is. A seed gives the same run everywhere.
 
 #include <cmath>
 #include <filesystem>
 
-#include "bench/trace_file.hpp"
+#include "bench/benchmarks.hpp"
+#include "bench/estimator_rivals.hpp"
+#include "sim/network.hpp"
+#include "sim/oscillator.hpp"
 
 namespace berkeley::bench {
 
@@ -23,6 +30,13 @@ constexpr Duration kResidence = microseconds{5};
 constexpr Duration kBase = seconds{1000};
 /// Keeps the generators of oscillator and network apart.
 constexpr std::uint64_t kNetworkSeed = 0x6e6574;
+
+struct StudyScenario {
+    std::string name;
+    Duration interval = std::chrono::seconds{1};
+    sim::NetworkModel network;
+    sim::OscillatorModel oscillator;  ///< of the slave; the master's is perfect, only the difference counts
+};
 
 /// One run: the samples of a master whose raw clock is true time, and of one slave.
 class Run {
@@ -88,8 +102,7 @@ StudyScenario scenario(std::string name, Duration base, Duration jitter_mean) {
     return scenario;
 }
 
-}  // namespace
-
+/// The simulated ones.
 std::vector<StudyScenario> study_scenarios() {
     std::vector<StudyScenario> all;
     all.push_back(scenario("jitter", microseconds{100}, microseconds{100}));
@@ -106,6 +119,7 @@ std::vector<StudyScenario> study_scenarios() {
     return all;
 }
 
+/// Rows "scenario/estimator": the absolute error in us; ratios: each one's RMS over the product's.
 Report study(std::span<const StudyScenario> scenarios, std::span<const RivalKind> kinds,
              std::uint64_t seeds) {
     Report report;
@@ -137,6 +151,8 @@ Report study(std::span<const StudyScenario> scenarios, std::span<const RivalKind
     }
     return report;
 }
+
+}  // namespace
 
 Result<Report> run_estimators(const StudyOptions& options) {
     std::vector<StudyScenario> scenarios = study_scenarios();

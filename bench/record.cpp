@@ -1,12 +1,18 @@
-#include <unistd.h>
+// As in real use: bursts with idle gaps, so that CPUs and caches have fallen asleep at the first
+// probe, and no end on a CPU of its own. Both ends read one raw clock, so t2 - t1 and t4 - t3 are
+// the two ways' delays exactly, and an estimator that is fed with them has a true error.
 
 #include <cmath>
 #include <fstream>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "bench/benchmarks.hpp"
-#include "bench/poll_path.hpp"
+#include "bench/interrupt_guard.hpp"
+#include "bench/path.hpp"
+#include "bench/peer.hpp"
+#include "os/os_clock.hpp"
 #include "sim/delay_trace.hpp"
 
 namespace berkeley::bench {
@@ -14,21 +20,9 @@ namespace berkeley::bench {
 namespace {
 
 constexpr std::size_t kProbes = 8;
-constexpr int kSpinning = 2;
 /// Bursts without any answer in a row; each has waited for a second.
 constexpr int kLostInARowMax = 5;
 static_assert(kRecordBurstsMax * kProbes <= sim::kTraceProbesMax);
-
-[[noreturn]] void spin(const std::string&) {
-    for (volatile std::uint64_t i = 0;;) i = i + 1;
-}
-
-Result<void> start(std::vector<PeerProcess>& processes, PeerProcess::Main main) {
-    auto process = PeerProcess::start(main);
-    if (!process) return failure(process.error());
-    processes.push_back(std::move(*process));
-    return {};
-}
 
 double microseconds(Duration d) { return std::chrono::duration<double, std::micro>(d).count(); }
 
@@ -43,18 +37,14 @@ struct Recording {
 /// A burst ends at the first lost probe, as the product's does. False where none was answered.
 bool record_burst(PollPath& path, Duration at, Recording& recording) {
     sim::TraceBurst burst{at, {}};
-    for (std::size_t i = 0; i < kProbes; ++i) {
-        const auto stamps = path.exchange();
-        if (!stamps) {
-            ++recording.lost;
-            break;
-        }
-        const sim::PathDelay delay{stamps->t2 - stamps->t1, stamps->t4 - stamps->t3};
+    for (const ProbeStamps& stamps : path.exchange(kProbes)) {
+        const sim::PathDelay delay{stamps.t2 - stamps.t1, stamps.t4 - stamps.t3};
         recording.forward.add(microseconds(delay.forward));
         recording.backward.add(microseconds(delay.backward));
         recording.error.add(std::abs(microseconds(delay.forward - delay.backward)) / 2);
         burst.probes.push_back(delay);
     }
+    if (burst.probes.size() < kProbes) ++recording.lost;
     if (burst.probes.empty()) return false;
     recording.trace.push_back(std::move(burst));
     return true;
@@ -62,13 +52,14 @@ bool record_burst(PollPath& path, Duration at, Recording& recording) {
 
 Result<void> record(PollPath& path, const RecordOptions& options, Recording& recording) {
     Progress progress("recording", options.bursts);
-    RawTime begin{};
+    TrueTime begin{};
     int lost_in_a_row = 0;
     for (std::uint64_t done = 0; done < options.bursts; ++done) {
         progress.update(done);
-        path.idle(options.gap);
-        if (done == 0) begin = path.now();
-        lost_in_a_row = record_burst(path, path.now() - begin, recording) ? 0 : lost_in_a_row + 1;
+        if (const auto go_on = InterruptGuard::check(); !go_on) return go_on;
+        std::this_thread::sleep_for(options.gap);
+        if (done == 0) begin = true_now();
+        lost_in_a_row = record_burst(path, true_now() - begin, recording) ? 0 : lost_in_a_row + 1;
         if (lost_in_a_row >= kLostInARowMax) return failure("the slave does not answer any more");
     }
     return {};
@@ -77,19 +68,17 @@ Result<void> record(PollPath& path, const RecordOptions& options, Recording& rec
 }  // namespace
 
 Result<Report> run_record(const RecordOptions& options) {
+    const InterruptGuard guard;
     // Opened first: nobody wants to learn after the recording that it cannot be kept.
     std::ofstream file(options.file);
     if (!file) return failure(options.file + ": cannot be written");
-    std::vector<PeerProcess> processes;
-    if (const auto slave = start(processes, run_unplaced_slave_process); !slave)
-        return failure(slave.error());
-    for (int i = 0; options.load && i < kSpinning; ++i) {
-        if (const auto spinner = start(processes, spin); !spinner) return failure(spinner.error());
-    }
-    auto path = make_poll_path(Wire::tcp, "record", &processes.front());
+    auto path = make_poll_path(Wire::tcp, false);
     if (!path) return failure(path.error());
-    for (std::size_t i = 1; i < processes.size(); ++i) {
-        if (const auto told = processes[i].tell("spin"); !told) return failure(told.error());
+    std::vector<Peer> spinners;
+    if (options.load) {
+        auto spinning = start_spinners();
+        if (!spinning) return failure(spinning.error());
+        spinners = std::move(*spinning);
     }
     Recording recording;
     if (const auto done = record(**path, options, recording); !done) return failure(done.error());

@@ -5,11 +5,10 @@
 #include <memory>
 #include <string>
 
+#include "bench/bare_zmq.hpp"
 #include "bench/benchmarks.hpp"
 #include "bench/interrupt_guard.hpp"
-#include "bench/latency_peers.hpp"
-#include "bench/placement.hpp"
-#include "bench/scale_hosts.hpp"
+#include "bench/peer.hpp"
 #include "bench/scale_lanes.hpp"
 #include "net/transport.hpp"
 
@@ -65,12 +64,12 @@ bool measure_rounds(std::vector<Lane>& lanes, std::uint32_t rounds, Lost& lost,
     return true;
 }
 
-Result<std::vector<Lane>> open_lanes(std::size_t size, PeerProcess& slaves, PeerProcess& echoes) {
+Result<std::vector<Lane>> open_lanes(std::size_t size) {
     std::vector<Lane> lanes(2);
-    auto product = make_product_lane(size, slaves);
+    auto product = make_product_lane(size);
     if (!product) return failure(product.error());
     lanes[0].lane = std::move(*product);
-    auto libzmq = make_libzmq_lane(size, echoes);
+    auto libzmq = make_libzmq_lane(size);
     if (!libzmq) return failure(libzmq.error());
     lanes[1].lane = std::move(*libzmq);
     lanes[1].prefix = "libzmq_";
@@ -85,12 +84,7 @@ bool measure_size(std::size_t size, const ScaleOptions& options, Report& report,
                   const std::function<void(std::uint32_t)>& progress) {
     Lost lost;
     bool works = false;
-    // Both before any context.
-    auto slaves = PeerProcess::start(run_slaves_host);
-    auto echoes = PeerProcess::start(run_echo_host);
-    auto lanes = !slaves   ? failure(slaves.error())
-                 : !echoes ? failure(echoes.error())
-                           : open_lanes(size, *slaves, *echoes);
+    auto lanes = open_lanes(size);
     if (lanes) {
         works = measure_rounds(*lanes, options.rounds, lost, progress);
     } else {

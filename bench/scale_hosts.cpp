@@ -1,138 +1,153 @@
-#include "bench/scale_hosts.hpp"
+// The hosts of `berkeley-bench scale`: processes that hold N slaves each, the product's own and
+// bare echoes.
 
-#include <cstring>
 #include <memory>
-#include <sstream>
 #include <utility>
 
+#include "bench/bare_zmq.hpp"
 #include "bench/crowd.hpp"
-#include "bench/peer_process.hpp"
-#include "bench/placement.hpp"
-#include "bench/poll_path.hpp"
+#include "bench/peer.hpp"
 #include "net/transport.hpp"
-#include "slave/slave_core.hpp"
+#include "slave/interpreter.hpp"
+#include "wire/codec.hpp"
 
 namespace berkeley::bench {
 
 namespace {
 
-/// Timers of N cores are looked through no more often: they are for greetings and silence.
+/// Timers of N nodes are looked through no more often: they are for greetings and silence.
 constexpr Duration kTimerGrain = std::chrono::milliseconds{20};
 
-struct Order {
-    explicit Order(const std::string& text) { std::istringstream(text) >> size >> poll >> publish; }
-    std::size_t size = 0;
-    std::string poll;
-    std::string publish;
-};
+class SlaveHost;
 
-/// Counts who has a round's correction, and reports the last.
-class LastOfAll {
+/// A slave as its program runs it, SlaveNode behind the Interpreter, over the sockets of the crowd.
+/// It has no files, log or clock page of its own.
+class Member final : public Ports {
 public:
-    LastOfAll(std::size_t size, int channel) : size_(size), channel_(channel) {}
+    Member(SlaveHost& host, std::size_t number, const Url& master);
 
-    void count(std::uint64_t round, RawTime at) {
-        if (round != round_) count_ = 0;
-        round_ = round;
-        if (++count_ == size_) PeerProcess::report(channel_, {round, to_ns(at)});
+    template <class Do>
+    void step(Do&& what) {
+        Actions actions;
+        what(node_, actions);
+        interpreter_.carry_out(actions);
     }
+    RawTime next_deadline() const { return node_.next_deadline(); }
+
+    RouteSend send(Route, const Message&, bool) override { return {}; }
+    void send(Link link, const Message& message) override;
+    void publish(Channel, const Message&) override {}
+    void connect(Link link, const Url& poll) override;
+    void subscribe(Link link, const Url& publish, const Url& heartbeat) override;
+    void drop(Link) override {}
+    void publish_clock() override {}
+    Saved save() override { return {}; }
+    void save_learned() override {}
+    void tell(const Event& event) override;
+    RawTime now() override;
+    bool slept() override { return false; }
 
 private:
-    std::size_t size_;
-    int channel_;
-    std::uint64_t round_ = 0;
-    std::size_t count_ = 0;
+    SlaveHost& host_;
+    std::size_t number_;
+    SlaveNode node_;
+    Interpreter interpreter_;
+    Encoded encoded_;
 };
 
-/// A slave's shell for each core, reduced to what rounds and corrections go through.
-class SlaveCrowd final : public Crowd {
+class SlaveHost final : public Crowd {
 public:
-    SlaveCrowd(const Order& order, int channel)
-        : Crowd(order.size), last_(order.size, channel), master_(Url::from(order.poll).value()) {}
+    SlaveHost(std::size_t size, const Url& master) : Crowd(size), master_(master) {}
+    using Crowd::count_correction;
 
 private:
     void begin(std::size_t member) override {
-        SlaveCoreOptions options;
-        options.cluster = bench_cluster();
-        options.id = node_id(member_name(member));
-        options.masters = {master_};
-        cores_.push_back(std::make_unique<SlaveCore>(options, Prng{member + 1}, clock().now(),
-                                                     ClusterTime{std::chrono::hours{24}}, SavedRate{}));
-        cores_.back()->start(clock().now(), actions_);
-        carry_out(member);
+        members_.push_back(std::make_unique<Member>(*this, member, master_));
+        members_.back()->step([&](Node& node, Actions& out) { node.start(clock().now(), out); });
     }
 
     void on_message(const Arrival& arrival) override {
         if (decode(arrival.payload, bench_cluster(), message_)) return;
         const Via via = arrival.side == Side::dealer ? Via::dealer : Via::publish;
-        cores_[arrival.member]->on_message(0, via, message_, arrival.at, actions_);
-        carry_out(arrival.member);
+        members_[arrival.member]->step(
+            [&](Node& node, Actions& out) { node.on_link_message(0, via, message_, arrival.at, out); });
     }
 
     RawTime on_timer(RawTime now) override {
         RawTime next = RawTime::max();
-        for (std::size_t i = 0; i < cores_.size(); ++i) {
-            if (cores_[i]->next_deadline() <= now) {
-                cores_[i]->on_timer(now, actions_);
-                carry_out(i);
-            }
-            next = std::min(next, cores_[i]->next_deadline());
+        for (const auto& member : members_) {
+            if (member->next_deadline() <= now)
+                member->step([&](Node& node, Actions& out) { node.on_timer(now, out); });
+            next = std::min(next, member->next_deadline());
         }
         return std::max(next, now + kTimerGrain);
     }
 
-    void carry_out(std::size_t member) {
-        for (const Action& action : actions_) {
-            if (const auto* sent = std::get_if<SendToLink>(&action)) {
-                encode(sent->message, encoded_);
-                if (encoded_.stamp_at != 0) patch_stamp(encoded_, clock().now());
-                send(member, encoded_.bytes);
-            } else if (const auto* connected = std::get_if<ConnectLink>(&action)) {
-                connect(member, connected->poll.view());
-            } else if (const auto* subscribed = std::get_if<SubscribeLink>(&action)) {
-                subscribe(member, subscribed->publish.view(), correction_topic(cores_[member]->options().id));
-            } else if (const auto* emitted = std::get_if<EmitEvent>(&action)) {
-                const auto* correction = std::get_if<CorrectionEvent>(&emitted->event);
-                if (correction == nullptr || correction->applied == Applied::refused) continue;
-                last_.count(correction->round, clock().now());
-            }
-        }
-        actions_.clear();
-    }
-
-    LastOfAll last_;
     Url master_;
-    std::vector<std::unique_ptr<SlaveCore>> cores_;  ///< of those that have begun
-    Actions actions_;
-    Encoded encoded_;
+    std::vector<std::unique_ptr<Member>> members_;  ///< those that have begun
     Message message_;
 };
 
-class EchoCrowd final : public Crowd {
+SlaveCoreOptions core_options(std::size_t number, const Url& master) {
+    SlaveCoreOptions options;
+    options.cluster = bench_cluster();
+    options.id = node_id(member_name(number));
+    options.masters = {master};
+    return options;
+}
+
+Member::Member(SlaveHost& host, std::size_t number, const Url& master)
+    : host_(host),
+      number_(number),
+      node_(core_options(number, master), Prng{number + 1}, host.clock().now(),
+            ClusterTime{std::chrono::hours{24}}, SavedRate{}),
+      interpreter_(node_, *this) {
+    // One voter, the master: so that its lease does not hang on how fast this one loop is.
+    node_.slave().elector().disable();
+}
+
+// The crowd has one link a member, which is the master's.
+void Member::send(Link link, const Message& message) {
+    if (link != 0) return;
+    encode(message, encoded_);
+    if (encoded_.stamp_at != 0) patch_stamp(encoded_, now());
+    host_.send(number_, encoded_.bytes);
+}
+
+void Member::connect(Link link, const Url& poll) {
+    if (link == 0) host_.connect(number_, poll.view());
+}
+
+void Member::subscribe(Link link, const Url& publish, const Url&) {
+    if (link == 0) host_.subscribe(number_, publish.view(), correction_topic(node_.slave().options().id));
+}
+
+void Member::tell(const Event& event) {
+    const auto* correction = std::get_if<CorrectionEvent>(&event);
+    if (correction == nullptr || correction->applied == Applied::refused) return;
+    host_.count_correction(correction->round, now());
+}
+
+RawTime Member::now() { return host_.clock().now(); }
+
+class EchoHost final : public Crowd {
 public:
-    EchoCrowd(Order order, int channel)
-        : Crowd(order.size),
-          order_(std::move(order)),
-          last_(order_.size, channel),
-          reply_(poll_sizes().reply) {}
+    EchoHost(std::size_t size, std::string poll, std::string publish)
+        : Crowd(size), poll_(std::move(poll)), publish_(std::move(publish)) {}
 
 private:
     void begin(std::size_t member) override {
-        connect(member, order_.poll);
-        subscribe(member, order_.publish, correction_topic(node_id(member_name(member))));
+        connect(member, poll_);
+        subscribe(member, publish_, correction_topic(node_id(member_name(member))));
         greeted_.push_back(false);
     }
 
     /// What comes begins with a number: a round's, or one that the answer brings back.
     void on_message(const Arrival& arrival) override {
-        std::uint64_t number = 0;
-        if (arrival.payload.size() < sizeof number) return;
-        std::memcpy(&number, arrival.payload.data(), sizeof number);
         if (arrival.side == Side::dealer) {
-            std::memcpy(reply_.data(), &number, sizeof number);
-            send(arrival.member, reply_);
+            send(arrival.member, answer_(arrival.payload, {}));
         } else if (arrival.topic != kRoundTopic) {
-            last_.count(number, arrival.at);
+            count_correction(number_of(arrival.payload), arrival.at);
         }
     }
 
@@ -146,35 +161,26 @@ private:
         return all ? RawTime::max() : now + kTimerGrain;
     }
 
-    Order order_;
-    LastOfAll last_;
+    std::string poll_;
+    std::string publish_;
     std::vector<bool> greeted_;
-    std::vector<std::byte> reply_;
+    Answer answer_ = echo();
 };
 
 }  // namespace
 
-std::string host_order(std::size_t size, std::string_view poll, std::string_view publish) {
-    return std::to_string(size) + " " + std::string(poll) + " " + std::string(publish);
-}
-
-const ClusterName& bench_cluster() {
-    static const ClusterName name = node_id("bench");
-    return name;
-}
-
-std::string member_name(std::size_t index) { return "s" + std::to_string(index); }
-
-void run_slaves_host(const std::string& order, int channel) {
-    place(End::peer);
+/// How many, and the master's poll endpoint: the rest is told by WELCOME, as slaves are.
+int run_slave_host(const Words& words) {
     raise_file_limit();
-    SlaveCrowd(Order(order), channel).run();
+    SlaveHost(std::stoul(words.at(0)), Url::from(words.at(1)).value()).run();
+    return 1;
 }
 
-void run_echo_host(const std::string& order, int channel) {
-    place(End::peer);
+/// How many, and both endpoints.
+int run_echo_host(const Words& words) {
     raise_file_limit();
-    EchoCrowd(Order(order), channel).run();
+    EchoHost(std::stoul(words.at(0)), words.at(1), words.at(2)).run();
+    return 1;
 }
 
 }  // namespace berkeley::bench

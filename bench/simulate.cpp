@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <fstream>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "bench/benchmarks.hpp"
-#include "bench/trace_file.hpp"
 #include "sim/scenarios.hpp"
 
 namespace berkeley::bench {
@@ -120,6 +121,16 @@ Result<Report> run_large(const SimulateOptions& options) {
 }
 
 }  // namespace
+
+Result<sim::DelayTrace> load_trace(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file) return failure(path + ": cannot be read");
+    auto trace = sim::parse_trace(text.str());
+    if (!trace) return failure(path + ": " + trace.error());
+    return trace;
+}
 
 std::string scenario_list() {
     std::string text;

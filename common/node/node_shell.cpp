@@ -112,13 +112,14 @@ Result<void> NodeShell::open_state() {
 
 Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
                                                      std::optional<Credentials> credentials,
-                                                     SuspendDetector suspend) {
+                                                     SuspendDetector suspend, const NodeShell* beside) {
     std::unique_ptr<NodeShell> shell{new NodeShell(options, suspend)};
     if (const auto opened = shell->open_state(); !opened) return failure(opened.error());
     raise_file_limit();
     TransportOptions transport;
     transport.clock = raw_source(shell->clock_);
-    transport.handle_signals = true;
+    transport.handle_signals = beside == nullptr;
+    if (beside != nullptr) transport.share_context_with = beside->transport_.get();
     transport.doorbell = shell->doorbell_;
     std::optional<KeyDirectory> keys;
     if (credentials) keys = credentials->keys;

@@ -34,10 +34,11 @@ int fail_start(const NodeOptions& options, std::string_view program, const std::
 
 class NodeShell {
 public:
-    /// Opens state, sockets' context, page and log. The error is one line.
+    /// Opens state, sockets' context, page and log. The error is one line. `beside`: another shell of
+    /// this process, which takes the signals and shares its context, for inproc endpoints; outlives this.
     [[nodiscard]] static Result<std::unique_ptr<NodeShell>> create(
         const NodeOptions& options, std::optional<Credentials> credentials,
-        SuspendDetector suspend = SuspendDetector{});
+        SuspendDetector suspend = SuspendDetector{}, const NodeShell* beside = nullptr);
     ~NodeShell();
 
     Transport& transport() { return *transport_; }

@@ -88,12 +88,12 @@ const Json* Json::find(std::string_view key) const {
     return at == keys_.end() ? nullptr : &elements_[static_cast<std::size_t>(at - keys_.begin())];
 }
 
-const Json& Json::operator[](std::string_view key) const {
+const Json& Json::operator[](std::string_view key) const& {
     const Json* found = find(key);
     return found != nullptr ? *found : kNull;
 }
 
-const Json& Json::operator[](std::size_t index) const {
+const Json& Json::operator[](std::size_t index) const& {
     return index < elements_.size() ? elements_[index] : kNull;
 }
 

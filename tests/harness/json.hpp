@@ -45,8 +45,10 @@ public:
     auto begin() const { return elements_.begin(); }
     auto end() const { return elements_.end(); }
     bool contains(std::string_view key) const { return find(key) != nullptr; }
-    const Json& operator[](std::string_view key) const;
-    const Json& operator[](std::size_t index) const;
+    const Json& operator[](std::string_view key) const&;
+    const Json& operator[](std::size_t index) const&;
+    /// By value from a value that goes: a loop over it may not outlive it.
+    Json operator[](std::string_view key) && { return std::as_const(*this)[key]; }
     std::vector<std::pair<std::string, Json>> items() const;
     void erase(std::string_view key);
 

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ struct Prepared {
     std::vector<char*> argv;
     cpu_set_t cpus;
     pid_t parent;
+    int in;
     int out;
     int log;
     int failed;  ///< closed by a successful exec; else carries errno
@@ -54,8 +56,7 @@ struct Prepared {
         if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) give_up();
     }
     if (!launch.cpus.empty()) ::sched_setaffinity(0, sizeof prepared.cpus, &prepared.cpus);
-    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ::dup2(nothing, STDIN_FILENO);
+    ::dup2(prepared.in, STDIN_FILENO);
     ::dup2(prepared.out, STDOUT_FILENO);
     ::dup2(prepared.log, STDERR_FILENO);
     ::execv(prepared.program.c_str(), prepared.argv.data());
@@ -81,11 +82,16 @@ void Process::fork_and_execute(const Launch& launch) {
         failed_ = why;
         code_ = kNotStarted;
     };
+    // A socket, so that a program which is gone is an error and no SIGPIPE.
+    std::array<int, 2> in{-1, -1};
     std::array<int, 2> out{-1, -1};
     std::array<int, 2> failed{-1, -1};
     log_ = ::memfd_create("stderr", MFD_CLOEXEC);
-    if (log_ < 0 || ::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(failed.data(), O_CLOEXEC) != 0)
+    const bool input = launch.input ? ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in.data()) == 0
+                                    : (in[1] = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;
+    if (log_ < 0 || !input || ::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(failed.data(), O_CLOEXEC) != 0)
         return fail(std::string("no pipe: ") + std::strerror(errno));
+    in_ = in[0];
     out_ = out[0];
     ::fcntl(out_, F_SETFL, O_NONBLOCK);
     ::fcntl(out_, F_SETPIPE_SZ, kPipeBytes);
@@ -96,6 +102,7 @@ void Process::fork_and_execute(const Launch& launch) {
                       {},
                       {},
                       ::getpid(),
+                      in[1],
                       out[1],
                       log_,
                       failed[1]};
@@ -108,6 +115,7 @@ void Process::fork_and_execute(const Launch& launch) {
     pid_ = ::fork();
     if (pid_ == 0) be_child(launch, prepared);
     int error = errno;
+    ::close(in[1]);
     ::close(out[1]);
     ::close(failed[1]);
     ssize_t size = pid_ < 0 ? static_cast<ssize_t>(sizeof error) : 0;
@@ -125,12 +133,18 @@ Process::~Process() {
         ::kill(pid_, SIGKILL);  // where the end came before its setpgid()
         ::waitpid(pid_, nullptr, 0);
     }
+    if (in_ >= 0) ::close(in_);
     if (out_ >= 0) ::close(out_);
     if (log_ >= 0) ::close(log_);
 }
 
 void Process::signal(int number) const {
     if (!code_) ::kill(pid_, number);
+}
+
+void Process::tell(const std::string& line) const {
+    const std::string text = line + '\n';
+    if (in_ >= 0) static_cast<void>(::send(in_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 /// The rest of its group goes first: until the leader is waited for, the group's number is nobody else's.

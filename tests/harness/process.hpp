@@ -30,6 +30,7 @@ struct Launch {
     std::string program;  ///< a path, or a name to look for in $PATH
     std::vector<std::string> arguments{};
     std::vector<int> cpus{};  ///< that it may run on; empty: those of this process
+    bool input = false;       ///< tell() writes to its stdin, which is empty otherwise
     bool own_network = false;
     pid_t network_of = 0;  ///< 0: the network of this process
 };
@@ -47,6 +48,8 @@ public:
     pid_t pid() const { return pid_; }
     /// To the program itself, not to what it has started.
     void signal(int number) const;
+    /// A line to its stdin; nothing where that is closed. Does not wait.
+    void tell(const std::string& line) const;
     bool running() { return !wait_exit(milliseconds{0}); }
     /// The exit code, or nothing where it still runs at the deadline; 128 + signal where one ended it.
     std::optional<int> wait_exit(milliseconds patience);
@@ -70,6 +73,7 @@ private:
     bool reap();
 
     pid_t pid_ = -1;
+    int in_ = -1;
     int out_ = -1;
     int log_ = -1;
     std::string failed_;  ///< why it did not start
