@@ -14,6 +14,7 @@
 #include "ctl/status.hpp"
 #include "ctl/watch.hpp"
 #include "keys/credentials.hpp"
+#include "os/standard_descriptors.hpp"
 
 namespace berkeley::ctl {
 namespace {
@@ -312,4 +313,7 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace berkeley::ctl
 
-int main(int argc, char** argv) { return berkeley::ctl::run(argc, argv); }
+int main(int argc, char** argv) {
+    berkeley::fill_standard_descriptors();
+    return berkeley::ctl::run(argc, argv);
+}

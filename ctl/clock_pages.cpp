@@ -9,6 +9,7 @@
 #include <tl/expected.hpp>
 
 #include "base/duration_text.hpp"
+#include "base/text.hpp"
 #include "berkeley/clock.h"
 #include "ctl/time_text.hpp"
 #include "os/os_clock.hpp"
@@ -137,7 +138,7 @@ std::string as_table(const ClockComparison& comparison) {
                                    "status", "bound", "term");
     for (const PageReading& page : comparison.pages) {
         text += fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", page.path, width,
-                            time_text(from_ns<ClusterTime>(page.now_ns)), status_text(page.status),
+                            calendar_text(from_ns<ClusterTime>(page.now_ns)), status_text(page.status),
                             bound_text(Duration{page.bound_ns}), page.term);
     }
     return text + fmt::format("spread {}\n", duration_text(Duration{comparison.spread_ns}));

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/duration_text.hpp"
+#include "base/text.hpp"
 #include "ctl/time_text.hpp"
 #include "log/event_log.hpp"
 
@@ -98,7 +99,7 @@ std::string as_table(const StatusReport& report) {
     text += a.leader.empty()                   ? ", no master known\n"
             : a.leader == report.header.sender ? "\n"
                                                : fmt::format(", following {}\n", a.leader.view());
-    text += fmt::format("clock: {}, {}, bound {}, disruptions {}\n", time_text(a.cluster_time),
+    text += fmt::format("clock: {}, {}, bound {}, disruptions {}\n", calendar_text(a.cluster_time),
                         to_string(a.status), bound_text(a.bound), a.disruptions);
     text += fmt::format("round: {}, {}\n", a.round, to_string(a.state));
     text += "voters:" + committee_text(a);
@@ -111,7 +112,7 @@ std::string as_table(const StatusReport& report) {
     for (const CandidateInfo& c : a.candidates) {
         text += fmt::format(" {} ({}, priority {})", c.id.view(), c.poll.view(), c.priority);
     }
-    text += fmt::format("\n\n{} member{}\n", a.members.size(), a.members.size() == 1 ? "" : "s");
+    text += "\n\n" + counted(a.members.size(), "member") + "\n";
     if (a.members.empty()) return text;
     if (!leads(report)) {
         text += "only the master measures its members; these have greeted this candidate:";

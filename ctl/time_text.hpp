@@ -1,4 +1,4 @@
-// Times and bounds as berkeleyctl prints them. Thread-safe.
+// Bounds as berkeleyctl prints them. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,6 @@
 #include "base/time.hpp"
 
 namespace berkeley::ctl {
-
-/// "2026-01-01 12:00:00.123456": cluster time read as UTC, by convention.
-std::string time_text(ClusterTime t);
 
 /// "84 us"; "unknown" for the bound of a clock that was never synchronised.
 std::string bound_text(Duration bound);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/duration_text.hpp"
+#include "base/text.hpp"
 #include "ctl/time_text.hpp"
 #include "log/event_log.hpp"
 
@@ -34,8 +35,8 @@ std::string state_of(const StatusReport& report) {
 void print(const std::string& node, const std::string& what, const StatusReport* report, bool json) {
     std::string line;
     if (!json) {
-        line = fmt::format("{}  {}: {}\n", report != nullptr ? time_text(report->answer.cluster_time) : "-",
-                           node, what);
+        line = fmt::format("{}  {}: {}\n",
+                           report != nullptr ? calendar_text(report->answer.cluster_time) : "-", node, what);
     } else if (report != nullptr) {
         line = as_json(*report) + "\n";
     } else {

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace berkeley {
 
 namespace {
@@ -437,9 +439,8 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         if (gathered_ != roster_.size()) {
             gathered_ = roster_.size();
             out.add(EmitEvent{NoteEvent{
-                Severity::info, gathered_ == 0
-                                    ? std::string{"waiting for slaves"}
-                                    : std::to_string(gathered_) + " slaves so far, waiting for more"}});
+                Severity::info, gathered_ == 0 ? std::string{"waiting for slaves"}
+                                               : counted(gathered_, "slave") + " so far, waiting for more"}});
         }
         return;
     }

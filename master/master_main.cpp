@@ -4,6 +4,7 @@
 #include "master/candidate_node.hpp"
 #include "node/key_reader.hpp"
 #include "node/node_shell.hpp"
+#include "os/standard_descriptors.hpp"
 
 namespace berkeley {
 namespace {
@@ -66,6 +67,7 @@ int run(const MasterOptions& options, std::optional<Credentials> credentials) {
 }  // namespace berkeley
 
 int main(int argc, char** argv) {
+    berkeley::fill_standard_descriptors();
     std::optional<berkeley::Credentials> credentials;
     const auto options = berkeley::parse_master_options(argc, argv, berkeley::key_reader(credentials));
     return options ? berkeley::run(*options, std::move(credentials)) : berkeley::report(options.error());

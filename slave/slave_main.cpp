@@ -2,6 +2,7 @@
 
 #include "node/key_reader.hpp"
 #include "node/node_shell.hpp"
+#include "os/standard_descriptors.hpp"
 
 namespace berkeley {
 namespace {
@@ -25,6 +26,7 @@ int run(const SlaveOptions& options, std::optional<Credentials> credentials) {
 }  // namespace berkeley
 
 int main(int argc, char** argv) {
+    berkeley::fill_standard_descriptors();
     std::optional<berkeley::Credentials> credentials;
     const auto options = berkeley::parse_slave_options(argc, argv, berkeley::key_reader(credentials));
     return options ? berkeley::run(*options, std::move(credentials)) : berkeley::report(options.error());

@@ -20,6 +20,7 @@
 #include "base/clock_map.hpp"
 #include "base/duration_text.hpp"
 #include "base/endpoint.hpp"
+#include "base/text.hpp"
 #include "cli/config_file.hpp"
 #include "cli/key_options.hpp"
 #include "cli/option_kinds.hpp"
@@ -178,12 +179,6 @@ void resolve_master(MasterOptions& options) {
                              "' is taken by another option: --poll, --publish and --heartbeat must differ");
         }
     }
-}
-
-std::string one_line(std::string text) {
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    while (!text.empty() && text.back() == ' ') text.pop_back();
-    return text;
 }
 
 tl::unexpected<EarlyExit> usage_error(const std::string& program, const std::exception& error,

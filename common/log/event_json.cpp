@@ -1,140 +1,119 @@
 #include "log/event_json.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/json_writer.hpp"
 
 namespace berkeley {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Json line_of(std::string_view event, const NodeId& node, const EventStamp& stamp) {
-    return {{"event", event},
-            {"node", node.view()},
-            {"term", stamp.term},
-            {"raw_ns", to_ns(stamp.raw)},
-            {"cluster_ns", to_ns(stamp.cluster)}};
-}
-
-/// Text from the network may hold anything: what is no UTF-8 is replaced, and nothing throws.
-std::string text_of(const Json& line) { return line.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-class Writer {
+class Lines {
 public:
-    Writer(const NodeId& node, const EventStamp& stamp) : node_(node), stamp_(stamp) {}
+    Lines(const NodeId& node, const EventStamp& stamp) : node_(node), stamp_(stamp) {}
 
-    std::string operator()(const MemberEvent& event) const {
-        Json line = line_of("member", node_, stamp_);
-        line["id"] = event.id.view();
-        line["change"] = event.joined ? "joined" : "left";
-        line["reason"] = event.reason;
-        return text_of(line);
+    std::string operator()(const MemberEvent& event) {
+        begin("member").field("id", event.id.view()).field("change", event.joined ? "joined" : "left");
+        json_.field("reason", event.reason);
+        return end();
     }
 
-    std::string operator()(const RoleEvent& event) const {
-        Json line = line_of("role", node_, stamp_);
-        line["role"] = to_string(event.role);
-        line["reason"] = event.reason;
-        return text_of(line);
+    std::string operator()(const RoleEvent& event) {
+        begin("role").field("role", to_string(event.role)).field("reason", event.reason);
+        return end();
     }
 
-    std::string operator()(const VoteEvent& event) const {
-        Json line = line_of("vote", node_, stamp_);
-        line["voter"] = event.voter.view();
-        line["granted"] = event.granted;
-        line["reason"] = event.reason;
-        return text_of(line);
+    std::string operator()(const VoteEvent& event) {
+        begin("vote").field("voter", event.voter.view()).field("granted", event.granted);
+        json_.field("reason", event.reason);
+        return end();
     }
 
-    std::string operator()(const CommitteeEvent& event) const {
-        Json voters = Json::array();
-        for (const Voter& voter : event.committee.voters) voters.push_back(voter.id.view());
-        Json line = line_of("committee", node_, stamp_);
-        line["committee_term"] = event.committee.term;
-        line["version"] = event.committee.version;
-        line["voters"] = std::move(voters);
-        return text_of(line);
+    std::string operator()(const CommitteeEvent& event) {
+        const Committee& committee = event.committee;
+        begin("committee").field("committee_term", committee.term).field("version", committee.version);
+        json_.key("voters").begin_array();
+        for (const Voter& voter : committee.voters) json_.value(voter.id.view());
+        json_.end_array();
+        return end();
     }
 
-    std::string operator()(const RoundEvent& event) const {
-        Json outliers = Json::array();
-        Json peers = Json::object();
-        // Straight into the underlying vector: operator[] looks for the key first, which makes thousands of
-        // peers quadratic. Ids are unique in a roster.
-        auto& object = peers.get_ref<Json::object_t&>();
-        object.reserve(event.peers.size());
+    std::string operator()(const RoundEvent& event) {
+        using std::chrono::microseconds;
+        begin("round").field("round", event.round).field("state", to_string(event.state));
+        json_.field("members", event.members).field("replied", event.replied);
+        json_.field("average_ns", event.average.count()).field("split", event.state == RoundState::split);
+        json_.key("outliers").begin_array();
         for (const PeerResult& peer : event.peers) {
-            if (peer.outlier) outliers.push_back(peer.id.view());
-            object.emplace_back(peer.id.str(), Json{{"offset_ns", peer.offset.count()},
-                                                    {"delay_ns", peer.delay.count()},
-                                                    {"bound_ns", peer.bound.count()},
-                                                    {"correction_ns", peer.correction.count()},
-                                                    {"freq_ppb", peer.freq_ppb}});
+            if (peer.outlier) json_.value(peer.id.view());
         }
-        Json line = line_of("round", node_, stamp_);
-        line["round"] = event.round;
-        line["state"] = to_string(event.state);
-        line["members"] = event.members;
-        line["replied"] = event.replied;
-        line["average_ns"] = event.average.count();
-        line["split"] = event.state == RoundState::split;
-        line["outliers"] = std::move(outliers);
-        line["duration_us"] = std::chrono::duration_cast<std::chrono::microseconds>(event.duration).count();
-        line["peers"] = std::move(peers);
-        return text_of(line);
+        json_.end_array();
+        json_.field("duration_us", std::chrono::duration_cast<microseconds>(event.duration).count());
+        json_.key("peers").begin_object();
+        for (const PeerResult& peer : event.peers) {
+            json_.key(peer.id.view()).begin_object();
+            json_.field("offset_ns", peer.offset.count()).field("delay_ns", peer.delay.count());
+            json_.field("bound_ns", peer.bound.count()).field("correction_ns", peer.correction.count());
+            json_.field("freq_ppb", peer.freq_ppb).end_object();
+        }
+        json_.end_object();
+        return end();
     }
 
-    std::string operator()(const CorrectionEvent& event) const {
-        Json line = line_of("correction", node_, stamp_);
-        line["round"] = event.round;
-        line["correction_ns"] = event.correction.count();
-        line["freq_ppb"] = event.freq_ppb;
-        line["applied"] = to_string(event.applied);
-        line["bound_ns"] = event.bound.count();
-        line["status"] = to_string(event.status);
-        if (!event.reason.empty()) line["reason"] = event.reason;
-        return text_of(line);
+    std::string operator()(const CorrectionEvent& event) {
+        begin("correction").field("round", event.round).field("correction_ns", event.correction.count());
+        json_.field("freq_ppb", event.freq_ppb).field("applied", to_string(event.applied));
+        json_.field("bound_ns", event.bound.count()).field("status", to_string(event.status));
+        if (!event.reason.empty()) json_.field("reason", event.reason);
+        return end();
     }
 
-    std::string operator()(const StatusEvent& event) const {
-        Json line = line_of("status", node_, stamp_);
-        line["status"] = to_string(event.status);
-        line["reason"] = event.reason;
-        return text_of(line);
+    std::string operator()(const StatusEvent& event) {
+        begin("status").field("status", to_string(event.status)).field("reason", event.reason);
+        return end();
     }
 
-    std::string operator()(const DroppedEvent& event) const {
-        Json line = line_of("dropped", node_, stamp_);
-        line["reason"] = event.reason;
-        line["count"] = event.count;
-        return text_of(line);
+    std::string operator()(const DroppedEvent& event) {
+        begin("dropped").field("reason", event.reason).field("count", event.count);
+        return end();
     }
 
-    std::string operator()(const NoteEvent&) const { return {}; }
+    std::string operator()(const NoteEvent&) { return {}; }
+
+    JsonWriter& begin(std::string_view event) {
+        json_.begin_object().field("event", event).field("node", node_.view()).field("term", stamp_.term);
+        return json_.field("raw_ns", to_ns(stamp_.raw)).field("cluster_ns", to_ns(stamp_.cluster));
+    }
+    std::string end() { return json_.end_object().take(); }
 
 private:
     const NodeId& node_;
     const EventStamp& stamp_;
+    JsonWriter json_;
 };
 
 }  // namespace
 
 std::string event_json(const Event& event, const NodeId& node, const EventStamp& stamp) {
-    return std::visit(Writer(node, stamp), event);
+    return std::visit(Lines(node, stamp), event);
 }
 
 std::string ready_json(const NamedEndpoints& endpoints, const NodeId& node, const EventStamp& stamp) {
-    Json object = Json::object();
-    for (const auto& [name, url] : endpoints) object[name] = url;
-    Json line = line_of("ready", node, stamp);
-    line["endpoints"] = std::move(object);
-    return text_of(line);
+    Lines line(node, stamp);
+    JsonWriter& json = line.begin("ready").key("endpoints").begin_object();
+    for (const auto& [name, url] : endpoints) json.field(name, url);
+    json.end_object();
+    return line.end();
+}
+
+std::string lost_json(std::uint64_t count, const NodeId& node, const EventStamp& stamp) {
+    Lines line(node, stamp);
+    line.begin("lost").field("count", count);
+    return line.end();
 }
 
 std::string exit_json(int code, std::string_view reason, const NodeId& node, const EventStamp& stamp) {
-    Json line = line_of("exit", node, stamp);
-    line["code"] = code;
-    if (!reason.empty()) line["reason"] = reason;
-    return text_of(line);
+    Lines line(node, stamp);
+    JsonWriter& json = line.begin("exit").field("code", code);
+    if (!reason.empty()) json.field("reason", reason);
+    return line.end();
 }
 
 }  // namespace berkeley

@@ -1,11 +1,12 @@
 #include "node/node_shell.hpp"
 
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <ctime>
 
+#include "base/text.hpp"
 #include "log/event_json.hpp"
 
 namespace berkeley {
@@ -20,6 +21,8 @@ constexpr Duration kHousekeeping = seconds{1};
 constexpr Duration kLastSave = milliseconds{300};
 /// Goodbyes have this long to leave; the whole end stays well below a second.
 constexpr Duration kLinger = milliseconds{200};
+/// For a reader of stderr or stdout that takes nothing of why a start failed.
+constexpr Duration kStartPatience = milliseconds{300};
 
 /// The most that a well-behaved node does: it sends 64 replies in each of 20 rounds a second, and 200
 /// acknowledgements. It makes three connections, again after an end no sooner than once a second, and speaks
@@ -51,11 +54,10 @@ ClusterTime machine_time(const NodeOptions& options) {
 }  // namespace
 
 int fail_start(const NodeOptions& options, std::string_view program, const std::string& why) {
-    std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(program.size()), program.data(), why.c_str());
+    write_line(STDERR_FILENO, std::string(program) + ": " + one_line(why), kStartPatience);
     if (options.json) {
         const EventStamp stamp{0, true_now(), machine_time(options)};
-        std::fprintf(stdout, "%s\n", exit_json(1, why, options.id, stamp).c_str());
-        std::fflush(stdout);
+        write_line(STDOUT_FILENO, exit_json(1, why, options.id, stamp), kStartPatience);
     }
     return 1;
 }
@@ -63,7 +65,17 @@ int fail_start(const NodeOptions& options, std::string_view program, const std::
 NodeShell::NodeShell(const NodeOptions& options, SuspendDetector suspend)
     : options_(options),
       clock_(static_cast<double>(options.clock_drift_ppb) * 1e-3),
-      log_({.node = options.id, .json = options.json, .level = options.log_level}),
+      output_(std::make_shared<Doorbell>(), {.threads = 2}),
+      log_({.node = options.id,
+            .json = options.json,
+            .level = options.log_level,
+            .run =
+                [this](std::function<void()> job) {
+                    return output_.submit([job = std::move(job)] {
+                        job();
+                        return Worker::Finish{};
+                    });
+                }}),
       suspend_(suspend) {
     static_cast<void>(suspend_.update());
 }

@@ -72,6 +72,7 @@ private:
 
     NodeOptions options_;
     OsClock clock_;
+    Worker output_;  ///< writes what the log says; a thread for each stream
     EventLog log_;
     std::shared_ptr<const StateFile> state_;
     SavedState saved_;

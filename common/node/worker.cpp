@@ -38,8 +38,9 @@ struct Worker::Shared {
             job = nullptr;  // what it owns goes here, not under the lock
             lock.lock();
             --running;
-            if (done && !ended) finished.push_back(std::move(done));
             changed.notify_all();
+            if (!done || ended) continue;
+            finished.push_back(std::move(done));
             doorbell->ring();
         }
     }

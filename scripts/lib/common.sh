@@ -21,7 +21,6 @@ libmsgpack-cxx-dev
 libboost-dev
 libexpected-dev
 libfmt-dev
-libspdlog-dev
 libcli11-dev
 libtomlplusplus-dev
 nlohmann-json3-dev

@@ -18,7 +18,8 @@ TEST(EventsDocument, NamesTheFieldsOfEachEvent) {
     round.peers = {{node_id("s1"), 3us, 90us, 45us, -2us, 12, false}};
     CorrectionEvent refused;
     refused.reason = "too large";
-    std::vector<std::string> lines{ready_json({}, node, stamp), exit_json(1, "failed", node, stamp)};
+    std::vector<std::string> lines{ready_json({}, node, stamp), exit_json(1, "failed", node, stamp),
+                                   lost_json(5, node, stamp)};
     for (const Event& event :
          {Event{MemberEvent{}}, Event{RoleEvent{}}, Event{VoteEvent{}}, Event{CommitteeEvent{}}, Event{round},
           Event{refused}, Event{StatusEvent{}}, Event{DroppedEvent{"late", 1}}}) {
