@@ -72,6 +72,7 @@ public:
 
     std::string operator()(const DroppedEvent& event) {
         begin("dropped").field("reason", event.reason).field("count", event.count);
+        if (!event.from.empty()) json_.field("from", event.from);
         return end();
     }
 

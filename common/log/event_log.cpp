@@ -220,17 +220,18 @@ void EventLog::hear(const DroppedEvent& event, const EventStamp& stamp) {
     drops.for_json += event.count;
     drops.for_people += event.count;
     drops.this_hour += event.count;
+    if (!event.from.empty()) drops.from = event.from;
     tell_drops(found->first, drops, stamp, false);
 }
 
 void EventLog::tell_drops(const std::string& reason, Drops& drops, const EventStamp& stamp, bool all) {
     if (json_ && drops.for_json > 0 && (all || stamp.raw - drops.json_at >= kJsonDropPeriod)) {
-        const DroppedEvent event{reason, std::exchange(drops.for_json, 0)};
+        const DroppedEvent event{reason, std::exchange(drops.for_json, 0), drops.from};
         drops.json_at = stamp.raw;
         write_json(event_json(event, options_.node, stamp), stamp);
     }
     if (drops.for_people > 0 && (all || stamp.raw - drops.people_at >= kRepeatPeriod)) {
-        const DroppedEvent event{reason, std::exchange(drops.for_people, 0)};
+        const DroppedEvent event{reason, std::exchange(drops.for_people, 0), drops.from};
         drops.people_at = stamp.raw;
         tell(Severity::warning, human_text(event, stamp));
     }

@@ -75,6 +75,7 @@ private:
         std::uint64_t this_hour = 0;
         TrueTime json_at{};
         TrueTime people_at{};
+        std::string from{};  ///< the last that is known
     };
     struct Repeat {
         Severity severity;

@@ -48,7 +48,8 @@ struct Words {
         return with_reason(fmt::format("clock is {}", to_string(e.status)), e.reason);
     }
     std::string operator()(const DroppedEvent& e) const {
-        return fmt::format("dropped {}: {}", counted(e.count, "message"), e.reason);
+        const std::string_view last = e.from.empty() ? "" : e.count == 1 ? ", from " : ", the last from ";
+        return fmt::format("dropped {}: {}{}{}", counted(e.count, "message"), e.reason, last, e.from);
     }
     std::string operator()(const NoteEvent& e) const { return e.text; }
 };

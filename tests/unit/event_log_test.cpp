@@ -216,6 +216,10 @@ TEST(EventLogWords, SpeakToPeople) {
     one.peers.resize(1);
     EXPECT_EQ(human_text(one, at(1s)), "round 17: 1 slave, average offset +1.2 us");
     EXPECT_EQ(human_text(DroppedEvent{"malformed", 1}, at(1s)), "dropped 1 message: malformed");
+    EXPECT_EQ(human_text(DroppedEvent{"malformed", 1, "10.0.0.1:1"}, at(1s)),
+              "dropped 1 message: malformed, from 10.0.0.1:1");
+    EXPECT_EQ(human_text(DroppedEvent{"malformed", 2, "10.0.0.1:1"}, at(1s)),
+              "dropped 2 messages: malformed, the last from 10.0.0.1:1");
     EXPECT_EQ(human_text(NoteEvent{Severity::info, "a\nb\x1b[2J"}, at(1s)), "a b [2J");
 }
 
