@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
+#include <vector>
 
 namespace berkeley {
 
@@ -37,30 +39,29 @@ void breathe() {
 
 CpuWaker::CpuWaker() {
     const std::vector<std::size_t> cpus = cpus_allowed();
-    if (cpus.size() > kThreadsMax) {
-        for (std::size_t i = 0; i < kThreadsMax; ++i) threads_.emplace_back([this] { run(std::nullopt); });
-    } else {
+    const bool pinned = cpus.size() <= kThreadsMax;
+    for (std::size_t i = 0; i < std::min(cpus.size(), kThreadsMax); ++i) {
         // Left to the scheduler, all would often share one CPU while the others sleep.
-        for (const std::size_t cpu : cpus) threads_.emplace_back([this, cpu] { run(cpu); });
+        const auto cpu = pinned ? std::optional(cpus[i]) : std::nullopt;
+        std::thread([shared = shared_, cpu] { shared->run(cpu); }).detach();
     }
 }
 
 CpuWaker::~CpuWaker() {
-    stop_ = true;
-    until_ns_ = 0;
-    ++signal_;
-    signal_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    shared_->stop = true;
+    shared_->until_ns = 0;
+    ++shared_->signal;
+    shared_->signal.notify_all();
 }
 
 void CpuWaker::hold(Duration duration) {
-    until_ns_ = monotonic_ns() + duration.count();
-    if (sleeping_ == 0) return;
-    ++signal_;
-    signal_.notify_all();
+    shared_->until_ns = monotonic_ns() + duration.count();
+    if (shared_->sleeping == 0) return;
+    ++shared_->signal;
+    shared_->signal.notify_all();
 }
 
-void CpuWaker::run(std::optional<std::size_t> cpu) {
+void CpuWaker::Shared::run(std::optional<std::size_t> cpu) {
     const sched_param none{};
     if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) return;
     if (cpu) {
@@ -69,15 +70,15 @@ void CpuWaker::run(std::optional<std::size_t> cpu) {
         CPU_SET(*cpu, &set);
         if (::sched_setaffinity(0, sizeof set, &set) != 0) return;
     }
-    while (!stop_) {
-        while (monotonic_ns() < until_ns_.load(std::memory_order_relaxed)) {
+    while (!stop) {
+        while (monotonic_ns() < until_ns.load(std::memory_order_relaxed)) {
             for (int i = 0; i < 16; ++i) breathe();
         }
         // hold() either sees this thread as sleeping, or is seen by the second look at the deadline.
-        const std::uint32_t seen = signal_;
-        ++sleeping_;
-        if (!stop_ && monotonic_ns() >= until_ns_) signal_.wait(seen);
-        --sleeping_;
+        const std::uint32_t seen = signal;
+        ++sleeping;
+        if (!stop && monotonic_ns() >= until_ns) signal.wait(seen);
+        --sleeping;
     }
 }
 

@@ -12,9 +12,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <thread>
-#include <vector>
 
 #include "base/time.hpp"
 
@@ -34,13 +33,16 @@ public:
     void hold(Duration duration);
 
 private:
-    void run(std::optional<std::size_t> cpu);
+    /// Owned by the threads too: on a busy machine they may not run for seconds, and nobody waits for them.
+    struct Shared {
+        void run(std::optional<std::size_t> cpu);
 
-    std::atomic<std::int64_t> until_ns_{0};  ///< CLOCK_MONOTONIC
-    std::atomic<std::uint32_t> sleeping_{0};
-    std::atomic<std::uint32_t> signal_{0};
-    std::atomic<bool> stop_{false};
-    std::vector<std::thread> threads_;
+        std::atomic<std::int64_t> until_ns{0};  ///< CLOCK_MONOTONIC
+        std::atomic<std::uint32_t> sleeping{0};
+        std::atomic<std::uint32_t> signal{0};
+        std::atomic<bool> stop{false};
+    };
+    std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
 }  // namespace berkeley

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "os/file_descriptor.hpp"
 #include "tests/integration/process.hpp"
@@ -31,11 +33,13 @@ protected:
         }
         return fifo;
     }
-    void expect_synchronised_and_ending_in_a_second() {
-        Process& m1 = cluster_.master("m1", {"--log-level", "debug"});
-        Process& s1 = cluster_.slave("s1", {"--log-level", "debug"});
-        EXPECT_TRUE(cluster_.wait_for([&] { return synchronised("m1") && synchronised("s1"); }));
-        for (Process* node : {&s1, &m1}) {
+    void expect_synchronised() {
+        nodes_.push_back(&cluster_.master("m1", {"--log-level", "debug"}));
+        nodes_.push_back(&cluster_.slave("s1", {"--log-level", "debug"}));
+        ASSERT_TRUE(cluster_.wait_for([&] { return synchronised("m1") && synchronised("s1"); }));
+    }
+    void expect_ending_in_a_second() {
+        for (Process* node : nodes_) {
             node->signal(SIGTERM);
             EXPECT_EQ(node->wait_exit(milliseconds{1000}), 0);
         }
@@ -46,48 +50,49 @@ protected:
     std::string file(const std::string& name) const { return (cluster_.folder() / name).string(); }
 
     Cluster cluster_;
+    std::vector<Process*> nodes_;
 };
 
 TEST_F(Streams, OfWhichNeitherIsReadHoldUpNothing) {
     const FileDescriptor out = full_pipe(file("out"));
     const FileDescriptor err = full_pipe(file("err"));
     redirect(">" + file("out") + " 2>" + file("err"));
-    expect_synchronised_and_ending_in_a_second();
+    expect_synchronised();
+    expect_ending_in_a_second();
 }
 
 TEST_F(Streams, ThatAreReadLateTellAllThatFitsIntoTheQueue) {
     const FileDescriptor err = full_pipe(file("err"));
     redirect("2>" + file("err"));
-    cluster_.master("m1");
-    ASSERT_TRUE(cluster_.wait_for([&] { return synchronised("m1"); }));
+    expect_synchronised();
     std::string text;
     EXPECT_TRUE(cluster_.wait_for([&] {
         std::array<char, 4096> buffer{};
         const ssize_t size = ::read(err.get(), buffer.data(), buffer.size());
         if (size > 0) text.append(buffer.data(), static_cast<std::size_t>(size));
-        return text.find("clock is SYNCHRONIZED") != std::string::npos;
+        return text.find("m1: clock is SYNCHRONIZED") != std::string::npos;
     })) << text;
     EXPECT_NE(text.find("m1: ready: "), std::string::npos) << text;
 }
 
 TEST_F(Streams, ThatAreClosedGetNothingAndNeitherDoesAFileInTheirPlace) {
     redirect(">&- 2>&- <&-");
-    expect_synchronised_and_ending_in_a_second();
+    expect_synchronised();
+    expect_ending_in_a_second();
 }
 
 TEST_F(Streams, OnAFullDiskHoldUpNothing) {
     redirect(">/dev/full 2>/dev/full");
-    expect_synchronised_and_ending_in_a_second();
+    expect_synchronised();
+    expect_ending_in_a_second();
 }
 
 TEST_F(Streams, WhoseReaderDiedHoldUpNothing) {
     FileDescriptor reader = full_pipe(file("dead"));
     redirect(">" + file("dead") + " 2>&1");
-    Process& m1 = cluster_.master("m1");
-    ASSERT_TRUE(cluster_.wait_for([&] { return synchronised("m1"); }));
+    expect_synchronised();
     reader.reset();
-    m1.signal(SIGTERM);
-    EXPECT_EQ(m1.wait_exit(milliseconds{1000}), 0);
+    expect_ending_in_a_second();
 }
 
 TEST_F(Streams, OnATerminalThatCtrlSHasStoppedHoldUpNothing) {
@@ -99,7 +104,8 @@ TEST_F(Streams, OnATerminalThatCtrlSHasStoppedHoldUpNothing) {
     const FileDescriptor held_terminal(terminal);
     ASSERT_EQ(::tcflow(terminal, TCOOFF), 0);
     redirect(">" + std::string(name.data()) + " 2>&1");
-    expect_synchronised_and_ending_in_a_second();
+    expect_synchronised();
+    expect_ending_in_a_second();
 }
 
 }  // namespace
