@@ -6,7 +6,7 @@
 namespace berkeley {
 namespace {
 
-/// Each is tried at a link before a handshake succeeds.
+/// A link tries one after the other until a handshake succeeds.
 constexpr std::size_t kMaxServerKeys = 2 * kMaxCandidates;
 
 tl::unexpected<OptionError> wrong(std::string option, std::string why) {

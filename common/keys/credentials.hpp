@@ -1,4 +1,4 @@
-// Credentials: what a node needs to speak and to listen in secret, read from the files that its options name.
+// Credentials: the keys of a node and of those it trusts, read from the files that its options name.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,9 @@ struct Credentials {
     KeyDirectory keys;
 };
 
-/// Reads the files, into a memory that is private from then on. Nothing: no key was given. `id`: the one
-/// given; else the key's own, else `fallback`. The error names the option and what is allowed.
+/// Reads the files, after it has made the memory of this process private. The result is empty where no key
+/// was given. The node's id is `id`, else the one in its key file, else `fallback`. The error names the
+/// option and what is allowed.
 [[nodiscard]] tl::expected<std::optional<Credentials>, OptionError> load_credentials(
     const KeyFiles& files, KeyUse use, const std::optional<NodeId>& id, const NodeId& fallback);
 

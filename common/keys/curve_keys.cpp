@@ -33,14 +33,14 @@ bool is_systemd_credential(const std::filesystem::path& path, const struct stat&
            status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IRWXO)) == 0;
 }
 
-/// What a file must be like, by what it is good for.
+/// The requirements on a file, by its use.
 enum class FileRule : std::uint8_t {
     any,
     authorises,  ///< nobody else can write it
     secret,      ///< nobody else can read it
 };
 
-/// Nothing, or why it must not be used.
+/// Why the file must not be used; empty where it may be.
 std::string objection(FileRule rule, const std::filesystem::path& path, const struct stat& status) {
     if (!S_ISREG(status.st_mode)) return "is no regular file";
     if (rule == FileRule::any) return {};
@@ -58,7 +58,7 @@ std::string objection(FileRule rule, const std::filesystem::path& path, const st
 /// The whole of a small file.
 Result<std::string> read_small(const std::filesystem::path& path, FileRule rule) {
     const int follow = rule == FileRule::authorises ? O_NOFOLLOW : 0;
-    // Never waits on a FIFO.
+    // O_NONBLOCK: open() does not wait on a FIFO.
     const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow));
     const auto bad = [&path](const std::string& why) { return failure(path.string() + ": " + why); };
     if (file.get() < 0 && errno == ELOOP && follow != 0)
@@ -96,7 +96,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-/// What may stand in a key file; empty where it does not.
+/// The values that a key file may have; empty where it has none.
 struct KeyText {
     std::string id;
     std::string role;
@@ -123,7 +123,7 @@ Result<KeyText> parse_toml(std::string_view text, const std::string& where) {
             *name->second = node.as_string()->get();
         }
     } catch (const toml::parse_error& error) {
-        // Its description quotes the text, which can be a secret.
+        // The description of the error quotes the text, which can be a secret.
         return failure(where + ": is no key file: line " + std::to_string(error.source().begin.line) +
                        " is no TOML; berkeleyctl keygen makes key files");
     }
@@ -228,7 +228,7 @@ Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where) 
 
 namespace {
 
-/// To be wiped by the caller where it is not.
+/// The caller wipes `text` where the result is false.
 bool is_public_file(std::string_view text) {
     auto found = parse_toml(text, {});
     if (!found) return false;
@@ -252,7 +252,7 @@ Result<KeyCard> load_authorised_card(const std::filesystem::path& path) {
 Result<OwnKeys> load_own_keys(const std::filesystem::path& path) {
     auto text = read_small(path, FileRule::secret);
     if (!text) {
-        // Its mode is right for what it is.
+        // A public file has the right mode for a public file.
         auto any = read_small(path, FileRule::any);
         const bool is_public = any && is_public_file(*any);
         if (any) ::explicit_bzero(any->data(), any->size());

@@ -1,13 +1,14 @@
 // Keys of CURVE: 32 bytes each, written as 40 characters of Z85, in small TOML files.
 //
-//   id = "s1"                 whose it is
-//   role = "slave"            what the key is good for (public files)
+//   id = "s1"                 the node that the key belongs to
+//   role = "slave"            what the node may do (public files)
 //   public-key = "..."
 //   secret-key = "..."        (secret files)
 //
 // A file that holds nothing but the 40 characters is a key without a name. Secret files are created
-// exclusively with mode 0600, and refused where others can read them; a file that authorises its key, where
-// others can write it. Errors are one line that names the file and what is allowed, never the key.
+// exclusively with mode 0600. A secret file is refused where others can read it, and a file that authorises
+// its key is refused where others can write it. An error is one line that names the file and what is allowed,
+// never the key.
 // Thread-safe.
 #pragma once
 
@@ -48,14 +49,14 @@ struct KeyPair {
     SecretKey secret_key;
 };
 
-/// What a public file says.
+/// The content of a public file.
 struct KeyCard {
     PublicKey key;
     std::optional<NodeId> id;
     std::optional<AccessRole> role;
 };
 
-/// What a secret file says.
+/// The content of a secret file.
 struct OwnKeys {
     KeyPair pair;
     std::optional<NodeId> id;
@@ -63,8 +64,8 @@ struct OwnKeys {
 
 bool is_key_text(std::string_view text);
 
-/// From now on no other process of this user can look into the memory of this one, and no core file has it in
-/// it. For programs to call before a secret key comes into it.
+/// Keeps the memory of this process out of core files and out of reach of other processes of this user. A
+/// program calls it before it reads a secret key.
 void keep_memory_private();
 
 [[nodiscard]] Result<KeyPair> generate_keys();
@@ -72,8 +73,8 @@ void keep_memory_private();
 /// `where` stands in front of errors.
 [[nodiscard]] Result<KeyCard> parse_key_card(std::string_view text, const std::string& where);
 [[nodiscard]] Result<KeyCard> load_key_card(const std::filesystem::path& path);
-/// A file whose place alone authorises its key: whoever can write it says who belongs to the cluster. So it
-/// is no link, nobody but its owner can write it, and that is root or this user.
+/// Loads a file whose place authorises its key. Refused: a link, a file that others can write, and a file of
+/// another user than root and this one, since its writer decides who belongs to the cluster.
 [[nodiscard]] Result<KeyCard> load_authorised_card(const std::filesystem::path& path);
 [[nodiscard]] Result<OwnKeys> parse_own_keys(std::string_view text, const std::string& where);
 /// Refused: readable by group or others, or owned by another user than root and this one.

@@ -23,7 +23,7 @@ bool is_key_name(std::string_view name) {
     return name.size() > kSuffix.size() && name.front() != '.' && name.ends_with(kSuffix);
 }
 
-/// Who can write here says who belongs to the cluster.
+/// A user who can write in the directory decides who belongs to the cluster.
 Result<void> check_directory(const std::filesystem::path& directory) {
     const auto bad = [&](const std::string& why) { return failure(directory.string() + ": " + why); };
     struct stat status {};
@@ -100,7 +100,7 @@ Result<KeyDirectory::Files> KeyDirectory::scan(Thoroughness thoroughness) const 
         if (files.size() == kMaxKeyFiles)
             return bad("holds more than " + std::to_string(kMaxKeyFiles) + " keys");
         struct stat status {};
-        // Just taken away, where it fails.
+        // It fails where the file was just taken away.
         if (::fstatat(::dirfd(directory.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
         File file{in_ns(status.st_ctim), static_cast<std::uint64_t>(status.st_size), status.st_ino, {}, {}};
         const auto known = files_.find(name);

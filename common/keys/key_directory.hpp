@@ -62,8 +62,8 @@ private:
     std::vector<std::string> complaints_;
     std::int64_t modified_ns_ = 0;
     std::uint64_t inode_ = 0;
-    /// A change within the tick of the file system's clock that the last reading was in shows at a second
-    /// reading only.
+    /// The directory may change again within the same tick of the file system's clock, and its modification
+    /// time then stays the same: so a change is followed by a second reading.
     bool look_again_ = true;
 };
 

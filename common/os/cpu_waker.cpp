@@ -26,7 +26,7 @@ std::vector<std::size_t> cpus_allowed() {
     return cpus;
 }
 
-/// One of several threads of a core that spins leaves the other its share.
+/// A spinning thread leaves its share of the core to the other hardware thread.
 void breathe() {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -1,12 +1,12 @@
 // CpuWaker: keeps this machine's CPUs from falling asleep in the middle of a burst of probes.
 //
-// A CPU that has nothing to do halts, and waking it costs 10 to 100 us, more one way of a probe than the
-// other. The time-stamps of a burst on an idle machine are four times as noisy as on a busy one for that
-// reason alone. So while an answer is awaited a few threads of policy SCHED_IDLE spin: they run only where
-// nobody else wants the CPU, and give way at once to whoever does (a spinning thread of the usual policy
-// would starve those that move the messages). Where the policy is refused there is no spinning. On at most
-// kThreadsMax CPUs there is one thread on each; on a larger machine the scheduler places them, and only a
-// process confined to a few CPUs (taskset) has the effect for certain. hold() is for one thread.
+// An idle CPU halts, and it takes 10 to 100 us to wake it, more on one way of a probe than on the other. For
+// that reason alone the time-stamps of a burst are four times as noisy on an idle machine as on a busy one.
+// So a few threads of policy SCHED_IDLE spin while a node awaits an answer. They run only where nobody else
+// wants the CPU, and give way at once; a spinning thread of the usual policy would starve the threads that
+// move the messages. Where the system refuses the policy, nothing spins. A machine with at most kThreadsMax
+// CPUs has one thread on each. On a larger machine the scheduler places them, and only a process that is
+// confined to a few CPUs (taskset) has the effect for certain. One thread calls hold().
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@ namespace berkeley {
 
 class CpuWaker {
 public:
-    /// More CPUs than the ends of a probe and their I/O threads occupy need not be awake.
+    /// The ends of a probe and their I/O threads occupy no more CPUs than this.
     static constexpr std::size_t kThreadsMax = 4;
 
     CpuWaker();
@@ -29,7 +29,8 @@ public:
     CpuWaker(const CpuWaker&) = delete;
     CpuWaker& operator=(const CpuWaker&) = delete;
 
-    /// From now on and for so long. Costs a store while it is held already, and a wake-up otherwise.
+    /// Keeps the CPUs awake for `duration` from now. It costs a store while they are held already, and a
+    /// wake-up otherwise.
     void hold(Duration duration);
 
 private:

@@ -17,7 +17,7 @@ public:
     int descriptor() const { return fd_.get(); }
     void ring() const {
         const std::uint64_t one = 1;
-        // It fails only where it has been rung 2^64 times, and then it rings already.
+        // The write fails only after 2^64 rings, and then the bell rings already.
         [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof one);
     }
     void silence() const {

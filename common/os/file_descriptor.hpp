@@ -1,4 +1,4 @@
-// FileDescriptor: closes what it owns.
+// FileDescriptor: owns a file descriptor and closes it at its end. Not thread-safe.
 #pragma once
 
 #include <unistd.h>

@@ -3,9 +3,9 @@
 //
 //   raw(true) = true + drift * (true - start)
 //
-// `--clock-drift` enters here; `--clock-offset` does not, it belongs to the cluster time with which the
-// node starts. All processes of a machine share true time, so a demonstration knows its true error.
-// Thread-safe: OsClock is immutable.
+// `--clock-drift` enters here. `--clock-offset` does not: it belongs to the cluster time with which the node
+// starts. All processes of a machine share true time, so a demonstration knows its true error. OsClock is
+// immutable and thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -51,8 +51,8 @@ inline RawSource raw_source(const OsClock& clock) {
 /// thread-safe.
 class SuspendDetector {
 public:
-    /// CLOCK_BOOTTIME between two readings of CLOCK_MONOTONIC. The bracket makes a preemption between the
-    /// readings look like what it is, and not like a suspend.
+    /// CLOCK_BOOTTIME between two readings of CLOCK_MONOTONIC: a preemption between the readings widens the
+    /// bracket, so it does not look like a suspend.
     struct Reading {
         Duration monotonic_before{0};
         Duration boottime{0};

@@ -1,9 +1,9 @@
-// SystemClockFollower: `--clock system`, makes CLOCK_REALTIME follow cluster time.
+// SystemClockFollower: makes CLOCK_REALTIME follow cluster time, for `--clock system`.
 //
-// The rate of cluster time is known from the map and fed forward; a proportional term removes the residual
-// with a time constant of several updates, and a slow integral what the feed-forward does not know (the
-// kernel's own rounding, a tick left over from another daemon). All by ADJ_FREQUENCY, which the kernel
-// limits to +-500 ppm. A step (ADJ_SETOFFSET) is made at the first update only, or after restart().
+// The map gives the rate of cluster time, which is fed forward. A proportional term removes the residual with
+// a time constant of several updates, and a slow integral removes the rest (the kernel's own rounding, a tick
+// left over from another daemon). All three go into ADJ_FREQUENCY, which the kernel limits to +-500 ppm. The
+// follower steps the clock (ADJ_SETOFFSET) at the first update only, or after restart().
 // Failure mode: a map that runs more than 500 ppm off CLOCK_REALTIME's oscillator cannot be followed; the
 // residual grows, is reported, and the integral does not wind up.
 // Not thread-safe.
@@ -18,7 +18,7 @@
 
 namespace berkeley {
 
-/// What the follower needs of the operating system; tests hand in a fake.
+/// The system calls of the follower; tests hand in a fake.
 class SystemClockCalls {
 public:
     virtual ~SystemClockCalls() = default;
@@ -38,7 +38,7 @@ public:
 class SystemClockFollower {
 public:
     struct Options {
-        /// A first residual of less than this is slewed as well.
+        /// The first residual is slewed too where it is less than this.
         Duration step_min = std::chrono::milliseconds{1};
         Duration time_constant_min = std::chrono::seconds{4};
     };
@@ -47,15 +47,15 @@ public:
         Duration residual{0};  ///< cluster time less CLOCK_REALTIME, before this update
         double freq_ppm = 0;   ///< as set
         bool stepped = false;
-        bool limited = false;  ///< more than the kernel allows was wanted
+        bool limited = false;  ///< the kernel allows less than was wanted
     };
 
     /// Requires: `calls` outlives the follower.
     SystemClockFollower(SystemClockCalls& calls, Options options) : calls_(calls), options_(options) {}
     explicit SystemClockFollower(SystemClockCalls& calls) : SystemClockFollower(calls, Options{}) {}
 
-    /// Call about once a second, while the node's clock is worth following. Fails, with advice, where the
-    /// process may not set the clock; nothing is half done then.
+    /// Call it about once a second, while the node's clock is worth following. It fails, with advice, where
+    /// the process may not set the clock; nothing is half done then.
     [[nodiscard]] Result<Report> update(const TrueMap& map);
 
     /// The map was stepped: the next update may step as well.

@@ -30,7 +30,7 @@ namespace {
 TrueTime true_now() { return from_ns<TrueTime>(berkeley_page_true_now()); }
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
-/// A bound that says nothing; small enough that growing and adding it cannot overflow at once.
+/// This bound says nothing; it is small enough that growing and adding it cannot overflow at once.
 constexpr std::int64_t kBoundMaxNs = std::int64_t{1} << 61;
 /// The round shares its word with the status.
 constexpr int kStatusBits = 8;
@@ -75,7 +75,7 @@ berkeley_page words_of(const PageContent& content, std::uint32_t disruptions) {
     return words;
 }
 
-/// Whether words from another process can be evaluated at all. What they say is checked where it is used.
+/// Whether words from another process can be evaluated at all. Their values are checked where they are used.
 bool is_plausible(const berkeley_page& words, TrueTime now) {
     const auto value = [&words](berkeley_page_word index) { return berkeley_page_int(&words, index); };
     constexpr std::int64_t kRateMax = FineRate::from_ppb(2 * kRateMaxPpb).units;
@@ -135,7 +135,7 @@ ClockPageWriter::~ClockPageWriter() { release(); }
 
 void ClockPageWriter::release() noexcept {
     if (page_ == nullptr) return;
-    // Removed while still locked: a successor finds the page whole, or not at all.
+    // The page is removed while it is locked, so a successor finds it whole, or not at all.
     if (options_.remove_at_end) ::unlink(path_.c_str());
     ::munmap(page_, BERKELEY_PAGE_BYTES);
     ::close(fd_);

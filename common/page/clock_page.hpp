@@ -1,6 +1,6 @@
 // ClockPageWriter: publishes a node's clock in shared memory for the applications of the machine, which
-// read it through berkeley/clock.h. The protocol by which no reader ever sees time run backward is told in
-// clock_page_layout.h.
+// read it through berkeley/clock.h. clock_page_layout.h tells the protocol that keeps time from running
+// backward for any reader.
 //
 // Invariants: one writer per page, kept by a file lock that dies with the process; between two publications
 // without `step` the page's time never falls; the disruption count never falls.
@@ -34,14 +34,14 @@ struct PageContent {
 class ClockPageWriter {
 public:
     struct Options {
-        /// Readers that still map a removed page see it age to UNSYNCHRONIZED and never come back: remove
-        /// only where no node will take the page over.
+        /// Remove the page only where no node will take it over: for readers that still map it, a removed
+        /// page ages to UNSYNCHRONIZED and never comes back.
         bool remove_at_end = false;
     };
 
-    /// Creates the page, with its folders, or takes over the one that is there. A takeover of a page that
-    /// can be trusted keeps its time monotonic where the new clock is less than kTakeoverGapMax away, and
-    /// is a step otherwise. Fails where the file belongs to somebody else, is a link, is not the size of a
+    /// Creates the page, with its folders, or takes over an existing one. The takeover of a page that can be
+    /// trusted keeps its time monotonic where the new clock is less than kTakeoverGapMax away; otherwise it
+    /// is a step. It fails where the file belongs to somebody else, is a link, does not have the size of a
     /// clock page, or has a living writer.
     [[nodiscard]] static Result<ClockPageWriter> create(const std::string& path, Options options);
     [[nodiscard]] static Result<ClockPageWriter> create(const std::string& path) {
@@ -54,7 +54,7 @@ public:
 
     void publish(const PageContent& content);
 
-    /// Steps that readers have been told of, those of earlier writers of the page included.
+    /// The number of steps that readers were told of, including those of earlier writers of the page.
     std::uint32_t disruptions() const { return disruptions_; }
 
     const std::string& path() const { return path_; }

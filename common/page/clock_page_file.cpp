@@ -21,14 +21,14 @@ namespace berkeley {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
-/// Another writer may remove or create the file between our steps; so often is somebody at war with us.
+/// Another writer may remove or create the file between our steps; after so many attempts we give up.
 constexpr int kAttemptsMax = 8;
 /// No version of the page is larger.
 constexpr off_t kFileSizeMax = 4096;
 
 std::string system_text(int error) { return std::generic_category().message(error); }
 
-/// Where the page is to be: a name below an opened folder, so that nobody can lead us elsewhere in between.
+/// The place of the page: a name below an opened folder, so that nobody can lead us elsewhere in between.
 struct Place {
     int folder;
     std::string name;
@@ -43,7 +43,7 @@ Result<void> prepare_new(int fd) {
     if (::fchmod(fd, kFileMode) != 0 || ::flock(fd, LOCK_EX | LOCK_NB) != 0 ||
         ::ftruncate(fd, BERKELEY_PAGE_BYTES) != 0)
         return failure(system_text(errno));
-    // The header is there before the name is: a reader never opens half a page.
+    // The header is written before the file has its name, so a reader never opens half a page.
     const std::uint64_t header = BERKELEY_PAGE_HEADER_VALUE;
     if (::pwrite(fd, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header))
         return failure(system_text(errno));
@@ -53,7 +53,7 @@ Result<void> prepare_new(int fd) {
 /// The new file, or nothing where somebody was faster.
 Result<std::optional<int>> create_new(const Place& place) {
     const std::string temporary = fmt::format("{}.new.{}", place.name, ::getpid());
-    ::unlinkat(place.folder, temporary.c_str(), 0);  // of a process that died with our id
+    ::unlinkat(place.folder, temporary.c_str(), 0);  // left by a process that died with our id
     FileDescriptor fd{::openat(place.folder, temporary.c_str(),
                                O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kFileMode)};
     if (fd.get() < 0) return place.bad(fmt::format("cannot be written: {}", system_text(errno)));
@@ -78,7 +78,7 @@ Result<void> check_existing(int fd, const Place& place) {
         return place.bad("belongs to another user; choose another --clock-page");
     // A second name may be a trap that somebody linked to a file of ours.
     if (status.st_nlink > 1) return place.bad("has a second name; remove it, or choose another --clock-page");
-    // A mistyped path must not cost somebody a file: what was never a clock page is left alone.
+    // A mistyped path must not cost somebody a file: a file that was never a clock page is left alone.
     std::uint64_t header = 0;
     const bool readable = ::pread(fd, &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);
     if (status.st_size > kFileSizeMax ||

@@ -20,7 +20,7 @@ namespace {
 constexpr mode_t kFolderMode = 0755;
 /// As many as the kernel follows.
 constexpr int kLinksMax = 40;
-/// Somebody else may make or remove a folder between our steps; so often is somebody at war with us.
+/// Somebody else may make or remove a folder between our steps; after so many attempts we give up.
 constexpr int kAttemptsMax = 8;
 
 std::string system_text(int error) { return std::generic_category().message(error); }
@@ -44,7 +44,7 @@ public:
 private:
     void push(const std::filesystem::path& path) { parts_.insert(parts_.begin(), path.begin(), path.end()); }
 
-    /// What is wrong with the place at hand, and what to do.
+    /// The error says what is wrong with the place at hand, and what to do.
     tl::unexpected<std::string> bad(const std::string& why) const {
         return failure(fmt::format("clock page: folder {}: {}", path_.string(), why));
     }
@@ -72,7 +72,7 @@ private:
                 "everybody can write there, and replace what others made: chmod o-w (or +t) is needed, or "
                 "another --clock-page");
         }
-        // Whose folder it is may rename what others made in it, sticky or not.
+        // The owner of a folder may rename what others made in it, sticky or not.
         return guarded || is_public() ? check_ours() : Result<void>{};
     }
 
@@ -101,7 +101,7 @@ private:
         return {};
     }
 
-    /// Where only the operator can have made it, a link is part of the path that was named (/var/run).
+    /// A link is part of the named path where only the operator can have made it (/var/run).
     Result<void> follow(int link, bool guarded) {
         if (guarded) {
             return bad(
@@ -120,7 +120,7 @@ private:
         return {};
     }
 
-    /// Who may write in the page's own folder may put another page there.
+    /// A user who may write in the page's own folder can put another page there.
     Result<void> check_last() const { return check_ours(); }
 
     Result<void> check_ours() const {

@@ -32,8 +32,8 @@ std::string damaged(const std::filesystem::path& path, const std::string& why) {
            "start anew, as a node that is no voter until the cluster adopts it again";
 }
 
-/// A node can live with it: it keeps no promises, so it makes none. Other errors are mistakes of whoever
-/// starts it.
+/// A node runs on a disk with such an error: it makes no promises. Other errors are mistakes of the operator,
+/// and the node does not start.
 bool is_disk_trouble(int error) {
     return error == EROFS || error == ENOSPC || error == EDQUOT || error == EIO;
 }
@@ -96,7 +96,7 @@ Result<StateFile> StateFile::open(const std::filesystem::path& directory) {
     const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     StateFile file(directory, directory_fd, -1);  // closes both from here on
     if (directory_fd < 0) {
-        if (error) return file;  // nothing is there, and nothing can be
+        if (error) return file;  // there is no directory, and none can be made
         return failure(system_error(directory, "cannot open the state directory"));
     }
     file.lock_fd_ = ::openat(directory_fd, kLockName, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -1,5 +1,5 @@
-// state_text: what stands in the files of StateFile. Each is one line of JSON and one line with the CRC-32 of
-// the first. Stateless.
+// state_text: the content of the files of StateFile: one line of JSON, and one line with the CRC-32 of the
+// first. Stateless.
 #pragma once
 
 #include <optional>
