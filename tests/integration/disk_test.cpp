@@ -1,12 +1,16 @@
-// Disks that keep nothing, on real processes: a node without a memory makes no promise, and is a slave for
-// all that.
+// Disks that keep nothing, and one that does not answer, on real processes: a node without a memory makes no
+// promise, and is a slave for all that.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 
+#include "os/file_descriptor.hpp"
 #include "tests/integration/process.hpp"
 
 namespace berkeley::test {
@@ -106,6 +110,50 @@ TEST_F(UselessDisk, AMasterWhoseDiskFillsUpHandsOverAndStaysASlave) {
         return find(m1, "status", [](const Json& e) { return e["status"] == "HOLDOVER"; }) != nullptr;
     }));
     EXPECT_EQ(led(), 1) << "it leads no more";
+}
+
+/// The worker that saves what was learned waits for its disk for ever: a FIFO that nobody reads stands where
+/// it writes, so open() does not return.
+TEST(StuckDisk, KeepsNobodyFromLeadingFollowingAndEndingInTime) {
+    Cluster cluster;
+    const auto fifo = [&](const std::string& id) {
+        return (cluster.folder() / "state" / id / "learned.new").string();
+    };
+    for (const std::string id : {"m1", "m2", "s1", "s2"}) {
+        std::filesystem::create_directories(cluster.folder() / "state" / id);
+        ASSERT_EQ(::mkfifo(fifo(id).c_str(), 0600), 0);
+    }
+    Process& m1 = cluster.master("m1");
+    Process& m2 = cluster.standby("m2", "m1");
+    Process& s1 = cluster.slave("s1");
+    Process& s2 = cluster.slave("s2");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "m2", "s1", "s2"}));
+    // All have learned of candidates by now, which is saved within two seconds; then 20 s at four rounds a
+    // second.
+    const auto rounds = [&] {
+        return std::count_if(m1.events().begin(), m1.events().end(),
+                             [](const Json& e) { return is(e, "round"); });
+    };
+    const auto since = [&](const Process& process) { return process.events().size(); };
+    const std::array<std::size_t, 4> before{since(m1), since(m2), since(s1), since(s2)};
+    const auto first = rounds();
+    ASSERT_TRUE(cluster.wait_for([&] { return rounds() >= first + 80; }, seconds{60}));
+    const std::array<const Process*, 4> nodes{&m1, &m2, &s1, &s2};
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const auto& events = nodes[i]->events();
+        for (std::size_t j = before[i]; j < events.size(); ++j) {
+            EXPECT_FALSE(is(events[j], "role") || is(events[j], "status")) << events[j];
+        }
+    }
+    EXPECT_TRUE(cluster.wait_agreement({"m1", "m2", "s1", "s2"}));
+    // A reader lets the save go on, which shows that it had hung; it fails, since a pipe cannot be synced.
+    const FileDescriptor reader(::open(fifo("s2").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    EXPECT_TRUE(cluster.wait_for(
+        [&] { return s2.log().find("learned: cannot save the state") != std::string::npos; }));
+    for (Process* process : {&s1, &m2}) {
+        process->signal(SIGTERM);
+        EXPECT_EQ(process->wait_exit(seconds{1}), 0);
+    }
 }
 
 }  // namespace
