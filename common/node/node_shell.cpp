@@ -142,8 +142,9 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     if (!created) return failure(created.error());
     shell->transport_ = std::move(*created);
     // After the transport, which blocks the signals for all threads that come later.
-    shell->files_.emplace(shell->doorbell_, Worker::Options{});
-    if (keys) shell->keys_.emplace(*shell->files_, std::move(*keys));
+    shell->saves_.emplace(shell->doorbell_, Worker::Options{});
+    shell->readings_.emplace(shell->doorbell_, Worker::Options{});
+    if (keys) shell->keys_.emplace(*shell->readings_, std::move(*keys));
     if (options.clock_page) {
         auto page = ClockPageWriter::create(options.clock_page->string());
         if (!page) return failure(page.error());
@@ -210,7 +211,7 @@ Result<void> NodeShell::begin(Running& running, const NamedEndpoints& endpoints)
     // A disk that keeps nothing is told of now, not at the first election.
     running.interpreter.on_saved(running.ports.save());
     housekeeping_at_ = true_now();
-    learned_.emplace(*files_, state_, seeded(), housekeeping_at_);
+    learned_.emplace(*saves_, state_, seeded(), housekeeping_at_);
     return {};
 }
 
@@ -243,8 +244,13 @@ void NodeShell::end(Running& running, int signal) {
     running.step([&](Actions& out) { running.node.stop(now(), out); });
     const bool saving = learned_->save_last(running.ports.learned());
     transport_->close(kLinger);
-    if (!saving || !files_->settle(kLastSave)) {
-        log_.note(Severity::warning, "what was learned could not be saved: the disk is slow");
+    const bool ended = saving && saves_->settle(kLastSave);
+    saves_->finish();
+    if (const auto why = learned_->take_failure()) {
+        log_.note(Severity::error, *why);
+    } else if (!ended) {
+        log_.note(Severity::warning, options_.state_dir.string() +
+                                         ": the disk does not answer, so what was learned last is not saved");
     }
     log_.tick(running.ports.stamp());
     log_.exit(0, signal == SIGINT ? "SIGINT" : "SIGTERM", running.ports.stamp());
@@ -315,8 +321,9 @@ Result<void> NodeShell::follow(const Node& node) {
 }
 
 void NodeShell::take_finished(Running& running) {
-    files_->finish();
     names_.finish();
+    saves_->finish();
+    readings_->finish();
     if (keys_) {
         if (const auto news = keys_->take()) {
             for (const std::string& line : news->complaints) log_.note(Severity::warning, line);

@@ -78,7 +78,9 @@ private:
     SavedState saved_;
     std::shared_ptr<const Doorbell> doorbell_ = std::make_shared<Doorbell>();
     NameLookup names_{doorbell_};
-    std::optional<Worker> files_;          ///< reads keys, saves what was learned
+    /// Two, so that a state directory that hangs keeps no revoked key in force.
+    std::optional<Worker> saves_;
+    std::optional<Worker> readings_;
     std::optional<KeyWatch> keys_;         ///< nothing: in the clear
     std::optional<LearnedSaver> learned_;  ///< while a node runs
     std::unique_ptr<Transport> transport_;
