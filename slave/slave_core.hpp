@@ -114,6 +114,7 @@ private:
     void update_heartbeat_subscriptions(Actions& out);
     std::string_view fence(Link link, const Message& message, const Correction& correction,
                            RawTime now) const;
+    RawTime next_link_deadline() const;
     void watch_links(RawTime now, Actions& out);
     std::array<LinkState, kMaxCandidates>::iterator replaceable_link(RawTime now);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
