@@ -22,6 +22,9 @@
 
 namespace berkeley::sim {
 
+/// The name of every simulated cluster.
+const ClusterName& cluster_name();
+
 struct NodeSpec {
     std::string id;
     Duration offset{0};  ///< of its clock at true time 0
