@@ -16,7 +16,7 @@ namespace berkeley::test {
 
 class NameServer {
 public:
-    /// Listens on port 53 of all addresses of this namespace, a path like /run/netns/NAME.
+    /// Listens on port 53 of all addresses of this namespace, a path like /proc/PID/ns/net.
     explicit NameServer(const std::string& name_space);
     ~NameServer();
     NameServer(const NameServer&) = delete;

@@ -18,6 +18,8 @@ class NamesOfNodes : public ::testing::Test {
 protected:
     void SetUp() override {
         if (const std::string why = Network::unavailable(); !why.empty()) GTEST_SKIP() << why;
+        // Its mounts must stay its own. Where / is no mount point, as in a chroot, they could not.
+        if (const Finished tried = run("unshare", {"-m", "true"}); tried.code != 0) GTEST_SKIP() << tried.err;
         network_ = std::make_unique<Network>();
         for (const char* id : {"m1", "s1", "dns", "other"}) network_->add(id);
         server_ = std::make_unique<NameServer>(network_->path("dns"));
@@ -28,11 +30,11 @@ protected:
     void write(const std::string& file, const std::string& text) const {
         std::ofstream(cluster_.folder() / file) << text;
     }
-    /// Programs start in this namespace, with the files of the test in /etc.
+    /// Programs start in this namespace, and see the files of the test in /etc: nobody else does.
     void enter(const std::string& id) {
         auto wrapper = network_->wrapper(id);
         wrapper.insert(wrapper.end(),
-                       {"sh", "-c",
+                       {"unshare", "-m", "sh", "-c",
                         "for f in resolv.conf nsswitch.conf hosts; do mount --bind \"$0/$f\" \"/etc/$f\" || "
                         "exit 9; done; exec \"$@\"",
                         cluster_.folder().string()});

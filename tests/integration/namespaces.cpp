@@ -1,87 +1,98 @@
 #include "tests/integration/namespaces.hpp"
 
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <stdexcept>
-
+#include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
 
 #include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
 
-constexpr const char* kPrefix = "berkeley-test-";
 /// Nobody has this address, so what is sent there is taken by nobody.
 constexpr const char* kNobody = "02:00:00:00:00:01";
 
-Finished ip(const std::vector<std::string>& arguments) { return run("ip", arguments); }
-
-void must(const std::vector<std::string>& arguments) {
-    const Finished done = ip(arguments);
-    if (done.code == 0) return;
-    std::string command = "ip";
-    for (const std::string& argument : arguments) command += " " + argument;
-    throw std::runtime_error(command + ": " + done.err);
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
 }
 
-/// Namespaces of tests that were killed: their names carry the number of a process that is no more.
-void sweep() {
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator("/run/netns", error)) {
-        const std::string name = entry.path().filename().string();
-        if (!name.starts_with(kPrefix)) continue;
-        const pid_t owner = std::atoi(name.c_str() + std::string(kPrefix).size());
-        if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH) ip({"netns", "delete", name});
-    }
+/// A new network namespace; -1 where there can be none. A thread enters it and hands it over, so that this
+/// process stays where it is.
+int new_namespace() {
+    int fd = -1;
+    int error = 0;
+    std::thread([&] {
+        if (::unshare(CLONE_NEWNET) == 0) fd = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+        error = errno;
+    }).join();
+    errno = error;
+    return fd;
 }
+
+std::string path_of(int fd) { return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd); }
 
 }  // namespace
 
 std::string Network::unavailable() {
     if (::geteuid() != 0) return "needs root for network namespaces";
-    const std::string probe = std::string(kPrefix) + std::to_string(::getpid()) + "-probe";
-    if (ip({"netns", "add", probe}).code != 0) {
-        return "needs ip (iproute2) and the right to make network namespaces";
-    }
-    ip({"netns", "delete", probe});
+    const int fd = new_namespace();
+    if (fd < 0) return std::string("needs the right to make network namespaces: ") + std::strerror(errno);
+    const Finished tried = run("nsenter", {"--net=" + path_of(fd), "ip", "link"});
+    ::close(fd);
+    if (tried.code != 0) return "needs nsenter (util-linux) and ip (iproute2): " + tried.err;
     return {};
 }
 
-Network::Network() : prefix_(kPrefix + std::to_string(::getpid()) + "-") {
-    sweep();
-    must({"netns", "add", space("bridge")});
-    must({"-n", space("bridge"), "link", "add", "br0", "type", "bridge"});
-    must({"-n", space("bridge"), "link", "set", "br0", "up"});
+Network::Network() {
+    make_space(kBridge);
+    ip(kBridge, {"link", "add", "br0", "type", "bridge"});
+    ip(kBridge, {"link", "set", "br0", "up"});
 }
 
 Network::~Network() {
-    for (const auto& [id, number] : numbers_) ip({"netns", "delete", space(id)});
-    ip({"netns", "delete", space("bridge")});
+    for (const auto& [id, fd] : spaces_) ::close(fd);
 }
 
-std::string Network::space(const std::string& id) const { return prefix_ + id; }
+void Network::make_space(const std::string& id) {
+    const int fd = new_namespace();
+    if (fd < 0) throw std::runtime_error(std::string("no network namespace: ") + std::strerror(errno));
+    spaces_.emplace(id, fd);
+}
+
+void Network::ip(const std::string& id, const std::vector<std::string>& arguments) const {
+    std::vector<std::string> command = wrapper(id);
+    command.emplace_back("ip");
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const Finished done = run(command.front(), {command.begin() + 1, command.end()});
+    if (done.code != 0) throw std::runtime_error("ip " + joined(arguments) + ": " + done.err);
+}
 
 void Network::add(const std::string& id) {
     numbers_.emplace(id, static_cast<int>(numbers_.size()) + 1);
-    must({"netns", "add", space(id)});
-    must({"-n", space(id), "link", "add", "eth0", "type", "veth", "peer", "name", "to-" + id, "netns",
-          space("bridge")});
-    must({"-n", space("bridge"), "link", "set", "to-" + id, "master", "br0", "up"});
-    must({"-n", space(id), "address", "add", address(id) + "/24", "dev", "eth0"});
-    must({"-n", space(id), "address", "add", address6(id) + "/64", "dev", "eth0", "nodad"});
-    must({"-n", space(id), "link", "set", "lo", "up"});
-    must({"-n", space(id), "link", "set", "eth0", "up"});
+    make_space(id);
+    ip(id, {"link", "add", "eth0", "type", "veth", "peer", "name", "to-" + id, "netns", path(kBridge)});
+    ip(kBridge, {"link", "set", "to-" + id, "master", "br0", "up"});
+    ip(id, {"address", "add", address(id) + "/24", "dev", "eth0"});
+    ip(id, {"address", "add", address6(id) + "/64", "dev", "eth0", "nodad"});
+    ip(id, {"link", "set", "lo", "up"});
+    ip(id, {"link", "set", "eth0", "up"});
 }
 
+std::string Network::path(const std::string& id) const { return path_of(spaces_.at(id)); }
+
 std::vector<std::string> Network::wrapper(const std::string& id) const {
-    return {"ip", "netns", "exec", space(id)};
+    return {"nsenter", "--net=" + path(id)};
 }
 
 void Network::cut(const std::string& from, const std::string& to) {
-    must({"-n", space(from), "neigh", "replace", address(to), "lladdr", kNobody, "dev", "eth0", "nud",
-          "permanent"});
+    ip(from, {"neigh", "replace", address(to), "lladdr", kNobody, "dev", "eth0", "nud", "permanent"});
     cuts_.emplace(from, to);
 }
 
@@ -100,15 +111,15 @@ void Network::split(const std::set<std::string>& side) {
 
 void Network::pull_cable(const std::string& id) {
     // On the bridge's side: the node itself keeps its address and routes.
-    must({"-n", space("bridge"), "link", "set", "to-" + id, "down"});
+    ip(kBridge, {"link", "set", "to-" + id, "down"});
     pulled_.insert(id);
 }
 
 void Network::heal() {
     for (const auto& [from, to] : cuts_) {
-        must({"-n", space(from), "neigh", "delete", address(to), "dev", "eth0"});
+        ip(from, {"neigh", "delete", address(to), "dev", "eth0"});
     }
-    for (const std::string& id : pulled_) must({"-n", space("bridge"), "link", "set", "to-" + id, "up"});
+    for (const std::string& id : pulled_) ip(kBridge, {"link", "set", "to-" + id, "up"});
     cuts_.clear();
     pulled_.clear();
 }

@@ -1,7 +1,7 @@
-// A network of the test's own: a namespace for each node, joined by a bridge in another one. Nothing of it
-// touches the machine's own network; all of it goes with the object, and what a killed test left goes with
-// the next one. Needs root and ip (iproute2). Faults are silent, as on real networks: packets vanish, nothing
-// is refused.
+// A network of the test's own: a namespace for each node, joined by a bridge in another one. It does not
+// touch the machine's own network. The namespaces have no names and no mounts: this process holds them open,
+// so they end with it, even where it is killed. Needs root, nsenter (util-linux) and ip (iproute2). Faults
+// are silent, as on real networks: packets vanish, nothing is refused.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ namespace berkeley::test {
 
 class Network {
 public:
-    /// Why there can be none here; empty: there can.
+    /// Why no such network can be made here; empty: it can.
     static std::string unavailable();
 
     Network();
@@ -26,11 +26,11 @@ public:
     std::string address(const std::string& id) const { return "10.99.0." + std::to_string(numbers_.at(id)); }
     std::string address6(const std::string& id) const { return "fd99::" + std::to_string(numbers_.at(id)); }
     /// Where the node's namespace can be entered.
-    std::string path(const std::string& id) const { return "/run/netns/" + space(id); }
-    /// What starts a program in the node's namespace (Cluster::wrap).
+    std::string path(const std::string& id) const;
+    /// The command that starts a program in the node's namespace (Cluster::wrap).
     std::vector<std::string> wrapper(const std::string& id) const;
 
-    /// What one node sends to the other vanishes.
+    /// All that `from` sends to `to` vanishes.
     void cut(const std::string& from, const std::string& to);
     void cut_both(const std::string& a, const std::string& b);
     /// These hear only each other, and so do the rest; nobody is told.
@@ -41,9 +41,14 @@ public:
     void heal();
 
 private:
-    std::string space(const std::string& id) const;
+    /// No node has this name.
+    static constexpr const char* kBridge = "bridge";
 
-    std::string prefix_;
+    void make_space(const std::string& id);
+    /// Runs ip in the namespace; throws what it said where it fails.
+    void ip(const std::string& id, const std::vector<std::string>& arguments) const;
+
+    std::map<std::string, int> spaces_;  ///< descriptors of the namespaces
     std::map<std::string, int> numbers_;
     std::set<std::pair<std::string, std::string>> cuts_;
     std::set<std::string> pulled_;
