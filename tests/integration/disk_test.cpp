@@ -3,11 +3,14 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include "os/file_descriptor.hpp"
@@ -16,24 +19,57 @@
 namespace berkeley::test {
 namespace {
 
+/// A file system of 32 KiB. It is mounted nowhere: only this process holds it, and it ends with the process
+/// even where that is killed.
+class SmallDisk {
+public:
+    /// Why there can be none here; empty: there can.
+    static std::string unavailable() {
+        const SmallDisk tried;
+        return tried.fd_ >= 0 ? "" : std::string("needs root for a file system: ") + std::strerror(errno);
+    }
+
+    SmallDisk() {
+        const int context = ::fsopen("tmpfs", FSOPEN_CLOEXEC);
+        if (context < 0) return;
+        if (::fsconfig(context, FSCONFIG_SET_STRING, "size", "32k", 0) == 0 &&
+            ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0) {
+            fd_ = ::fsmount(context, FSMOUNT_CLOEXEC, 0);
+        }
+        ::close(context);
+    }
+    ~SmallDisk() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+
+    /// Where every process finds it.
+    std::string path() const { return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd_); }
+    void make_read_only() {
+        mount_attr attributes{};
+        attributes.attr_set = MOUNT_ATTR_RDONLY;
+        ASSERT_EQ(::mount_setattr(fd_, "", AT_EMPTY_PATH, &attributes, sizeof attributes), 0);
+    }
+    void fill() {
+        std::ofstream filler(path() + "/filler");
+        while (filler.write(std::string(4096, 'x').c_str(), 4096).flush()) {
+        }
+    }
+
+private:
+    int fd_ = -1;
+};
+
 class UselessDisk : public ::testing::Test {
 protected:
     void SetUp() override {
-        if (::geteuid() != 0) GTEST_SKIP() << "needs root for a small file system of its own";
+        if (const std::string why = SmallDisk::unavailable(); !why.empty()) GTEST_SKIP() << why;
     }
-    std::string state(const std::string& id) const { return (cluster_.folder() / "state" / id).string(); }
-    /// The next program's state is on a file system of its own, which vanishes with it; `then`: a command
-    /// after the mount.
-    void mount_for(const std::string& id, const std::string& then) {
-        std::filesystem::create_directories(state(id));
-        cluster_.wrap(
-            {"unshare", "-m", "/bin/sh", "-c",
-             "mount -t tmpfs -o size=32k tmpfs " + state(id) + " && " + then + " && exec \"$0\" \"$@\""});
-    }
-    static void fill(const std::string& folder) {
-        std::ofstream filler(folder + "/filler");
-        while (filler.write(std::string(4096, 'x').c_str(), 4096).flush()) {
-        }
+    /// This node keeps its state there.
+    void put_state_of(const std::string& id) {
+        std::filesystem::create_directories(cluster_.folder() / "state");
+        std::filesystem::create_directory_symlink(disk_.path(), cluster_.folder() / "state" / id);
     }
     bool log_has(const Process& process, const std::string& text) const {
         return process.log().find(text) != std::string::npos;
@@ -55,31 +91,31 @@ protected:
         EXPECT_EQ(find(m2, "exit"), nullptr);
     }
 
+    SmallDisk disk_;
     Cluster cluster_;
 };
 
 TEST_F(UselessDisk, AStandbyStartedOnAFullOneIsASlave) {
     Process& m1 = cluster_.master("m1");
     for (const char* id : {"s1", "s2"}) cluster_.slave(id);
-    mount_for("m2", "{ dd if=/dev/zero of=" + state("m2") + "/filler bs=4k 2>/dev/null; true; }");
+    put_state_of("m2");
+    disk_.fill();
     Process& m2 = cluster_.standby("m2", "m1");
-    cluster_.wrap({});
     expect_only_a_slave(m1, m2, "No space left");
 }
 
 TEST_F(UselessDisk, AStandbyStartedOnAReadOnlyOneIsASlave) {
     Process& m1 = cluster_.master("m1");
     for (const char* id : {"s1", "s2"}) cluster_.slave(id);
-    mount_for("m2", "mount -o remount,ro " + state("m2"));
+    put_state_of("m2");
+    disk_.make_read_only();
     Process& m2 = cluster_.standby("m2", "m1");
-    cluster_.wrap({});
     expect_only_a_slave(m1, m2, "Read-only file system");
 }
 
 TEST_F(UselessDisk, AMasterWhoseDiskFillsUpHandsOverAndStaysASlave) {
-    mount_for("m1", "true");
+    put_state_of("m1");
     Process& m1 = cluster_.master("m1");
-    cluster_.wrap({});
     Process& m2 = cluster_.standby("m2", "m1");
     Process& s1 = cluster_.slave("s1");
     cluster_.slave("s2");
@@ -92,7 +128,7 @@ TEST_F(UselessDisk, AMasterWhoseDiskFillsUpHandsOverAndStaysASlave) {
     };
     ASSERT_TRUE(cluster_.wait_for([&] { return voters(m1) == 3 && voters(m2) == 3; }));
     EXPECT_TRUE(cluster_.wait_agreement({"m1", "m2", "s1", "s2"}));
-    fill("/proc/" + std::to_string(m1.pid()) + "/root" + state("m1"));
+    disk_.fill();
     // There is room for five voters now, which the master has to remember.
     cluster_.slave("s3");
     EXPECT_TRUE(cluster_.wait_for([&] { return log_has(m1, "No space left") && has_led(m2); }));
