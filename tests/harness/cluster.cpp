@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/harness/patience.hpp"
+
 namespace berkeley::harness {
 
 namespace {
@@ -81,7 +83,7 @@ void Cluster::forget(const Process& process) {
 }
 
 bool Cluster::wait_for(const std::function<bool()>& predicate, milliseconds patience) {
-    const auto end = Clock::now() + patience;
+    const auto end = Clock::now() + kSlowness * patience;
     for (;;) {
         std::vector<Process*> processes;
         for (const Node& node : nodes_) processes.push_back(node.process.get());

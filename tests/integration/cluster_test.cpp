@@ -2,17 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "tests/harness/patience.hpp"
 #include "tests/integration/process.hpp"
 
 namespace berkeley::test {
 namespace {
-
-bool joined(const Process& master, const std::string& id) {
-    return find(master, "member", [&](const Json& e) { return e["id"] == id && e["change"] == "joined"; }) !=
-           nullptr;
-}
 
 std::size_t count(const Process& process, const char* name, const std::function<bool(const Json&)>& where) {
     std::size_t n = 0;
@@ -111,21 +108,6 @@ TEST(Programs, OldMasterReturnsAsStandby) {
     EXPECT_EQ(find(back, "role", leads), nullptr);
 }
 
-TEST(Programs, StoppedMasterHandsOverAtOnce) {
-    Cluster cluster;
-    Process& m1 = cluster.master("m1");
-    Process& m2 = cluster.standby("m2", "m1");
-    cluster.slave("s1");
-    ASSERT_TRUE(cluster.wait_agreement({"m1", "m2", "s1"}));
-    m1.signal(SIGTERM);
-    EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
-    ASSERT_TRUE(cluster.wait_for(
-        [&] { return find(m2, "role", [](const Json& e) { return e["role"] == "master"; }); }));
-    const Json& last = m1.events().back();
-    EXPECT_TRUE(is(last, "exit"));
-    EXPECT_EQ(last["code"], 0);
-}
-
 TEST(Programs, OfTwoMastersWithoutSlavesTheStandbyLeadsWhenTheMasterIsAskedToStop) {
     Cluster cluster;
     Process& m1 = cluster.master("m1");
@@ -206,25 +188,75 @@ TEST(Programs, StoppedSlaveLeavesAndComesBack) {
     EXPECT_TRUE(cluster.wait_agreement({"m1", "s1", "s2"}));
 }
 
-TEST(Programs, EndOnSignalsWithinASecondAndSayGoodbye) {
-    for (const int signal : {SIGINT, SIGTERM}) {
+class EndOnSignal : public ::testing::TestWithParam<int> {
+protected:
+    /// From the signal until the process is gone. Its last word is an exit event with code 0.
+    static milliseconds time_to_end(Process& process) {
+        const auto asked = std::chrono::steady_clock::now();
+        process.signal(GetParam());
+        EXPECT_EQ(process.wait_exit(harness::kSlowness * seconds{5}), 0) << process.log();
+        const auto took = std::chrono::steady_clock::now() - asked;
+        EXPECT_FALSE(process.events().empty());
+        if (!process.events().empty()) {
+            const Json& last = process.events().back();
+            EXPECT_TRUE(is(last, "exit") && last["code"] == 0) << last.dump();
+        }
+        return std::chrono::duration_cast<milliseconds>(took);
+    }
+
+    /// `longest_end` builds a cluster, ends its nodes, and returns how long the slowest took. The threads of
+    /// a program that ends wait for each other, and each of them for a processor: a loaded machine may take
+    /// more than a second once, but not always.
+    static void expect_within_a_second(const std::function<milliseconds()>& longest_end) {
+        milliseconds best = milliseconds::max();
+        for (int i = 0; i < 5 && best >= harness::kSlowness * seconds{1} && !HasFailure(); ++i)
+            best = std::min(best, longest_end());
+        EXPECT_LT(best, harness::kSlowness * seconds{1});
+    }
+};
+
+TEST_P(EndOnSignal, ASlaveAStandbyAndALeaderEndWithinASecondAndSayGoodbye) {
+    expect_within_a_second([] {
         Cluster cluster;
         Process& m1 = cluster.master("m1");
+        Process& m2 = cluster.standby("m2", "m1");
         Process& s1 = cluster.slave("s1");
-        ASSERT_TRUE(cluster.wait_for([&] { return joined(m1, "s1"); }));
-        s1.signal(signal);
-        // Under load a second may pass in the scheduler; the program's own part is far below.
-        EXPECT_EQ(s1.wait_exit(seconds{5}), 0);
-        EXPECT_TRUE(is(s1.events().back(), "exit"));
-        EXPECT_TRUE(cluster.wait_for([&] {
-            return find(m1, "member",
-                        [](const Json& e) { return e["id"] == "s1" && e["change"] == "left"; }) != nullptr;
-        }));
+        cluster.slave("s2");
+        const auto left = [&](const char* id) {
+            return cluster.wait_for([&] {
+                return find(m1, "member",
+                            [&](const Json& e) { return e["id"] == id && e["change"] == "left"; }) != nullptr;
+            });
+        };
+        EXPECT_TRUE(cluster.wait_agreement({"m1", "m2", "s1", "s2"}));
+        milliseconds longest = time_to_end(s1);
+        EXPECT_TRUE(left("s1"));
         EXPECT_TRUE(std::filesystem::exists(cluster.folder() / "state" / "s1"));
-        m1.signal(signal);
-        EXPECT_EQ(m1.wait_exit(seconds{5}), 0);
-    }
+        longest = std::max(longest, time_to_end(m2));
+        EXPECT_TRUE(left("m2"));
+        return std::max(longest, time_to_end(m1));
+    });
 }
+
+TEST_P(EndOnSignal, ALeaderThatHandsOverEndsWithinASecond) {
+    expect_within_a_second([] {
+        Cluster cluster;
+        Process& m1 = cluster.master("m1");
+        Process& m2 = cluster.standby("m2", "m1");
+        for (const char* id : {"s1", "s2"}) cluster.slave(id);
+        // Two voters of three elect the successor without the leader's own vote.
+        const auto of_three = [](const Json& e) { return e["voters"].size() == 3; };
+        EXPECT_TRUE(cluster.wait_for([&] { return find(m2, "committee", of_three) != nullptr; }));
+        EXPECT_TRUE(cluster.wait_agreement({"m1", "m2", "s1", "s2"}));
+        const milliseconds took = time_to_end(m1);
+        EXPECT_TRUE(cluster.wait_for(
+            [&] { return find(m2, "role", [](const Json& e) { return e["role"] == "master"; }); }));
+        return took;
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals, EndOnSignal, ::testing::Values(SIGINT, SIGTERM),
+                         [](const auto& test) { return test.param == SIGINT ? "SIGINT" : "SIGTERM"; });
 
 TEST(Programs, StatusIsTheSameForPeopleAndScripts) {
     Cluster cluster;
