@@ -5,9 +5,12 @@
 #include <rapidcheck/gtest.h>
 
 #include <limits>
+#include <map>
+#include <set>
 #include <string>
 
 #include "wire/codec.hpp"
+#include "wire/fields.hpp"
 
 namespace berkeley {
 namespace {
@@ -130,8 +133,11 @@ Body body(std::size_t kind) {
         case 4:
             return RoundNotice{u64(), choice(RoundState::split), u32(), u32(), duration()};
         case 5:
-            return Correction{
-                u64(), name(), u64(), u64(), u64(), raw_time(), duration(), rate(2 * kRateMaxPpb), length()};
+            return Correction{u64(),      name(),
+                              u64(),      u64(),
+                              u64(),      raw_time(),
+                              duration(), rate(2 * kRateMaxPpb),
+                              length(),   between(0, kDriftMaxPpb)};
         case 6:
             return Heartbeat{u64(),
                              choice(Role::master),
@@ -173,10 +179,93 @@ Body body(std::size_t kind) {
     }
 }
 
+/// Goes over the fields of messages as the codec does, and remembers which values each field has had.
+class Variety {
+public:
+    template <class Part>
+    void message(const Part& part) {
+        path_.clear();
+        fields(part);
+    }
+    /// Fields that had one value only, by their place: "5/1" is the second field of the sixth.
+    std::vector<std::string> constant() const {
+        std::vector<std::string> places;
+        for (const auto& [place, values] : values_) {
+            if (values.size() < 2) places.push_back(place);
+        }
+        return places;
+    }
+
+    template <class Number>
+    void number(Number value, Number /*low*/ = {}, Number /*high*/ = {}) {
+        had(std::to_string(value));
+    }
+    template <class Enum>
+    void choice(Enum value, Enum /*last*/) {
+        number(static_cast<int>(value));
+    }
+    template <class Point>
+    void time(Point value) {
+        number(to_ns(value));
+    }
+    void reserved() { ++next_; }
+    void flag(bool value) { number(int{value}); }
+    void stamp(RawTime value) { time(value); }
+    void duration(Duration value) { number(value.count()); }
+    void length(Duration value) { duration(value); }
+    void term(std::uint64_t value) { number(value); }
+    void rate(std::int64_t value) { number(value); }
+    void rate_difference(std::int64_t value) { number(value); }
+    void drift(std::int64_t value) { number(value); }
+    template <std::size_t N>
+    void text(const BoundedString<N>& value) {
+        had(std::string(value.view()));
+    }
+    void name(const NodeId& value) { text(value); }
+    void name_or_none(const NodeId& value) { text(value); }
+    void url(const Url& value) { text(value); }
+    template <class Part>
+    void part(const Part& value) {
+        const std::string outer = path_;
+        const std::uint32_t place = next_;
+        path_ += std::to_string(place) + "/";
+        fields(value);
+        path_ = outer;
+        next_ = place + 1;
+    }
+    template <class Part>
+    void list(const std::vector<Part>& values, std::size_t /*size_max*/) {
+        const std::uint32_t place = next_;
+        had("size " + std::to_string(values.size()));
+        for (const Part& value : values) {
+            next_ = place;
+            part(value);
+        }
+    }
+    template <class Part>
+    void optional(const std::optional<Part>& value) {
+        list(value ? std::vector{*value} : std::vector<Part>{}, 1);
+    }
+
+private:
+    template <class Part>
+    void fields(const Part& part) {
+        next_ = 0;
+        wire::Fields<Part>::each(*this, part);
+        EXPECT_EQ(next_, wire::Fields<Part>::count);
+    }
+    void had(const std::string& value) { values_[path_ + std::to_string(next_++)].insert(value); }
+
+    std::map<std::string, std::set<std::string>> values_;
+    std::string path_;
+    std::uint32_t next_ = 0;
+};
+
 class CodecProperty : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(CodecProperty, ArbitraryMessagesRoundTrip) {
-    const bool holds = rc::check("round trip", [kind = GetParam()] {
+    Variety variety;
+    const bool holds = rc::check("round trip", [kind = GetParam(), &variety] {
         const Message message{{name(), name(), u64(std::uint64_t{1} << 62)}, body(kind)};
         Encoded encoded;
         encode(message, encoded);
@@ -188,8 +277,11 @@ TEST_P(CodecProperty, ArbitraryMessagesRoundTrip) {
         Encoded again;
         encode(decoded, again);
         RC_ASSERT(again.bytes == encoded.bytes);
+        std::visit([&](const auto& of_kind) { variety.message(of_kind); }, message.body);
     });
     EXPECT_TRUE(holds);
+    // A field that is always the same would be lost without a failure.
+    EXPECT_EQ(variety.constant(), std::vector<std::string>{});
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryBody, CodecProperty,
