@@ -3,15 +3,17 @@
 #include <gtest/gtest.h>
 
 #include "tests/integration/fault_cluster.hpp"
+#include "tests/seeds.hpp"
 
 namespace berkeley::test {
 namespace {
 
-TEST_F(Faults, TheMasterIsKilledFiftyTimesInARowAtAllPhasesOfARound) {
+TEST_F(Faults, TheMasterIsKilledAgainAndAgainAtAllPhasesOfARound) {
     build({"m1", "m2"}, {"s1", "s2", "s3"});
-    for (int kills = 0; kills < 50; ++kills) {
+    const auto kills = static_cast<int>(seeds(50));
+    for (int i = 0; i < kills; ++i) {
         // All have just been corrected; the next round is 250 ms after the last.
-        hold(milliseconds{5 * kills});
+        hold(milliseconds{250 * i / kills});
         const std::string victim = master();
         const std::uint64_t term = term_of(victim);
         kill(victim);

@@ -1,6 +1,5 @@
 // Every scenario, many seeds: no invariant broken, the limits kept, and agreement again after healing.
-// BERKELEY_SEEDS says how many seeds (default 100); what fails prints its seed, and
-// the command beside it repeats it.
+// tests/seeds.hpp says how many; a failure prints its seed, and the command beside it repeats it.
 
 #include "sim/scenarios.hpp"
 
@@ -8,10 +7,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
+
+#include "tests/seeds.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -40,18 +40,13 @@ std::string recordings(std::string_view scenario) {
     return {};
 }
 
-std::uint64_t seeds() {
-    const char* text = std::getenv("BERKELEY_SEEDS");
-    return text != nullptr ? std::strtoull(text, nullptr, 10) : 100;
-}
-
 class Scenarios : public ::testing::TestWithParam<std::size_t> {};
 
 TEST_P(Scenarios, HoldsForEverySeed) {
     const Scenario& scenario = all_scenarios().at(GetParam());
     const auto begin = std::chrono::steady_clock::now();
     std::uint64_t node_rounds = 0;
-    for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+    for (std::uint64_t seed = 1; seed <= test::seeds(); ++seed) {
         const Outcome outcome = run(scenario, seed);
         node_rounds += outcome.node_rounds;
         EXPECT_GT(outcome.node_rounds, 0U);
@@ -62,7 +57,7 @@ TEST_P(Scenarios, HoldsForEverySeed) {
         }
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    std::cout << scenario.name << ": " << seeds() << " seeds, "
+    std::cout << scenario.name << ": " << test::seeds() << " seeds, "
               << static_cast<double>(node_rounds) / took.count() << " node-rounds/s\n";
 }
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <set>
 
-#include "sim/invariants.hpp"
+#include "tests/sim/watched_test.hpp"
 
 namespace berkeley::sim {
 namespace {
@@ -14,44 +14,17 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class Takeover : public ::testing::Test {
+class Takeover : public WatchedTest {
 protected:
-    void build(int candidates, int slaves, std::uint64_t seed = 1, const SimOptions& options = {}) {
-        tell_violations();
-        cluster_ = std::make_unique<SimCluster>(seed, options);
-        invariants_ = std::make_unique<Invariants>(*cluster_);
-        for (int i = 1; i <= candidates; ++i) {
-            NodeSpec spec{.id = "m" + std::to_string(i),
-                          .drift_ppm = 10.0 * i,
-                          .candidate = true,
-                          .standby = i > 1,
-                          .priority = 100 - 10 * i};
-            if (i > 1) spec.masters = {"m1"};
-            cluster_->add(spec);
-        }
-        for (int i = 0; i < slaves; ++i) {
-            cluster_->add({.id = "s" + std::to_string(i),
-                           .offset = seconds{i},
-                           .drift_ppm = -5.0 * i,
-                           .masters = {"m1"}});
-        }
-        run(seconds{8});
+    NodeSpec slave(int i, int /*candidates*/) const override {
+        return {
+            .id = "s" + std::to_string(i), .offset = seconds{i}, .drift_ppm = -5.0 * i, .masters = {"m1"}};
     }
-    void run(Duration duration) {
-        const TrueTime end = cluster_->now() + duration;
-        while (cluster_->now() < end) {
-            cluster_->run_for(milliseconds{5});
-            invariants_->check();
-        }
-    }
-    bool leads(const char* id) const { return cluster_->candidate(id).election().role() == Role::master; }
     /// How long until that node has applied a correction of a term above `term`.
     Duration corrected_after(const char* id, Term term) {
         const TrueTime from = cluster_->now();
-        while (cluster_->slave(id).applied_term() <= term && cluster_->now() - from < seconds{3}) {
-            cluster_->run_for(milliseconds{1});
-            invariants_->check();
-        }
+        static_cast<void>(
+            until([&] { return cluster_->slave(id).applied_term() > term; }, seconds{3}, milliseconds{1}));
         return cluster_->now() - from;
     }
     using Names = std::vector<std::string>;
@@ -62,14 +35,6 @@ protected:
             names.push_back(voter.id.str());
         return names;
     }
-    void tell_violations() const {
-        if (!invariants_) return;
-        for (const Violation& violation : invariants_->violations()) ADD_FAILURE() << to_string(violation);
-    }
-    void TearDown() override { tell_violations(); }
-
-    std::unique_ptr<SimCluster> cluster_;
-    std::unique_ptr<Invariants> invariants_;
 };
 
 TEST_F(Takeover, TwoMastersAndOneSlaveSurviveTheLossOfAnyOne) {
