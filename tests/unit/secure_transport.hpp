@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <ctime>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -24,28 +23,9 @@
 #include "net/zap_handler.hpp"
 #include "tests/raw_peer.hpp"
 #include "tests/unit/temporary_directory.hpp"
+#include "tests/unit/transport_words.hpp"
 
 namespace berkeley {
-
-using namespace std::chrono_literals;
-
-inline RawTime read_clock(const void*) {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return RawTime{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
-}
-inline constexpr RawSource kClock{&read_clock, nullptr};
-inline constexpr Duration kPatience = 10s;
-
-inline Encoded encoded(std::string_view text) {
-    Encoded result;
-    for (const char c : text) result.bytes.push_back(static_cast<std::byte>(c));
-    return result;
-}
-
-inline std::string text(const Inbound& in) {
-    return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()};
-}
 
 /// Waits for it while no transport works.
 inline bool happens(const std::function<bool()>& holds) {

@@ -8,37 +8,18 @@
 
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <string>
 
 #include <zmq.hpp>  // hostile peers need a socket without manners
 
+#include "tests/unit/transport_words.hpp"
+
 namespace berkeley {
 namespace {
 
-using namespace std::chrono_literals;
-
-RawTime read_clock(const void*) {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return RawTime{std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec}};
-}
-constexpr RawSource kClock{&read_clock, nullptr};
-constexpr Duration kPatience = 10s;
-
 std::unique_ptr<Transport> make(const Transport* shared = nullptr) {
     return Transport::create({.clock = kClock, .share_context_with = shared}).value();
-}
-
-Encoded encoded(std::string_view text) {
-    Encoded result;
-    for (const char c : text) result.bytes.push_back(static_cast<std::byte>(c));
-    return result;
-}
-
-std::string text(const Inbound& in) {
-    return {reinterpret_cast<const char*>(in.payload.data()), in.payload.size()};
 }
 
 /// Waits for the event, with a deadline.
