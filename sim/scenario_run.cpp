@@ -91,7 +91,6 @@ Outcome run(const Scenario& scenario, std::uint64_t seed) {
     }
     score.into(outcome);
     outcome.violations = invariants.violations();
-    outcome.violations_total = invariants.total();
     outcome.codec_failures = cluster.codec_failures();
     const auto rounds = to_ns(cluster.now()) / scenario.options.interval.count();
     outcome.node_rounds = static_cast<std::uint64_t>(rounds) * (cluster.size() - 1);

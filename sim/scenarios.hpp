@@ -39,7 +39,6 @@ struct Scenario {
 
 struct Outcome {
     std::vector<Violation> violations;
-    std::uint64_t violations_total = 0;
     std::uint64_t codec_failures = 0;
     bool recovered = true;  ///< after healing, within kRecovery
     double rms_us = 0;      ///< over all slaves and ticks that were scored

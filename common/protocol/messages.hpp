@@ -183,7 +183,6 @@ struct VoteRequest {
     std::int32_t priority = 0;
     Term committee_term = 0;
     std::uint64_t committee_version = 0;
-    bool handover = false;  ///< a planned hand-over waives the voter's wait for silence
     friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
 

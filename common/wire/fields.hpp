@@ -204,7 +204,7 @@ struct Fields<VoteRequest> {
         io.number(b.priority);
         io.number(b.committee_term);
         io.number(b.committee_version);
-        io.flag(b.handover);
+        io.reserved();
     }
 };
 

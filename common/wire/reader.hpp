@@ -60,6 +60,8 @@ public:
         if (good() && (value < low || value > high)) fail(DecodeError::out_of_range);
         out = good() ? static_cast<Number>(value) : Number{};
     }
+    /// A place that has lost its meaning.
+    void reserved() { integer(); }
     void flag(bool& out) {
         std::uint8_t value = 0;
         number(value, std::uint8_t{0}, std::uint8_t{1});

@@ -32,6 +32,7 @@ public:
             packer_.pack_uint64(value);
         }
     }
+    void reserved() { flag(false); }
     void flag(bool value) { packer_.pack_uint8(value ? 1 : 0); }
     template <class Enum>
     void choice(Enum value, Enum /*last*/) {

@@ -195,12 +195,8 @@ private:
                 return Ack{number({known_.sequence, known_.sequence - 1}), incarnation(sender), term(),
                            number({known_.committees[0].version, 1})};
             case 8:
-                return VoteRequest{flag(),
-                                   incarnation(sender),
-                                   in_.byte(),
-                                   term(),
-                                   number({known_.committees[1].version, 1}),
-                                   flag()};
+                return VoteRequest{flag(), incarnation(sender), in_.byte(), term(),
+                                   number({known_.committees[1].version, 1})};
             case 9:
                 return Grant{flag(), incarnation(sender)};
             case 10:

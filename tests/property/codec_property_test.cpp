@@ -150,7 +150,7 @@ Body body(std::size_t kind) {
         case 7:
             return Ack{u64(), u64(), u64(), u64()};
         case 8:
-            return VoteRequest{flag(), u64(), i32(), u64(), u64(), flag()};
+            return VoteRequest{flag(), u64(), i32(), u64(), u64()};
         case 9:
             return Grant{flag(), u64()};
         case 10:

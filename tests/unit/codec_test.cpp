@@ -99,6 +99,18 @@ TEST(Codec, EveryStrictPrefixIsRejected) {
     }
 }
 
+TEST(Codec, TheReservedPlaceOfAVoteIsIgnored) {
+    for (const Example& e : example_messages()) {
+        if (!std::holds_alternative<VoteRequest>(e.message.body)) continue;
+        Bytes bytes = encoded(e.message);
+        ASSERT_EQ(bytes.back(), std::byte{0}) << e.name;
+        bytes.back() = std::byte{1};
+        Message decoded;
+        ASSERT_FALSE(decode(bytes, example_cluster(), decoded)) << e.name;
+        EXPECT_TRUE(decoded == e.message) << e.name;
+    }
+}
+
 TEST(Codec, ATrailingByteIsRejected) {
     for (const Example& e : example_messages()) {
         Bytes bytes = encoded(e.message);

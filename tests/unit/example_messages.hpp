@@ -102,16 +102,11 @@ inline std::vector<Example> example_messages() {
                   .candidates = {first_candidate()},
                   .timeout = std::chrono::milliseconds{500}});
     add("ACK", "s1", Ack{.sequence = 420, .incarnation = 73, .committee_term = 3, .committee_version = 9});
-    const VoteRequest ask{.pre_vote = true,
-                          .incarnation = 72,
-                          .priority = -50,
-                          .committee_term = 2,
-                          .committee_version = 9,
-                          .handover = false};
+    const VoteRequest ask{
+        .pre_vote = true, .incarnation = 72, .priority = -50, .committee_term = 2, .committee_version = 9};
     add("PREVOTE", "m2", ask);
     VoteRequest vote = ask;
     vote.pre_vote = false;
-    vote.handover = true;
     add("VOTE", "m2", vote);
     add("GRANT", "s1", Grant{.pre_vote = true, .incarnation = 73});
     add("REFUSE", "m1",
