@@ -93,6 +93,17 @@ TEST(FaultTolerant, FewClocks) {
     EXPECT_EQ(apart.value, Duration{0});
 }
 
+TEST(FaultTolerant, AnUnsureClockPullsNoFartherThanTheAgreedInterval) {
+    // Two sure clocks, two unsure ones ahead of them. The agreed interval is [-1, 2]; of the middle two, 1
+    // and 50, the latter counts as 2.
+    const Average average =
+        fault_tolerant_average(Members{{0us, 1us}, {1us, 1us}, {50us, 100us}, {60us, 100us}}, {});
+    EXPECT_FALSE(average.split);
+    EXPECT_EQ(average.low, -1us);
+    EXPECT_EQ(average.high, 2us);
+    EXPECT_EQ(average.value, 1500ns);
+}
+
 TEST(FaultTolerant, ThreeClocksBearOneLiar) {
     for (const Duration lie : {Duration{10s}, Duration{-10s}, Duration{24h}}) {
         const Average average = fault_tolerant_average(with_width({0us, 4us, lie}, 10us));

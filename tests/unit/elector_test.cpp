@@ -41,6 +41,14 @@ TEST(Elector, VotesOncePerTermAndRepeatsItsAnswer) {
     EXPECT_EQ(elector.judge(node_id("m1"), 5, request(), kStart), "");
 }
 
+TEST(Elector, AVoteBindsInItsOwnTermOnly) {
+    Elector elector = fresh();
+    ASSERT_EQ(elector.judge(node_id("m2"), 4, request(), kStart), "");
+    elector.observe(5);
+    EXPECT_EQ(elector.judge(node_id("m1"), 5, request(), kStart), "") << "it has not voted in term 5";
+    EXPECT_EQ(elector.judge(node_id("m2"), 5, request(), kStart), "voted already");
+}
+
 TEST(Elector, PreVoteChangesNothing) {
     Elector elector = fresh();
     EXPECT_EQ(elector.judge(node_id("m2"), 9, request(true), kStart), "");

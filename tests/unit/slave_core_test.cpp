@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace berkeley {
 namespace {
@@ -215,6 +217,47 @@ TEST_F(SlaveCoreTest, AcknowledgesNoHeartbeatWhoseLeaseWouldOutlastItsOwnSilence
         const auto* note = first_event<NoteEvent>(out);
         EXPECT_EQ(note != nullptr && note->severity == Severity::warning, c.warned) << sequence;
     }
+}
+
+TEST_F(SlaveCoreTest, ALearnerDoesNotAcknowledgeALeaderInWarmup) {
+    Heartbeat beat;
+    beat.sequence = 1;
+    beat.committee = {3, 1, {{node_id("m1"), 1}}};
+    beat.timeout = milliseconds{500};
+    const auto acknowledged = [&](Role role) {
+        beat.role = role;
+        Actions out;
+        core_.on_message(0, Via::heartbeat, from("m1", 3, beat), kStart, out);
+        const auto* sent = first<SendToLink>(out);
+        return sent != nullptr && std::holds_alternative<Ack>(sent->message.body);
+    };
+    EXPECT_FALSE(acknowledged(Role::warmup)) << "its disk would hold up the first round";
+    EXPECT_TRUE(acknowledged(Role::master));
+    beat.committee = {3, 2, {{node_id("m1"), 1}, {node_id("s1"), 0}}};
+    EXPECT_TRUE(acknowledged(Role::warmup)) << "the lease rests on it as a voter";
+}
+
+TEST_F(SlaveCoreTest, SavesItsVoteBeforeItGivesIt) {
+    Actions out;
+    core_.on_message(1, Via::dealer, from("m2", 4, VoteRequest{}), kStart, out);
+    std::vector<std::string> order;
+    for (const Action& action : out) {
+        if (std::holds_alternative<SaveState>(action)) order.emplace_back("save");
+        const auto* sent = std::get_if<SendToLink>(&action);
+        if (sent != nullptr && std::holds_alternative<Grant>(sent->message.body)) order.emplace_back("grant");
+    }
+    EXPECT_EQ(order, (std::vector<std::string>{"save", "grant"}));
+}
+
+TEST_F(SlaveCoreTest, AfterADisruptionNothingThatWasMeasuredBeforeIsApplied) {
+    const Correction before = correction();
+    Actions out;
+    core_.disrupt("the machine was suspended", out);
+    poll(0, "m1", 3, 7);
+    const Actions late = deliver(before);
+    ASSERT_NE(first_event<DroppedEvent>(late), nullptr);
+    EXPECT_EQ(first_event<DroppedEvent>(late)->reason, "generation");
+    EXPECT_NE(first_event<CorrectionEvent>(deliver(correction())), nullptr) << "measured anew";
 }
 
 TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
