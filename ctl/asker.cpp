@@ -19,14 +19,12 @@ constexpr int kAttempts = 4;
 constexpr Duration kConnecting = std::chrono::milliseconds{5};
 constexpr Duration kTend = std::chrono::seconds{1};
 
-RawTime read_clock(const void* clock) { return static_cast<const OsClock*>(clock)->now(); }
-
 }  // namespace
 
 Result<std::unique_ptr<Asker>> Asker::create(const Targets& targets) {
     std::unique_ptr<Asker> asker{new Asker(targets)};
     TransportOptions options;
-    options.clock = {read_clock, &asker->clock_};
+    options.clock = raw_source(asker->clock_);
     options.credentials = targets.credentials;
     options.doorbell = asker->doorbell_;
     options.look_up = asker->names_.look_up();
