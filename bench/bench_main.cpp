@@ -1,10 +1,8 @@
 // berkeley-bench: how fast and how good the product is on this machine, next to what it is built upon.
-//
-// All of the command line, in the one file that pays for CLI11's header.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 #include <string>
 #include <string_view>
 
@@ -23,6 +21,7 @@ constexpr std::uint32_t kProbesMax = 64;
 
 struct Options {
     bool json = false;
+    bool curve = false;
     LatencyOptions latency;
     RecordOptions record;
     AccuracyOptions accuracy;
@@ -37,23 +36,18 @@ int usage_error(const std::string& line) {
     return 2;
 }
 
-void add_latency(CLI::App& app, Options& all) {
-    CLI::App& latency =
-        *app.add_subcommand("latency", "Round trips of a poll, next to bare libzmq and bare TCP");
-    latency.add_option("--count", all.latency.count, "Counted probes of each path")
-        ->capture_default_str()
-        ->check(CLI::Range(std::uint64_t{1}, kLatencyCountMax));
-    latency.add_flag("--curve")->description("Changes nothing: poll_tcp_curve is always measured");
-    CLI::Option* record = latency.add_option("--record", all.record.file,
-                                             "Record one-way delays of poll_tcp into this file instead");
-    latency.add_option("--record-bursts", all.record.bursts, "Bursts of 8 probes")
-        ->needs(record)
-        ->capture_default_str()
-        ->check(CLI::Range(std::uint64_t{1}, kRecordBurstsMax));
+void add_latency(CommandLine& app, Options& all) {
+    Command& latency = app.add_command("latency", "Round trips of a poll, next to bare libzmq and bare TCP");
+    add_integer(latency, "--count", all.latency.count, {1, kLatencyCountMax}, "Counted probes of each path");
+    latency.add_flag("--curve", all.curve, "Changes nothing: poll_tcp_curve is always measured");
+    add_text(latency, {"--record", "Record one-way delays of poll_tcp into this file instead", "FILE"},
+             all.record.file);
+    add_integer(latency, "--record-bursts", all.record.bursts, {1, kRecordBurstsMax}, "Bursts of 8 probes");
     add_duration(latency, "--record-gap", all.record.gap, {Duration{0}, kRecordGapMax},
-                 "Idle between two bursts")
-        ->needs(record);
-    latency.add_flag("--record-load", all.record.load, "While two processes spin")->needs(record);
+                 "Idle between two bursts");
+    latency.add_flag("--record-load", all.record.load, "While two processes spin");
+    for (const char* option : {"--record-bursts", "--record-gap", "--record-load"})
+        latency.needs(option, "--record");
     latency.footer(R"(Rows, each the round trip of a probe in microseconds:
   poll_*          the product: a master's node that polls a berkeley-slave, both with all that they do
                   beside it (permissions, log, publishers, state)
@@ -66,28 +60,23 @@ The paths take turns in short blocks, so the machine's noise hits all of them al
 Violations are probes without an answer.)");
 }
 
-void add_accuracy(CLI::App& app, Options& all) {
+void add_accuracy(CommandLine& app, Options& all) {
     AccuracyOptions& options = all.accuracy;
-    CLI::App& accuracy = *app.add_subcommand(
+    Command& accuracy = app.add_command(
         "accuracy", "How far apart the clocks of a cluster truly are, next to simpler methods");
-    accuracy.add_option("--slaves", options.slaves, "Slaves beside the one master")
-        ->capture_default_str()
-        ->check(CLI::Range(1U, 64U));
+    add_integer(accuracy, "--slaves", options.slaves, {1, 64}, "Slaves beside the one master");
     add_duration(accuracy, "--interval", options.interval, {50ms, 60s}, "Time from round to round");
-    accuracy.add_option("--burst", options.burst, "Probes of a slave in a round")
-        ->capture_default_str()
-        ->check(CLI::Range(kProbesMin, kProbesMax));
+    add_integer(accuracy, "--burst", options.burst, {kProbesMin, kProbesMax}, "Probes of a slave in a round");
     add_duration(accuracy, "--settle", options.settle, {0s, kTimeMax},
                  "Wait this long once all are SYNCHRONIZED");
     add_duration(accuracy, "--duration", options.duration, {1s, kTimeMax},
                  "Measure this long idle, and again loaded");
-    accuracy.add_option("--seed", options.seed, "Of the injected errors")->capture_default_str();
+    add_integer(accuracy, "--seed", options.seed, {}, "Of the injected errors");
     accuracy.add_flag("--with-chrony", options.with_chrony,
                       "Also two chronyd in networks of their own (needs root; no clock is touched)");
-    accuracy
-        .add_option("--plot", options.plot,
-                    "Draw the clocks over time into this file, or FILE.png (needs gnuplot)")
-        ->type_name("FILE.svg");
+    add_text(accuracy,
+             {"--plot", "Draw the clocks over time into this file, or FILE.png (needs gnuplot)", "FILE.svg"},
+             options.plot);
     accuracy.footer(
         R"(Starts real processes over loopback whose clocks are up to 3 h wrong and drift by up to 50 ppm, and
 compares them with the clock that they all share. The machine's own clock is never touched.
@@ -114,29 +103,20 @@ Examples:
   sudo berkeley-bench accuracy --with-chrony --plot accuracy.svg)");
 }
 
-void add_takeover(CLI::App& app, Options& all) {
+void add_takeover(CommandLine& app, Options& all) {
     TakeoverOptions& options = all.takeover;
-    CLI::App& takeover =
-        *app.add_subcommand("takeover", "Kills the master of a real cluster again and again");
-    takeover.add_option("--kills", options.kills, "Of each profile")
-        ->capture_default_str()
-        ->check(CLI::Range(1U, kKillsMax));
-    takeover.add_option("--slaves", options.slaves, "Beside the two candidates")
-        ->capture_default_str()
-        ->check(CLI::Range(1U, 1000U));
+    Command& takeover = app.add_command("takeover", "Kills the master of a real cluster again and again");
+    add_integer(takeover, "--kills", options.kills, {1, kKillsMax}, "Of each profile");
+    add_integer(takeover, "--slaves", options.slaves, {1, 1000}, "Beside the two candidates");
     add_duration(takeover, "--interval", options.interval, {50ms, kTimeMax}, "Between two rounds");
     add_duration(takeover, "--settle", options.settle, {2s, kTimeMax},
                  "From the return of a killed node to the next kill");
-    takeover.add_option("--seed", options.seed, "Of clocks and phases")->capture_default_str();
-    takeover
-        .add_option_function<std::string>(
-            "--profile",
-            [&options](const std::string& name) {
-                options.default_profile = name != "fast";
-                options.fast_profile = name != "default";
-            },
-            "Timers: default (100 ms, 500 ms), fast (20 ms, 100 ms) or both")
-        ->check(CLI::IsMember({"default", "fast", "both"}));
+    add_integer(takeover, "--seed", options.seed, {}, "Of clocks and phases");
+    add_word(takeover, "--profile", {"both", "default", "fast"}, "",
+             "Timers: default 100 ms and 500 ms, fast 20 ms and 100 ms", [&options](std::size_t chosen) {
+                 options.default_profile = chosen != 2;
+                 options.fast_profile = chosen != 1;
+             });
     takeover.footer(R"(Rows, from kill -9 of the master on:
   first_heartbeat_*   until the standby leads (ms)
   first_correction_*  until each slave has applied a correction of the new term (ms)
@@ -148,18 +128,29 @@ Violations: slaves that got no correction, clocks that were stepped, bounds that
 A kill takes about 12 s; 50 of both profiles take 20 minutes.)");
 }
 
-void add_scale(CLI::App& app, Options& all) {
-    CLI::App& scale =
-        *app.add_subcommand("scale", "A round and its corrections with many slaves, next to bare libzmq");
-    scale
-        .add_option("--slaves", all.scale.slaves, "How many; several sizes are measured one after the other")
-        ->capture_default_str()
-        ->delimiter(',')
-        ->expected(1, static_cast<int>(kScaleSizesMax))
-        ->check(CLI::Range(std::size_t{2}, kScaleSlavesMax));
-    scale.add_option("--rounds", all.scale.rounds, "Counted rounds of each lane and size")
-        ->capture_default_str()
-        ->check(CLI::Range(1U, kScaleRoundsMax));
+/// Numbers between commas.
+void add_sizes(Command& scale, std::vector<std::size_t>& sizes) {
+    const std::string name = "--slaves";
+    std::string defaults;
+    for (const std::size_t size : sizes) defaults += (defaults.empty() ? "" : ",") + std::to_string(size);
+    scale.add({name, "How many; several sizes are measured one after the other", "N,N...", defaults},
+              [&sizes, name](const std::vector<std::string>& given) {
+                  sizes.clear();
+                  std::stringstream list(given.front());
+                  for (std::string one; std::getline(list, one, ',');) {
+                      sizes.push_back(static_cast<std::size_t>(integer_of(name, one, {2, kScaleSlavesMax})));
+                  }
+                  if (sizes.size() > kScaleSizesMax)
+                      reject(name, std::to_string(kScaleSizesMax) + " sizes at most are allowed");
+              });
+}
+
+void add_scale(CommandLine& app, Options& all) {
+    Command& scale =
+        app.add_command("scale", "A round and its corrections with many slaves, next to bare libzmq");
+    add_sizes(scale, all.scale.slaves);
+    add_integer(scale, "--rounds", all.scale.rounds, {1, kScaleRoundsMax},
+                "Counted rounds of each lane and size");
     scale.footer(R"(Rows, for each N, in microseconds:
   round_N           one probe to each of N slaves: from before the first is sent until the last answer
                     is received
@@ -179,46 +170,28 @@ Examples:
   berkeley-bench scale --json | jq .ratios)");
 }
 
-void add_simulate(CLI::App& app, Options& all) {
+void add_simulate(CommandLine& app, Options& all) {
     SimulateOptions& options = all.simulate;
-    CLI::App& simulate =
-        *app.add_subcommand("simulate", "The programs' cores in virtual time: faults, networks, clocks");
-    CLI::Option* scenario =
-        simulate.add_option("--scenario", options.scenario, "Only this one; see --list")->option_text("NAME");
-    simulate.add_option("--seeds", options.seeds, "Runs of each scenario")
-        ->capture_default_str()
-        ->check(CLI::Range(std::uint64_t{1}, kSeedsMax));
-    simulate
-        .add_option_function<std::uint64_t>(
-            "--seed",
-            [&options](std::uint64_t seed) {
-                options.first_seed = seed;
-                options.seeds = 1;
-            },
-            "Only this run; it repeats bit for bit")
-        ->option_text("N");
-    simulate
-        .add_option("--idle-delays", options.idle_trace,
-                    "Replay what latency --record wrote on an idle machine")
-        ->option_text("FILE");
-    simulate.add_option("--loaded-delays", options.loaded_trace, "The same of a machine under load")
-        ->option_text("FILE");
-    CLI::Option* slaves =
-        simulate.add_option("--slaves", options.slaves, "No scenario: one cluster of so many slaves")
-            ->option_text("N")
-            ->check(CLI::Range(1U, kSimulatedSlavesMax))
-            ->excludes(scenario);
-    simulate.add_option("--rounds", options.rounds, "Its rounds")
-        ->capture_default_str()
-        ->needs(slaves)
-        ->check(CLI::Range(1U, kSimulatedRoundsMax));
-    simulate.add_flag_callback(
-        "--list",
-        [] {
-            std::fputs(scenario_list().c_str(), stdout);
-            throw CLI::Success{};
-        },
-        "Names and conditions of the scenarios");
+    Command& simulate =
+        app.add_command("simulate", "The programs' cores in virtual time: faults, networks, clocks");
+    add_text(simulate, {"--scenario", "Only this one; see --list", "NAME"}, options.scenario);
+    add_integer(simulate, "--seeds", options.seeds, {1, kSeedsMax}, "Runs of each scenario");
+    add_integer(simulate, {"--seed", "Only this run; it repeats bit for bit", "N"}, {},
+                [&options](std::int64_t seed) {
+                    options.first_seed = static_cast<std::uint64_t>(seed);
+                    options.seeds = 1;
+                });
+    add_text(simulate, {"--idle-delays", "Replay what latency --record wrote on an idle machine", "FILE"},
+             options.idle_trace);
+    add_text(simulate, {"--loaded-delays", "The same of a machine under load", "FILE"}, options.loaded_trace);
+    add_integer(simulate, {"--slaves", "No scenario: one cluster of so many slaves", "N"},
+                {1, kSimulatedSlavesMax},
+                [&options](std::int64_t slaves) { options.slaves = static_cast<std::uint32_t>(slaves); });
+    simulate.excludes("--slaves", "--scenario");
+    add_integer(simulate, "--rounds", options.rounds, {1, kSimulatedRoundsMax}, "Its rounds");
+    simulate.needs("--rounds", "--slaves");
+    simulate.add_report(
+        "--list", [] { return scenario_list(); }, "Names and conditions of the scenarios");
     simulate.footer(
         R"(Every run asserts at every tick that no clock is further off than its bound, none runs back, no
 correction is applied twice, and so on; after faults all must agree again within 20 s. Rows, over the
@@ -226,9 +199,9 @@ seeds: RMS and maximum error against the master after settling, and the bound at
 Violations are runs that broke a promise or the scenario's limit: each is told with its seed.)");
 }
 
-void add_codec(CLI::App& app) {
-    CLI::App& codec =
-        *app.add_subcommand("codec", "Encoding and decoding of each message; the average of 10000 clocks");
+void add_codec(CommandLine& app) {
+    Command& codec =
+        app.add_command("codec", "Encoding and decoding of each message; the average of 10000 clocks");
     codec.allow_extras();
     codec.footer(
         R"(Rows: encode_* and decode_* of each kind of message (ns); msgpack_* the same bytes from and into bare
@@ -239,16 +212,12 @@ Further options go to Google Benchmark, such as
   --benchmark_filter=reply  --benchmark_repetitions=5  --benchmark_min_time=0.2)");
 }
 
-void add_estimators(CLI::App& app, Options& all) {
-    CLI::App& estimators =
-        *app.add_subcommand("estimators", "The estimator and its rivals, offline, in virtual time");
-    estimators
-        .add_option("--trace", all.estimators.traces,
-                    "Replay what latency --record wrote, too; may be repeated")
-        ->option_text("FILE");
-    estimators.add_option("--seeds", all.estimators.seeds, "Runs of each scenario")
-        ->capture_default_str()
-        ->check(CLI::Range(std::uint64_t{1}, kStudySeedsMax));
+void add_estimators(CommandLine& app, Options& all) {
+    Command& estimators =
+        app.add_command("estimators", "The estimator and its rivals, offline, in virtual time");
+    add_texts(estimators, {"--trace", "Replay what latency --record wrote, too; may be repeated", "FILE"},
+              all.estimators.traces, Values::several);
+    add_integer(estimators, "--seeds", all.estimators.seeds, {1, kStudySeedsMax}, "Runs of each scenario");
     estimators.footer(
         R"(Rows, scenario/estimator: how far the estimated offset is off at the end of a burst, in microseconds.
   plain, minimum, burst_median   one offset a burst: its last probe, its fastest, the product's choice
@@ -258,9 +227,7 @@ Ratios: the RMS of each over that of kalman; above 1 the product is better.
 All see the same samples; a seed gives the same run everywhere.)");
 }
 
-void describe(CLI::App& app, Options& all) {
-    app.set_version_flag("--version", "berkeley-bench " BERKELEY_VERSION);
-    app.require_subcommand(1);
+void describe(CommandLine& app, Options& all) {
     app.footer(R"(Examples:
   berkeley-bench latency                        a table, in microseconds
   berkeley-bench latency --json | jq .ratios    for scripts
@@ -277,25 +244,8 @@ Exit codes: 0 measured, 1 could not measure, or violations in simulate or scale,
     add_simulate(app, all);
     add_codec(app);
     add_estimators(app, all);
-    for (CLI::App* bench : app.get_subcommands(nullptr))
+    for (const auto& bench : app.commands())
         bench->add_flag("--json", all.json, "One JSON object instead of the table");
-}
-
-/// CLI11 would only say that some argument was not expected.
-std::string complaint_about(std::string_view first, const CLI::App& app) {
-    const std::string allowed =
-        "latency, accuracy, takeover, scale, simulate, codec and estimators are allowed";
-    const auto known = app.get_subcommands([](const CLI::App*) { return true; });
-    const auto named = [&](const CLI::App* bench) { return first == bench->get_name(); };
-    if (first.empty()) return "name a benchmark: " + allowed + " (see berkeley-bench --help)";
-    if (first.front() != '-') {
-        if (std::any_of(known.begin(), known.end(), named)) return {};
-        return "'" + std::string(first) + "' is no benchmark: " + allowed;
-    }
-    const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
-    if (std::find(options.begin(), options.end(), first) != options.end()) return {};
-    return "'" + std::string(first) +
-           "' is not allowed here: --help, --version or a benchmark, with its options after it";
 }
 
 /// `strict`: violations are a failure.
@@ -319,25 +269,18 @@ int run_checked(Check check, Run run, const BenchOptions& options, bool json, bo
 int run(int argc, char** argv) {
     if (argc > 1 && std::string_view(argv[1]) == "peer") return run_peer({argv + 2, argv + argc});
     Options all;
-    CLI::App app{"Measures Berkeley on this machine, next to what it is built upon.", "berkeley-bench"};
+    CommandLine app("berkeley-bench", "Measures Berkeley on this machine, next to what it is built upon.");
     describe(app, all);
-    if (const auto line = complaint_about(argc > 1 ? argv[1] : "", app); !line.empty())
-        return usage_error(line);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::Success& success) {
-        return app.exit(success);
-    } catch (const CLI::ParseError& error) {
-        return usage_error(std::string(error.what()) + " (see berkeley-bench --help)");
-    }
-    const CLI::App& bench = *app.get_subcommands().front();
-    const std::string name = bench.get_name();
+    if (const auto early = app.parse({argv + std::min(argc, 1), argv + argc})) return report(*early);
+    const auto chosen = std::find_if(app.commands().begin(), app.commands().end(),
+                                     [](const auto& command) { return command->given(); });
+    const std::string name = (*chosen)->name();
     if (name == "accuracy") return run_checked(check_accuracy, run_accuracy, all.accuracy, all.json, false);
     if (name == "scale") return run_checked(check_scale, run_scale, all.scale, all.json, true);
     if (name == "simulate") return run_checked(check_simulate, run_simulate, all.simulate, all.json, true);
     if (name == "takeover") return print(run_takeover(all.takeover), all.json);
     if (name == "estimators") return print(run_estimators(all.estimators), all.json);
-    if (name == "codec") return run_codec(bench.remaining(), all.json);
+    if (name == "codec") return run_codec((*chosen)->extras(), all.json);
     if (!all.record.file.empty()) return print(run_record(all.record), all.json);
     return print(run_latency(all.latency), all.json);
 }

@@ -1,6 +1,5 @@
 // berkeleyctl: the tool that asks running nodes, and makes and authorises keys.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 
@@ -46,13 +45,12 @@ struct TargetText {
     Duration timeout = std::chrono::seconds{2};
     KeyFiles keys;
 
-    void add_to(CLI::App& command) {
-        command.add_option("--poll", polls, "Poll endpoint of a master or standby; several may follow")
-            ->type_name("URL")
-            ->capture_default_str();
-        command.add_option("--cluster", cluster, "Name of the cluster")
-            ->type_name("NAME")
-            ->capture_default_str();
+    void add_to(Command& command) {
+        add_texts(
+            command,
+            {"--poll", "Poll endpoint of a master or standby; several may follow", "URL", polls.front()},
+            polls, Values::several);
+        add_text(command, {"--cluster", "Name of the cluster", "NAME", cluster}, cluster);
         add_duration(command, "--timeout", timeout, kTimeout, "Give up after this long");
         add_key_options(command, keys, KeyUse::connect);
     }
@@ -154,10 +152,8 @@ int run_clock(const ClockQuery& query, bool json) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App app{"Shows and controls a running Berkeley cluster, reads its clocks, and manages its keys.",
-                 "berkeleyctl"};
-    app.set_version_flag("--version", "berkeleyctl " BERKELEY_VERSION);
-    app.require_subcommand(1);
+    CommandLine app("berkeleyctl",
+                    "Shows and controls a running Berkeley cluster, reads its clocks, and manages its keys.");
     app.footer(
         "Examples:\n"
         "  berkeleyctl status                                  the master on this machine\n"
@@ -171,58 +167,60 @@ int run(int argc, char** argv) {
         "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
         "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
     // A command without a footer of its own would show this one.
-    const auto examples = [](CLI::App* command, const std::string& lines) {
-        command->footer("Examples:\n" + lines);
+    const auto examples = [](Command& command, const std::string& lines) {
+        command.footer("Examples:\n" + lines);
     };
     bool json = false;
     TargetText target;
-    CLI::App* status = app.add_subcommand("status", "Role, term, voters and members of a master or standby");
-    target.add_to(*status);
-    status->add_flag("--json", json, "One JSON object instead of a table");
+    Command& status = app.add_command("status", "Role, term, voters and members of a master or standby");
+    target.add_to(status);
+    status.add_flag("--json", json, "One JSON object instead of a table");
     examples(status,
              "  berkeleyctl status                                  the master on this machine\n"
              "  berkeleyctl status --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250\n"
              "                                                      whichever of the two leads\n"
              "  berkeleyctl status --json | jq .members             for scripts\n"
              "  berkeleyctl status --secret-key-file admin.secret --server-key m1.key    with keys");
-    CLI::App* watching = app.add_subcommand("watch", "Follow live who leads: a line at every change");
+    Command& watching = app.add_command("watch", "Follow live who leads: a line at every change");
     Duration watch_for{0};
-    target.add_to(*watching);
-    add_duration(*watching, "--for", watch_for, kWatchFor, "Stop after this long; 0: run until interrupted");
-    watching->add_flag("--json", json, "Print one JSON object a line, as status --json does");
+    target.add_to(watching);
+    add_duration(watching, "--for", watch_for, kWatchFor, "Stop after this long; 0: run until interrupted");
+    watching.add_flag("--json", json, "Print one JSON object a line, as status --json does");
     examples(
         watching,
         "  berkeleyctl watch                                   who leads, live, on all candidates that it "
         "names\n"
         "  berkeleyctl watch --for 10s --json | jq .role");
-    CLI::App* stepping = app.add_subcommand("stepdown", "Ask the master to hand over to a standby");
+    Command& stepping = app.add_command("stepdown", "Ask the master to hand over to a standby");
     std::optional<std::string> to;
-    target.add_to(*stepping);
-    stepping->add_option("--to", to, "The standby that shall lead [the best one]")->type_name("ID");
+    target.add_to(stepping);
+    add_text(stepping, {"--to", "The standby that shall lead [the best one]", "ID"}, to);
     examples(stepping,
              "  berkeleyctl stepdown                                to the best standby\n"
              "  berkeleyctl stepdown --to m2 --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250");
-    CLI::App* forcing = app.add_subcommand(
+    Command& forcing = app.add_command(
         "force-bootstrap",
         "DANGEROUS: make a stopped berkeley-master the only voter, when the others are lost for good");
     std::string state_dir;
     std::string id;
     bool yes = false;
-    forcing->add_option("--state-dir", state_dir, "State directory of that node")
-        ->type_name("DIR")
-        ->required();
-    forcing->add_option("--id", id, "Id of that node")->type_name("ID")->required();
-    forcing->add_flag("--yes", yes, "Confirm that the other voters are lost for good");
+    add_text(forcing, {"--state-dir", "State directory of that node", "DIR"}, state_dir);
+    forcing.require("--state-dir");
+    add_text(forcing, {"--id", "Id of that node", "ID"}, id);
+    forcing.require("--id");
+    forcing.add_flag("--yes", yes, "Confirm that the other voters are lost for good");
     examples(forcing,
              "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
-    CLI::App* clock =
-        app.add_subcommand("clock", "Cluster time, bound and spread of clock pages on this machine");
+    Command& clock =
+        app.add_command("clock", "Cluster time, bound and spread of clock pages on this machine");
     ClockQuery query;
-    clock->add_option("pages", query.pages, "Clock pages, such as /dev/shm/berkeley/default/s1")->required();
-    add_duration(*clock, "--watch", query.watch, kClockWatch,
+    add_texts(clock, {"pages", "Clock pages, such as /dev/shm/berkeley/default/s1", "PAGE"}, query.pages,
+              Values::several);
+    clock.require("pages");
+    add_duration(clock, "--watch", query.watch, kClockWatch,
                  "Keep reading for this long and print the widest spread seen");
-    clock->add_flag("--json", json, "One JSON object instead of a table");
-    clock->footer(
+    clock.add_flag("--json", json, "One JSON object instead of a table");
+    clock.footer(
         "Examples:\n"
         "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
         "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
@@ -230,83 +228,53 @@ int run(int argc, char** argv) {
         "its\n"
         "first synchronization and each restart of the node included. `disruptions` of berkeleyctl status\n"
         "counts only the jumps of a clock that was already synchronized. An unknown bound is null.");
-    CLI::App* generating = app.add_subcommand("keygen", "Make a key pair: ID.secret and ID.key");
+    Command& generating = app.add_command("keygen", "Make a key pair: ID.secret and ID.key");
     std::string key_id;
     std::string role = "slave";
     std::string out_directory = ".";
-    generating->add_option("--id", key_id, "The node or person that the key is for")
-        ->type_name("ID")
-        ->required();
-    generating
-        ->add_option("--role", role,
-                     "slave, candidate, observer (asks for status) or operator (also stepdown)")
-        ->type_name("ROLE")
-        ->capture_default_str();
-    generating->add_option("--out", out_directory, "Directory for both files")
-        ->type_name("DIR")
-        ->capture_default_str();
+    add_text(generating, {"--id", "The node or person that the key is for", "ID"}, key_id);
+    generating.require("--id");
+    add_text(
+        generating,
+        {"--role", "slave, candidate, observer (asks for status) or operator (also stepdown)", "ROLE", role},
+        role);
+    add_text(generating, {"--out", "Directory for both files", "DIR", out_directory}, out_directory);
     examples(generating,
              "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
              "  berkeleyctl keygen --id m1 --role candidate --out keys");
-    CLI::App* authorizing = app.add_subcommand(
+    Command& authorizing = app.add_command(
         "authorize", "Put public keys into a directory of authorised keys; running nodes notice");
     Authorization wanted;
     std::string directory;
-    authorizing->add_option("--dir", directory, "The directory that nodes have as --authorized-keys")
-        ->type_name("DIR")
-        ->required();
-    authorizing->add_option("--id", wanted.id, "Id of the node, where the file does not name it")
-        ->type_name("ID");
-    authorizing->add_option("--role", wanted.role, "Role of the node, instead of the file's")
-        ->type_name("ROLE");
-    authorizing->add_option("files", wanted.files, "Public files, such as keys/s1.key")
-        ->type_name("FILE")
-        ->required();
+    add_text(authorizing, {"--dir", "The directory that nodes have as --authorized-keys", "DIR"}, directory);
+    authorizing.require("--dir");
+    add_text(authorizing, {"--id", "Id of the node, where the file does not name it", "ID"}, wanted.id);
+    add_text(authorizing, {"--role", "Role of the node, instead of the file's", "ROLE"}, wanted.role);
+    add_texts(authorizing, {"files", "Public files, such as keys/s1.key", "FILE"}, wanted.files,
+              Values::several);
+    authorizing.require("files");
     examples(authorizing,
              "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/*.key\n"
              "  berkeleyctl authorize --dir /etc/berkeley/authorized --role operator admin.key");
-    CLI::App* revoking = app.add_subcommand(
+    Command& revoking = app.add_command(
         "revoke", "Remove keys from that directory; running nodes cut them off within two seconds");
     std::vector<std::string> whom;
-    revoking->add_option("--dir", directory, "The directory that nodes have as --authorized-keys")
-        ->type_name("DIR")
-        ->required();
-    revoking->add_option("whom", whom, "Ids of nodes (all their keys), single keys, or public files")
-        ->type_name("ID|KEY|FILE")
-        ->required();
+    add_text(revoking, {"--dir", "The directory that nodes have as --authorized-keys", "DIR"}, directory);
+    revoking.require("--dir");
+    add_texts(revoking,
+              {"whom", "Ids of nodes (all their keys), single keys, or public files", "ID|KEY|FILE"}, whom,
+              Values::several);
+    revoking.require("whom");
     examples(revoking, "  berkeleyctl revoke --dir /etc/berkeley/authorized s1");
-    const std::string_view command = argc > 1 ? argv[1] : "";
-    const std::initializer_list<const CLI::App*> commands{status,  watching,   clock,       stepping,
-                                                          forcing, generating, authorizing, revoking};
-    const auto named = [&](const CLI::App* known) { return command == known->get_name(); };
-    if (!command.empty() && command.front() != '-' && std::none_of(commands.begin(), commands.end(), named)) {
-        return usage_error("'" + std::string(command.substr(0, 60)) +
-                           "' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, "
-                           "authorize and revoke are allowed");
-    }
-    // Without this check CLI11 would only say that a command is missing.
-    const std::initializer_list<std::string_view> options{"-h", "--help", "--version"};
-    if (!command.empty() && command.front() == '-' &&
-        std::find(options.begin(), options.end(), command) == options.end()) {
-        return usage_error(
-            "'" + std::string(command.substr(0, 60)) +
-            "' is not allowed here: --help, --version or a command, with its options after it");
-    }
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::Success& success) {
-        return app.exit(success);
-    } catch (const CLI::ParseError& error) {
-        return usage_error(std::string(error.what()) + " (see berkeleyctl --help)");
-    }
-    if (clock->parsed()) return run_clock(query, json);
-    if (watching->parsed()) return run_watch(target, watch_for, json);
-    if (stepping->parsed()) return run_step_down(target, to);
+    if (const auto early = app.parse({argv + std::min(argc, 1), argv + argc})) return report(*early);
+    if (clock.given()) return run_clock(query, json);
+    if (watching.given()) return run_watch(target, watch_for, json);
+    if (stepping.given()) return run_step_down(target, to);
     wanted.directory = directory;
-    if (generating->parsed()) return run_keygen(key_id, role, out_directory);
-    if (authorizing->parsed()) return run_authorize(wanted);
-    if (revoking->parsed()) return run_revoke(directory, whom);
-    if (forcing->parsed()) return run_force_bootstrap(state_dir, id, yes);
+    if (generating.given()) return run_keygen(key_id, role, out_directory);
+    if (authorizing.given()) return run_authorize(wanted);
+    if (revoking.given()) return run_revoke(directory, whom);
+    if (forcing.given()) return run_force_bootstrap(state_dir, id, yes);
     return run_status(target, json);
 }
 

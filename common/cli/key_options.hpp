@@ -3,13 +3,11 @@
 
 #include "base/key_files.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace berkeley {
 
-/// Adds them to `app`. `target` outlives the app.
-void add_key_options(CLI::App& app, KeyFiles& target, KeyUse use);
+class Command;
+
+/// Adds them to `command`. `target` outlives it.
+void add_key_options(Command& command, KeyFiles& target, KeyUse use);
 
 }  // namespace berkeley

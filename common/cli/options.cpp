@@ -15,7 +15,6 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 
 #include "base/clock_map.hpp"
 #include "base/duration_text.hpp"
@@ -25,10 +24,6 @@
 #include "cli/key_options.hpp"
 #include "cli/option_kinds.hpp"
 #include "protocol/messages.hpp"
-
-#ifndef BERKELEY_VERSION
-#define BERKELEY_VERSION "1.0.0"
-#endif
 
 namespace berkeley {
 namespace {
@@ -50,8 +45,8 @@ struct Unresolved {
     std::string config;
 };
 
-void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
-    app.option_defaults()->group("Identity");
+void add_node_options(Command& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
+    app.group("Identity");
     add_name(app, "--id", raw.id, "Name of this node, unique in the cluster", default_id);
     add_name(app, "--cluster", raw.cluster, "Name of the cluster; messages of other clusters are ignored",
              "default");
@@ -59,7 +54,7 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
              "Directory that keeps votes and frequency over a restart "
              "[$STATE_DIRECTORY, else ~/.local/state/berkeley/CLUSTER/ID]");
 
-    app.option_defaults()->group("Clock");
+    app.group("Clock");
     add_choice<ClockKind>(app, "--clock", node.clock,
                           {{"virtual", ClockKind::virtual_clock}, {"system", ClockKind::system_clock}},
                           "The clock to discipline: one of our own, or the machine's");
@@ -82,25 +77,25 @@ void add_node_options(CLI::App& app, NodeOptions& node, Unresolved& raw, const s
     app.add_flag("--let-cpus-sleep", node.let_cpus_sleep,
                  "Let idle CPUs sleep during a burst of probes: less power, noisier measurements");
 
-    app.option_defaults()->group("Takeover");
+    app.group("Takeover");
     add_duration(app, "--heartbeat-interval", node.heartbeat_interval, {5ms, kMinute},
                  "Time between two heartbeats; the same on all nodes");
     add_duration(
         app, "--heartbeat-timeout", node.heartbeat_timeout, {15ms, kHour},
         "Silence after which a master counts as gone; at least 3 heartbeat intervals, the same on all nodes");
 
-    app.option_defaults()->group("Output and security");
+    app.group("Output and security");
     app.add_flag("--json", node.json, "Print events as JSON lines on stdout");
     add_choice<LogLevel>(app, "--log-level", node.log_level,
                          {{"debug", LogLevel::debug},
                           {"info", LogLevel::info},
                           {"warning", LogLevel::warning},
-                          {"warn", LogLevel::warning},
                           {"error", LogLevel::error},
-                          {"off", LogLevel::off}},
+                          {"off", LogLevel::off},
+                          {"warn", LogLevel::warning}},
                          "Least severity that the log on stderr prints");
-    app.add_option("--config", raw.config, "TOML file with any of these options, e.g. interval = \"1s\"")
-        ->type_name("FILE");
+    add_text(app, {"--config", "TOML file with any of these options, e.g. interval = \"1s\"", "FILE"},
+             raw.config);
     add_key_options(app, node.keys, KeyUse::serve);
     app.add_flag("--insecure", node.insecure, "Accept connections from other machines without keys");
 }
@@ -181,13 +176,8 @@ void resolve_master(MasterOptions& options) {
     }
 }
 
-tl::unexpected<EarlyExit> usage_error(const std::string& program, const std::exception& error,
-                                      const std::string& allowed) {
-    return tl::unexpected<EarlyExit>({2, {}, program + ": " + one_line(error.what()) + allowed + "\n"});
-}
-
-/// Parses a program's options: `describe` adds them to an app bound to (options, raw), and `finish`
-/// completes them.
+/// A program's options: `describe` adds them to a command bound to (options, raw), and `finish` completes
+/// them.
 template <class Options>
 struct Program {
     std::string name;
@@ -195,7 +185,7 @@ struct Program {
     std::string footer;
     std::string default_id;
     KeyUse use;
-    std::function<void(CLI::App&, Options&)> describe;
+    std::function<void(Command&, Options&)> describe;
     std::function<void(Options&)> finish;
 };
 
@@ -203,28 +193,12 @@ template <class Options>
 struct Pass {
     Options options;
     Unresolved raw;
-    CLI::App app;
+    CommandLine line;
 
-    explicit Pass(const Program<Options>& program) : app(program.description, program.name) {
-        app.footer(program.footer);
-        app.set_version_flag("--version", program.name + " " BERKELEY_VERSION, "Print the version and exit");
-        app.get_formatter()->column_width(36);
-        program.describe(app, options);
-        add_node_options(app, options.node, raw, program.default_id);
-    }
-
-    void parse(std::vector<std::string> arguments) {
-        // CLI11 would take any number behind a flag for yes.
-        for (const std::string& argument : arguments) {
-            const auto equals = argument.find('=');
-            const CLI::Option* option =
-                equals == std::string::npos ? nullptr : app.get_option_no_throw(argument.substr(0, equals));
-            if (option != nullptr && option->get_items_expected_max() == 0) {
-                reject(argument.substr(0, equals), "it is allowed without a value only");
-            }
-        }
-        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
-        app.parse(std::move(arguments));
+    explicit Pass(const Program<Options>& program) : line(program.name, program.description) {
+        line.footer(program.footer);
+        program.describe(line, options);
+        add_node_options(line, options.node, raw, program.default_id);
     }
 };
 
@@ -233,35 +207,18 @@ Parsed<Options> parse(const Program<Options>& program, int argc, const char* con
                       const KeyOwner& owner) {
     const std::vector<std::string> given(argv + std::min(argc, 1), argv + argc);
     Pass<Options> first(program);
+    if (auto early = first.line.parse(given)) return tl::unexpected<EarlyExit>(*std::move(early));
     try {
-        first.parse(given);
         Pass<Options> second(program);
         std::vector<std::string> arguments;
-        if (!first.raw.config.empty()) arguments = read_config(first.raw.config, first.app);
+        if (!first.raw.config.empty()) arguments = read_config(first.raw.config, first.line);
         arguments.insert(arguments.end(), given.begin(), given.end());
-        second.parse(std::move(arguments));
+        if (auto early = second.line.parse(arguments)) return tl::unexpected<EarlyExit>(*std::move(early));
         resolve(second.options.node, second.raw, program.default_id, program.use, owner);
         program.finish(second.options);
         return std::move(second.options);
-    } catch (const CLI::CallForHelp&) {
-        return tl::unexpected<EarlyExit>({0, first.app.help(), {}});
-    } catch (const CLI::CallForVersion&) {
-        return tl::unexpected<EarlyExit>({0, program.name + " " BERKELEY_VERSION "\n", {}});
-    } catch (const CLI::ExtrasError& error) {
-        return usage_error(program.name, error, ": the options of --help are allowed");
-    } catch (const CLI::ArgumentMismatch& error) {
-        const std::string_view text = error.what();
-        const CLI::Option* option =
-            first.app.get_option_no_throw(std::string(text.substr(0, text.find(':'))));
-        const bool repeatable =
-            option != nullptr && option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
-        return usage_error(program.name, error,
-                           repeatable ? ": it is allowed several times, each with one value"
-                                      : ": it is allowed once, with one value");
-    } catch (const CLI::ConversionError& error) {
-        return usage_error(program.name, error, ": it is allowed without a value only");
     } catch (const std::exception& error) {
-        return usage_error(program.name, error, "");
+        return tl::unexpected<EarlyExit>(first.line.usage_error(error.what()));
     }
 }
 
@@ -294,8 +251,8 @@ Examples:
 Exit codes: 0 ended on request, 1 run-time failure, 2 bad usage or configuration.)";
 
 Program<MasterOptions> master_program() {
-    const auto describe = [](CLI::App& app, MasterOptions& options) {
-        app.option_defaults()->group("Master");
+    const auto describe = [](Command& app, MasterOptions& options) {
+        app.group("Master");
         app.add_flag("--standby", options.standby,
                      "Never found a cluster: wait to take over in an existing one. (A node that was the only "
                      "voter of its "
@@ -304,26 +261,24 @@ Program<MasterOptions> master_program() {
         add_bind(app, "--publish", options.publish, "Endpoint that broadcasts corrections");
         add_bind(app, "--heartbeat", options.heartbeat, "Endpoint that broadcasts heartbeats");
         add_connects(app, "--peer", options.peers, "Poll URL of another candidate; may be repeated");
-        app.add_option_function<std::string>(
-               "--advertise",
-               [&options](std::string host) {
-                   // An IPv6 address needs its brackets in a URL only.
-                   if (host.find(':') != std::string::npos && host.front() != '[') host = "[" + host + "]";
-                   if (!is_valid_host(host)) {
-                       reject("--advertise",
-                              "'" + host.substr(0, 80) + "' is not allowed: a host name or address");
-                   }
-                   options.advertise = host;
-               },
-               "Host that others shall connect to, where it is not the one bound")
-            ->type_name("HOST");
-        add_integer(app, "--priority", options.priority, -1'000'000, 1'000'000,
+        app.add({"--advertise", "Host that others shall connect to, where it is not the one bound", "HOST"},
+                [&options](const std::vector<std::string>& given) {
+                    std::string host = given.front();
+                    // An IPv6 address needs its brackets in a URL only.
+                    if (host.find(':') != std::string::npos && host.front() != '[') host = "[" + host + "]";
+                    if (!is_valid_host(host)) {
+                        reject("--advertise",
+                               "'" + host.substr(0, 80) + "' is not allowed: a host name or address");
+                    }
+                    options.advertise = host;
+                });
+        add_integer(app, "--priority", options.priority, {-1'000'000, 1'000'000},
                     "The candidate with the highest priority takes over first; give each its own");
         add_duration(app, "--interval", options.interval, {50ms, kHour}, "Time between two rounds");
-        add_integer(app, "--burst", options.burst, 3, 64,
+        add_integer(app, "--burst", options.burst, {3, 64},
                     "Probes to each slave in a round; the first two warm up the path");
-        add_integer(app, "--window", options.window, 1, 1024, "Number of slaves probed at the same time");
-        add_integer(app, "--max-members", options.max_members, 1, kMaxMembers,
+        add_integer(app, "--window", options.window, {1, 1024}, "Number of slaves probed at the same time");
+        add_integer(app, "--max-members", options.max_members, {1, kMaxMembers},
                     "Largest number of slaves and standbys; more are refused");
     };
     return {"berkeley-master",
@@ -337,8 +292,8 @@ Program<MasterOptions> master_program() {
 }
 
 Program<SlaveOptions> slave_program() {
-    const auto describe = [](CLI::App& app, SlaveOptions& options) {
-        app.option_defaults()->group("Slave");
+    const auto describe = [](Command& app, SlaveOptions& options) {
+        app.group("Slave");
         add_connects(app, "--master", options.masters,
                      "Poll URL of a master or standby; may be repeated [tcp://127.0.0.1:5250]");
     };
@@ -375,12 +330,6 @@ Parsed<MasterOptions> parse_master_options(int argc, const char* const* argv, co
 
 Parsed<SlaveOptions> parse_slave_options(int argc, const char* const* argv, const KeyOwner& owner) {
     return parse(slave_program(), argc, argv, owner);
-}
-
-int report(const EarlyExit& early) {
-    std::fputs(early.output.c_str(), stdout);
-    std::fputs(early.error.c_str(), stderr);
-    return early.code;
 }
 
 }  // namespace berkeley

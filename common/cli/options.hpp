@@ -19,6 +19,7 @@
 #include "base/bounded_string.hpp"
 #include "base/key_files.hpp"
 #include "base/time.hpp"
+#include "cli/command.hpp"
 #include "protocol/events.hpp"
 #include "protocol/messages.hpp"
 
@@ -70,14 +71,6 @@ struct SlaveOptions {
     std::vector<Url> masters;  ///< poll endpoints of candidates; at least one
 };
 
-/// EarlyExit: the output of a program that ends before it starts: text for stdout (--help, --version; code
-/// 0) or one line for stderr (code 2). Both end in a newline.
-struct EarlyExit {
-    int code = 0;
-    std::string output;
-    std::string error;
-};
-
 template <class Options>
 using Parsed = tl::expected<Options, EarlyExit>;
 
@@ -90,9 +83,6 @@ using KeyOwner = std::function<tl::expected<std::optional<NodeId>, OptionError>(
                                                          const KeyOwner& owner);
 [[nodiscard]] Parsed<SlaveOptions> parse_slave_options(int argc, const char* const* argv,
                                                        const KeyOwner& owner);
-
-/// Prints the text and returns the exit code for main.
-int report(const EarlyExit& early);
 
 /// The host name as a valid part of a node's name; "node" where there is none.
 std::string host_name();

@@ -198,7 +198,7 @@ TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
 TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
         {{"steppdown"},
-         "'steppdown' is no command: status, watch, clock, stepdown, force-bootstrap, keygen, authorize and "
+         "'steppdown' is no command: status, watch, stepdown, force-bootstrap, clock, keygen, authorize and "
          "revoke are allowed"},
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
         {{"watch", "--for", "soon"}, "--for: 'soon' is not a duration: write a number and a unit"},
