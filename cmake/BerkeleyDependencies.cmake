@@ -1,4 +1,5 @@
-# Everything that the system's packages provide; scripts/test installs them on Debian. Only what is built is looked for.
+# Everything that the system's packages provide; scripts/demo and scripts/test install them on Debian. CMake looks only for
+# what this build uses.
 
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)

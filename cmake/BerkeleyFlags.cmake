@@ -24,6 +24,17 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 # A seed must give the same run on every machine: no fused multiply-add behind our back.
 add_compile_options(-ffp-contract=off)
+# A second build of the same sources takes seconds. The sloppiness is what ccache needs for precompiled headers.
+find_program(BERKELEY_CCACHE ccache)
+if(BERKELEY_CCACHE AND PROJECT_IS_TOP_LEVEL)
+    foreach(language C CXX)
+        if(NOT CMAKE_${language}_COMPILER_LAUNCHER)
+            set(CMAKE_${language}_COMPILER_LAUNCHER
+                ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${BERKELEY_CCACHE})
+        endif()
+    endforeach()
+endif()
+
 if(BERKELEY_WERROR)
     add_compile_options(-Werror)
 endif()

@@ -33,19 +33,44 @@ function(berkeley_include name)
     endif()
 endfunction()
 
+# berkeley_add_layer(NAME DIRECTORY FOLDER DEPENDS TARGET... PRIVATE_DEPENDS TARGET... [COLD])
+# COLD: the room works at the start and now and then, so it is compiled for little time rather than for speed.
 function(berkeley_add_layer name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY" "DEPENDS;PRIVATE_DEPENDS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "DIRECTORY" "DEPENDS;PRIVATE_DEPENDS")
     berkeley_sources(sources ${arg_DIRECTORY})
     berkeley_library(${name} SOURCES ${sources} DEPENDS ${arg_DEPENDS} PRIVATE_DEPENDS ${arg_PRIVATE_DEPENDS})
+    if(sources)
+        berkeley_compile_as_one(${name})
+    endif()
+    if(arg_COLD)
+        berkeley_compile_cold(${name})
+    endif()
 endfunction()
 
-# berkeley_add_program(NAME SOURCES PATTERN... DEPENDS TARGET...): an installed program.
+# Headers cost more than our own code: a room's files are one translation unit, where BERKELEY_UNITY says so.
+function(berkeley_compile_as_one name)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ${BERKELEY_UNITY} UNITY_BUILD_BATCH_SIZE 0)
+    if(BERKELEY_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        # g++ takes an included .cpp file for a header, whose classes must not use the file's own types.
+        target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+    endif()
+endfunction()
+
+function(berkeley_compile_cold name)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
+endfunction()
+
+# berkeley_add_program(NAME SOURCES PATTERN... DEPENDS TARGET... [COLD]): an installed program. COLD: as above.
 function(berkeley_add_program name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "" "SOURCES;DEPENDS")
     list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
     file(GLOB sources CONFIGURE_DEPENDS ${arg_SOURCES})
     add_executable(${name} ${sources})
     target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
+    if(arg_COLD)
+        berkeley_compile_as_one(${name})
+        berkeley_compile_cold(${name})
+    endif()
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
@@ -73,10 +98,8 @@ endfunction()
 
 # Fails where `target` links `forbidden`: a plain slave carries no master code.
 function(berkeley_forbid_link target forbidden)
-    if(TARGET ${target})
-        berkeley_linked_targets(linked ${target})
-        if(forbidden IN_LIST linked)
-            message(FATAL_ERROR "${target} must not link ${forbidden}")
-        endif()
+    berkeley_linked_targets(linked ${target})
+    if(forbidden IN_LIST linked)
+        message(FATAL_ERROR "${target} must not link ${forbidden}")
     endif()
 endfunction()

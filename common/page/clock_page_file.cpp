@@ -26,8 +26,6 @@ constexpr int kAttemptsMax = 8;
 /// No version of the page is larger.
 constexpr off_t kFileSizeMax = 4096;
 
-std::string system_text(int error) { return std::generic_category().message(error); }
-
 /// The place of the page: a name below an opened folder, so that nobody can lead us elsewhere in between.
 struct Place {
     int folder;

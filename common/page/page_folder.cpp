@@ -21,9 +21,7 @@ constexpr mode_t kFolderMode = 0755;
 /// As many as the kernel follows.
 constexpr int kLinksMax = 40;
 /// Somebody else may make or remove a folder between our steps; after so many attempts we give up.
-constexpr int kAttemptsMax = 8;
-
-std::string system_text(int error) { return std::generic_category().message(error); }
+constexpr int kFolderAttemptsMax = 8;
 
 class Walk {
 public:
@@ -77,7 +75,7 @@ private:
     }
 
     Result<FileDescriptor> open_or_make(const std::filesystem::path& part) {
-        for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+        for (int attempt = 0; attempt < kFolderAttemptsMax; ++attempt) {
             FileDescriptor fd{::openat(here_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC)};
             if (fd.get() >= 0) {
                 if (::fstat(fd.get(), &status_) != 0) return bad(system_text(errno));
@@ -143,6 +141,8 @@ private:
 };
 
 }  // namespace
+
+std::string system_text(int error) { return std::generic_category().message(error); }
 
 Result<FileDescriptor> open_page_folder(const std::filesystem::path& folder) {
     std::error_code error;

@@ -18,4 +18,7 @@ namespace berkeley {
 /// the umask.
 [[nodiscard]] Result<FileDescriptor> open_page_folder(const std::filesystem::path& folder);
 
+/// What the system says of an errno.
+std::string system_text(int error);
+
 }  // namespace berkeley
