@@ -8,17 +8,16 @@ die() {
     exit 1
 }
 
-# The Debian packages that the build needs, one name a line.
-build_packages() {
+# The Debian packages that the programs need, one name a line.
+program_packages() {
     cat <<'LIST'
-build-essential
+g++
 cmake
 ninja-build
 pkg-config
 libzmq3-dev
 cppzmq-dev
 libmsgpack-cxx-dev
-libboost-dev
 libexpected-dev
 libfmt-dev
 libcli11-dev
@@ -26,6 +25,13 @@ libtomlplusplus-dev
 nlohmann-json3-dev
 libsodium-dev
 zlib1g-dev
+LIST
+}
+
+# The same for the tests and berkeley-bench.
+test_packages() {
+    program_packages
+    cat <<'LIST'
 libgtest-dev
 librapidcheck-dev
 libbenchmark-dev
@@ -70,14 +76,33 @@ configure() {
     cmake --preset "$preset" "$@" >&2
 }
 
+# progress ROUTINE: passes lines on. Of the lines that match ROUTINE it shows the latest, every five seconds while
+# there is one, with the seconds since it began: a build or a test may be silent for long.
+progress() {
+    local routine=$1 began=$SECONDS shown=$SECONDS line='' part latest='' status
+    while :; do
+        status=0
+        IFS= read -r -t 2 part || status=$?
+        line+=$part
+        if [ "$status" -eq 0 ]; then
+            if [[ $line =~ $routine ]]; then latest=$line; else printf '%s\n' "$line"; fi
+            line=
+        elif [ "$status" -le 128 ]; then
+            [ -z "$line" ] || printf '%s\n' "$line"
+            return 0
+        fi
+        if [ -n "$latest" ] && [ "$((SECONDS - shown))" -ge 5 ]; then
+            printf '%5d s  %s\n' "$((SECONDS - began))" "$latest"
+            shown=$SECONDS
+        fi
+    done
+}
+
 # build PRESET [TARGET...]; everything where no target is named.
 build() {
     local preset=$1
     shift
     say "building build/$preset"
-    if [ $# -gt 0 ]; then
-        cmake --build --preset "$preset" --target "$@" >&2
-    else
-        cmake --build --preset "$preset" >&2
-    fi
+    [ $# -eq 0 ] || set -- --target "$@"
+    NINJA_STATUS='[%f/%t, %p] ' cmake --build --preset "$preset" "$@" 2>&1 | progress '^\[[0-9]+/[0-9]+, ' >&2
 }
