@@ -10,7 +10,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kTick{5};
+constexpr milliseconds kPumpTick{5};
 constexpr const char* kAnyPort = "tcp://127.0.0.1:0";
 constexpr const char* kEndpoints[] = {"poll", "publish", "heartbeat"};
 
@@ -87,7 +87,7 @@ bool Cluster::wait_for(const std::function<bool()>& predicate, milliseconds pati
     for (;;) {
         std::vector<Process*> processes;
         for (const Node& node : nodes_) processes.push_back(node.process.get());
-        wait_readable(processes, kTick);
+        wait_readable(processes, kPumpTick);
         for (Process* process : processes) process->pump();
         if (predicate()) return true;
         if (Clock::now() >= end) return false;
