@@ -46,8 +46,6 @@ public:
         ++counts_[static_cast<std::size_t>(drop)];
         if (!from.empty()) from_[static_cast<std::size_t>(drop)] = std::move(from);
     }
-    /// For a drop that was counted already.
-    void name(Drop drop, std::string from) { from_[static_cast<std::size_t>(drop)] = std::move(from); }
     std::uint64_t of(Drop drop) const { return counts_[static_cast<std::size_t>(drop)]; }
 
     /// The counters that have risen since the last call.

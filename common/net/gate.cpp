@@ -112,19 +112,17 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
             handshakes_[index(which)].on_disconnected(fd);
             break;
         case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            drops_.count(Drop::failed_handshake);
-            failures_[index(which)].emplace();
+            note_failure(which, {});
             break;
         case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-            drops_.count(Drop::failed_handshake);
-            failures_[index(which)].emplace();
             if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH) {
-                failures_[index(which)] =
-                    secured() ? "it has no keys and needs --secret-key-file"
-                              : "it has keys, and this node was started without --secret-key-file";
+                note_failure(which, secured()
+                                        ? "it has no keys and needs --secret-key-file"
+                                        : "it has keys, and this node was started without --secret-key-file");
             } else if (event.value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC && secured()) {
-                failures_[index(which)] =
-                    "it expects another server key; ours is " + own_->keys.public_key.str();
+                note_failure(which, "it expects another server key; ours is " + own_->keys.public_key.str());
+            } else {
+                note_failure(which, {});
             }
             break;
         default:
@@ -133,10 +131,21 @@ void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime n
 }
 
 /// libzmq tells of a failed handshake without its descriptor; the end of that connection is its next event.
+/// So the drop is counted then, with the address.
+void Gate::note_failure(BoundSocket which, const std::string& why) {
+    auto& failure = failures_[index(which)];
+    if (failure) {
+        drops_.count(Drop::failed_handshake);
+    } else {
+        failure.emplace();
+    }
+    if (!why.empty()) *failure = why;
+}
+
 void Gate::name_failure(BoundSocket which, const std::string& address, RawTime now) {
     auto& failure = failures_[index(which)];
     if (!failure) return;
-    drops_.name(Drop::failed_handshake, address);
+    drops_.count(Drop::failed_handshake, address);
     if (!failure->empty()) {
         const std::string from = address.empty() ? "" : " from " + address;
         notes_.add(Notes::About::strangers, "turned a client" + from + " away: " + *failure, now);

@@ -113,6 +113,7 @@ private:
     Peer* peer_of(Route route, zmq::message_t& payload, RawTime now);
     /// Counts a message. False: the peer may send no more for now.
     bool spend(const PublicKey& key, const PeerIdentity& who, Connection* connection, RawTime now);
+    void note_failure(BoundSocket which, const std::string& why);
     void name_failure(BoundSocket which, const std::string& address, RawTime now);
     void end(Connection& connection);
     void forget(const Connection& connection);
