@@ -1,6 +1,7 @@
 #include "os/cpu_waker.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -43,7 +44,11 @@ CpuWaker::CpuWaker() {
     for (std::size_t i = 0; i < std::min(cpus.size(), kThreadsMax); ++i) {
         // Left to the scheduler, all would often share one CPU while the others sleep.
         const auto cpu = pinned ? std::optional(cpus[i]) : std::nullopt;
-        std::thread([shared = shared_, cpu] { shared->run(cpu); }).detach();
+        std::thread([shared = shared_, i, cpu] {
+            shared->threads[i] = ::gettid();
+            shared->run(cpu);
+            shared->threads[i] = 0;
+        }).detach();
     }
 }
 
@@ -52,6 +57,12 @@ CpuWaker::~CpuWaker() {
     shared_->until_ns = 0;
     ++shared_->signal;
     shared_->signal.notify_all();
+    // A process is gone when its last thread is, and on a busy machine these hardly run. Only a privileged
+    // process may hurry them.
+    const sched_param none{};
+    for (const auto& thread : shared_->threads) {
+        if (thread != 0) static_cast<void>(::sched_setscheduler(thread, SCHED_OTHER, &none));
+    }
 }
 
 void CpuWaker::hold(Duration duration) {

@@ -9,6 +9,9 @@
 // confined to a few CPUs (taskset) has the effect for certain. One thread calls hold().
 #pragma once
 
+#include <sys/types.h>
+
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +45,7 @@ private:
         std::atomic<std::uint32_t> sleeping{0};
         std::atomic<std::uint32_t> signal{0};
         std::atomic<bool> stop{false};
+        std::array<std::atomic<pid_t>, kThreadsMax> threads{};  ///< those that run; 0: none
     };
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
