@@ -151,6 +151,145 @@ int run_clock(const ClockQuery& query, bool json) {
     return std::max(code, print(json ? as_json(comparison) + "\n" : as_table(comparison)));
 }
 
+/// What the user has asked for, whichever command it was.
+struct Given {
+    bool json = false;
+    TargetText target;
+    Duration watch_for{0};
+    std::optional<std::string> to;
+    std::string state_dir;
+    std::string id;
+    bool yes = false;
+    ClockQuery query;
+    std::string key_id;
+    std::string role = "slave";
+    std::string out_directory = ".";
+    Authorization wanted;
+    std::string directory;
+    std::vector<std::string> whom;
+};
+
+/// A command without a footer of its own would show the program's.
+void examples(Command& command, const std::string& lines) { command.footer("Examples:\n" + lines); }
+
+Command& add_status(CommandLine& app, Given& given) {
+    Command& status = app.add_command("status", "Role, term, voters and members of a master or standby");
+    given.target.add_to(status);
+    status.add_flag("--json", given.json, "One JSON object instead of a table");
+    examples(status,
+             "  berkeleyctl status                                  the master on this machine\n"
+             "  berkeleyctl status --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250\n"
+             "                                                      whichever of the two leads\n"
+             "  berkeleyctl status --json | jq .members             for scripts\n"
+             "  berkeleyctl status --secret-key-file admin.secret --server-key m1.key    with keys");
+    return status;
+}
+
+Command& add_watch(CommandLine& app, Given& given) {
+    Command& watching = app.add_command("watch", "Follow live who leads: a line at every change");
+    given.target.add_to(watching);
+    add_duration(watching, "--for", given.watch_for, kWatchFor,
+                 "Stop after this long; 0: run until interrupted");
+    watching.add_flag("--json", given.json, "Print one JSON object a line, as status --json does");
+    examples(
+        watching,
+        "  berkeleyctl watch                                   who leads, live, on all candidates that it "
+        "names\n"
+        "  berkeleyctl watch --for 10s --json | jq .role");
+    return watching;
+}
+
+Command& add_step_down(CommandLine& app, Given& given) {
+    Command& stepping = app.add_command("stepdown", "Ask the master to hand over to a standby");
+    given.target.add_to(stepping);
+    add_text(stepping, {"--to", "The standby that shall lead [the best one]", "ID"}, given.to);
+    examples(stepping,
+             "  berkeleyctl stepdown                                to the best standby\n"
+             "  berkeleyctl stepdown --to m2 --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250");
+    return stepping;
+}
+
+Command& add_force_bootstrap(CommandLine& app, Given& given) {
+    Command& forcing = app.add_command(
+        "force-bootstrap",
+        "DANGEROUS: make a stopped berkeley-master the only voter, when the others are lost for good");
+    add_text(forcing, {"--state-dir", "State directory of that node", "DIR"}, given.state_dir);
+    forcing.require("--state-dir");
+    add_text(forcing, {"--id", "Id of that node", "ID"}, given.id);
+    forcing.require("--id");
+    forcing.add_flag("--yes", given.yes, "Confirm that the other voters are lost for good");
+    examples(forcing,
+             "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
+    return forcing;
+}
+
+Command& add_clock(CommandLine& app, Given& given) {
+    Command& clock =
+        app.add_command("clock", "Cluster time, bound and spread of clock pages on this machine");
+    add_texts(clock, {"pages", "Clock pages, such as /dev/shm/berkeley/default/s1", "PAGE"},
+              given.query.pages, Values::several);
+    clock.require("pages");
+    add_duration(clock, "--watch", given.query.watch, kClockWatch,
+                 "Keep reading for this long and print the widest spread seen");
+    clock.add_flag("--json", given.json, "One JSON object instead of a table");
+    clock.footer(
+        "Examples:\n"
+        "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
+        "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
+        "In --json, `disruption` counts how often the page's clock may have jumped since its file was made, "
+        "its\n"
+        "first synchronization and each restart of the node included. `disruptions` of berkeleyctl status\n"
+        "counts only the jumps of a clock that was already synchronized. An unknown bound is null.");
+    return clock;
+}
+
+Command& add_keygen(CommandLine& app, Given& given) {
+    Command& generating = app.add_command("keygen", "Make a key pair: ID.secret and ID.key");
+    add_text(generating, {"--id", "The node or person that the key is for", "ID"}, given.key_id);
+    generating.require("--id");
+    add_text(generating,
+             {"--role", "slave, candidate, observer (asks for status) or operator (also stepdown)", "ROLE",
+              given.role},
+             given.role);
+    add_text(generating, {"--out", "Directory for both files", "DIR", given.out_directory},
+             given.out_directory);
+    examples(generating,
+             "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
+             "  berkeleyctl keygen --id m1 --role candidate --out keys");
+    return generating;
+}
+
+Command& add_authorize(CommandLine& app, Given& given) {
+    Command& authorizing = app.add_command(
+        "authorize", "Put public keys into a directory of authorised keys; running nodes notice");
+    add_text(authorizing, {"--dir", "The directory that nodes have as --authorized-keys", "DIR"},
+             given.directory);
+    authorizing.require("--dir");
+    add_text(authorizing, {"--id", "Id of the node, where the file does not name it", "ID"}, given.wanted.id);
+    add_text(authorizing, {"--role", "Role of the node, instead of the file's", "ROLE"}, given.wanted.role);
+    add_texts(authorizing, {"files", "Public files, such as keys/s1.key", "FILE"}, given.wanted.files,
+              Values::several);
+    authorizing.require("files");
+    examples(authorizing,
+             "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/*.key\n"
+             "  berkeleyctl authorize --dir /etc/berkeley/authorized --role operator admin.key");
+    return authorizing;
+}
+
+Command& add_revoke(CommandLine& app, Given& given) {
+    Command& revoking = app.add_command(
+        "revoke", "Remove keys from that directory; running nodes cut them off within two seconds");
+    add_text(revoking, {"--dir", "The directory that nodes have as --authorized-keys", "DIR"},
+             given.directory);
+    revoking.require("--dir");
+    add_texts(revoking,
+              {"whom", "Ids of nodes (all their keys), single keys, or public files", "ID|KEY|FILE"},
+              given.whom, Values::several);
+    revoking.require("whom");
+    examples(revoking, "  berkeleyctl revoke --dir /etc/berkeley/authorized s1");
+    return revoking;
+}
+
 int run(int argc, char** argv) {
     CommandLine app("berkeleyctl",
                     "Shows and controls a running Berkeley cluster, reads its clocks, and manages its keys.");
@@ -166,116 +305,25 @@ int run(int argc, char** argv) {
         "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
         "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
         "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
-    // A command without a footer of its own would show this one.
-    const auto examples = [](Command& command, const std::string& lines) {
-        command.footer("Examples:\n" + lines);
-    };
-    bool json = false;
-    TargetText target;
-    Command& status = app.add_command("status", "Role, term, voters and members of a master or standby");
-    target.add_to(status);
-    status.add_flag("--json", json, "One JSON object instead of a table");
-    examples(status,
-             "  berkeleyctl status                                  the master on this machine\n"
-             "  berkeleyctl status --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250\n"
-             "                                                      whichever of the two leads\n"
-             "  berkeleyctl status --json | jq .members             for scripts\n"
-             "  berkeleyctl status --secret-key-file admin.secret --server-key m1.key    with keys");
-    Command& watching = app.add_command("watch", "Follow live who leads: a line at every change");
-    Duration watch_for{0};
-    target.add_to(watching);
-    add_duration(watching, "--for", watch_for, kWatchFor, "Stop after this long; 0: run until interrupted");
-    watching.add_flag("--json", json, "Print one JSON object a line, as status --json does");
-    examples(
-        watching,
-        "  berkeleyctl watch                                   who leads, live, on all candidates that it "
-        "names\n"
-        "  berkeleyctl watch --for 10s --json | jq .role");
-    Command& stepping = app.add_command("stepdown", "Ask the master to hand over to a standby");
-    std::optional<std::string> to;
-    target.add_to(stepping);
-    add_text(stepping, {"--to", "The standby that shall lead [the best one]", "ID"}, to);
-    examples(stepping,
-             "  berkeleyctl stepdown                                to the best standby\n"
-             "  berkeleyctl stepdown --to m2 --poll tcp://10.0.0.1:5250 --poll tcp://10.0.0.2:5250");
-    Command& forcing = app.add_command(
-        "force-bootstrap",
-        "DANGEROUS: make a stopped berkeley-master the only voter, when the others are lost for good");
-    std::string state_dir;
-    std::string id;
-    bool yes = false;
-    add_text(forcing, {"--state-dir", "State directory of that node", "DIR"}, state_dir);
-    forcing.require("--state-dir");
-    add_text(forcing, {"--id", "Id of that node", "ID"}, id);
-    forcing.require("--id");
-    forcing.add_flag("--yes", yes, "Confirm that the other voters are lost for good");
-    examples(forcing,
-             "  berkeleyctl force-bootstrap --state-dir ~/.local/state/berkeley/default/m2 --id m2 --yes");
-    Command& clock =
-        app.add_command("clock", "Cluster time, bound and spread of clock pages on this machine");
-    ClockQuery query;
-    add_texts(clock, {"pages", "Clock pages, such as /dev/shm/berkeley/default/s1", "PAGE"}, query.pages,
-              Values::several);
-    clock.require("pages");
-    add_duration(clock, "--watch", query.watch, kClockWatch,
-                 "Keep reading for this long and print the widest spread seen");
-    clock.add_flag("--json", json, "One JSON object instead of a table");
-    clock.footer(
-        "Examples:\n"
-        "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
-        "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
-        "In --json, `disruption` counts how often the page's clock may have jumped since its file was made, "
-        "its\n"
-        "first synchronization and each restart of the node included. `disruptions` of berkeleyctl status\n"
-        "counts only the jumps of a clock that was already synchronized. An unknown bound is null.");
-    Command& generating = app.add_command("keygen", "Make a key pair: ID.secret and ID.key");
-    std::string key_id;
-    std::string role = "slave";
-    std::string out_directory = ".";
-    add_text(generating, {"--id", "The node or person that the key is for", "ID"}, key_id);
-    generating.require("--id");
-    add_text(
-        generating,
-        {"--role", "slave, candidate, observer (asks for status) or operator (also stepdown)", "ROLE", role},
-        role);
-    add_text(generating, {"--out", "Directory for both files", "DIR", out_directory}, out_directory);
-    examples(generating,
-             "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
-             "  berkeleyctl keygen --id m1 --role candidate --out keys");
-    Command& authorizing = app.add_command(
-        "authorize", "Put public keys into a directory of authorised keys; running nodes notice");
-    Authorization wanted;
-    std::string directory;
-    add_text(authorizing, {"--dir", "The directory that nodes have as --authorized-keys", "DIR"}, directory);
-    authorizing.require("--dir");
-    add_text(authorizing, {"--id", "Id of the node, where the file does not name it", "ID"}, wanted.id);
-    add_text(authorizing, {"--role", "Role of the node, instead of the file's", "ROLE"}, wanted.role);
-    add_texts(authorizing, {"files", "Public files, such as keys/s1.key", "FILE"}, wanted.files,
-              Values::several);
-    authorizing.require("files");
-    examples(authorizing,
-             "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/*.key\n"
-             "  berkeleyctl authorize --dir /etc/berkeley/authorized --role operator admin.key");
-    Command& revoking = app.add_command(
-        "revoke", "Remove keys from that directory; running nodes cut them off within two seconds");
-    std::vector<std::string> whom;
-    add_text(revoking, {"--dir", "The directory that nodes have as --authorized-keys", "DIR"}, directory);
-    revoking.require("--dir");
-    add_texts(revoking,
-              {"whom", "Ids of nodes (all their keys), single keys, or public files", "ID|KEY|FILE"}, whom,
-              Values::several);
-    revoking.require("whom");
-    examples(revoking, "  berkeleyctl revoke --dir /etc/berkeley/authorized s1");
+    Given given;
+    add_status(app, given);
+    const Command& watching = add_watch(app, given);
+    const Command& stepping = add_step_down(app, given);
+    const Command& forcing = add_force_bootstrap(app, given);
+    const Command& clock = add_clock(app, given);
+    const Command& generating = add_keygen(app, given);
+    const Command& authorizing = add_authorize(app, given);
+    const Command& revoking = add_revoke(app, given);
     if (const auto early = app.parse({argv + std::min(argc, 1), argv + argc})) return report(*early);
-    if (clock.given()) return run_clock(query, json);
-    if (watching.given()) return run_watch(target, watch_for, json);
-    if (stepping.given()) return run_step_down(target, to);
-    wanted.directory = directory;
-    if (generating.given()) return run_keygen(key_id, role, out_directory);
-    if (authorizing.given()) return run_authorize(wanted);
-    if (revoking.given()) return run_revoke(directory, whom);
-    if (forcing.given()) return run_force_bootstrap(state_dir, id, yes);
-    return run_status(target, json);
+    if (clock.given()) return run_clock(given.query, given.json);
+    if (watching.given()) return run_watch(given.target, given.watch_for, given.json);
+    if (stepping.given()) return run_step_down(given.target, given.to);
+    given.wanted.directory = given.directory;
+    if (generating.given()) return run_keygen(given.key_id, given.role, given.out_directory);
+    if (authorizing.given()) return run_authorize(given.wanted);
+    if (revoking.given()) return run_revoke(given.directory, given.whom);
+    if (forcing.given()) return run_force_bootstrap(given.state_dir, given.id, given.yes);
+    return run_status(given.target, given.json);
 }
 
 }  // namespace

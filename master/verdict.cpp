@@ -161,6 +161,32 @@ void note_falsetickers(Verdict& verdict, const Average& average, RawTime now) {
     }
 }
 
+/// What the average means for each clock: its correction, and the bound that it has then.
+void correct(Verdict& verdict, const Average& average, bool steady, Duration claim_max, const Discipline& own,
+             const VerdictOptions& options, RawTime now) {
+    verdict.average = average.value;
+    if (own.trusted() && !verdict.self_outlier) {
+        // Cluster time exists: it moves toward the ensemble no faster than every bound allows for.
+        const Duration limit = drifted(own.options().max_drift_ppb / kMovingShare, options.interval);
+        verdict.average = std::clamp(verdict.average, -limit, limit);
+    } else if (steady) {
+        // The true time lies where the intervals meet. The mean of two clocks may lie outside.
+        verdict.adopted_bound =
+            std::max({average.high - average.low, average.value - average.low, average.high - average.value});
+    }
+    verdict.correct = true;
+    verdict.own_correction = verdict.average;
+    correct_frequency(verdict, own, options);
+    const bool slews = !own.would_step(verdict.average);
+    const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
+                              magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
+    for (MemberVerdict& m : verdict.members) {
+        m.waits = m.half_width > claim_max && waits(m, own.options().max_slew_ppb, options.interval);
+        if (!m.waits) m.correction = verdict.average - m.offset;
+        m.bound = m.half_width + a_master;
+    }
+}
+
 }  // namespace
 
 Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& options, RawTime now) {
@@ -220,27 +246,7 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     verdict.self_outlier = master_votes && average.outlier[0] && !average.degraded;
     const bool adopts = options.self_outlier_rounds >= kSelfOutlierRounds && options.none_follow;
     if (steady && verdict.self_outlier && !adopts) return verdict;
-    verdict.average = average.value;
-    if (own.trusted() && !verdict.self_outlier) {
-        // Cluster time exists: it moves toward the ensemble no faster than every bound allows for.
-        const Duration limit = drifted(own.options().max_drift_ppb / kMovingShare, options.interval);
-        verdict.average = std::clamp(verdict.average, -limit, limit);
-    } else if (steady) {
-        // The true time lies where the intervals meet. The mean of two clocks may lie outside.
-        verdict.adopted_bound =
-            std::max({average.high - average.low, average.value - average.low, average.high - average.value});
-    }
-    verdict.correct = true;
-    verdict.own_correction = verdict.average;
-    correct_frequency(verdict, own, options);
-    const bool slews = !own.would_step(verdict.average);
-    const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
-                              magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
-    for (MemberVerdict& m : verdict.members) {
-        m.waits = m.half_width > claim_max && waits(m, own.options().max_slew_ppb, options.interval);
-        if (!m.waits) m.correction = verdict.average - m.offset;
-        m.bound = m.half_width + a_master;
-    }
+    correct(verdict, average, steady, claim_max, own, options, now);
     return verdict;
 }
 
