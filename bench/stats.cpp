@@ -6,8 +6,9 @@
 
 #include <cstdio>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <thread>
+
+#include "base/json_writer.hpp"
 
 namespace berkeley::bench {
 
@@ -102,29 +103,26 @@ std::string as_table(const Report& report) {
 }
 
 std::string as_json(const Report& report) {
-    using Json = nlohmann::ordered_json;
-    Json machine = Json::object();
-    for (const auto& [name, value] : report.machine) machine[name] = value;
-    Json rows = Json::array();
+    JsonWriter json;
+    json.begin_object().field("bench", report.bench).key("machine").begin_object();
+    for (const auto& [name, value] : report.machine) json.field(name, value);
+    json.end_object().key("rows").begin_array();
     for (const Row& row : report.rows) {
-        rows.push_back({{"name", row.name},
-                        {"unit", row.unit},
-                        {"n", row.n},
-                        {"min", rounded(row.min)},
-                        {"p50", rounded(row.p50)},
-                        {"p99", rounded(row.p99)},
-                        {"p99_9", rounded(row.p99_9)},
-                        {"max", rounded(row.max)}});
-        if (row.rms) rows.back()["rms"] = rounded(*row.rms);
+        json.begin_object()
+            .field("name", row.name)
+            .field("unit", row.unit)
+            .field("n", row.n)
+            .field("min", rounded(row.min))
+            .field("p50", rounded(row.p50))
+            .field("p99", rounded(row.p99))
+            .field("p99_9", rounded(row.p99_9))
+            .field("max", rounded(row.max));
+        if (row.rms) json.field("rms", rounded(*row.rms));
+        json.end_object();
     }
-    Json ratios = Json::object();
-    for (const auto& [name, value] : report.ratios) ratios[name] = rounded(value);
-    return Json{{"bench", report.bench},
-                {"machine", std::move(machine)},
-                {"rows", std::move(rows)},
-                {"ratios", std::move(ratios)},
-                {"violations", report.violations}}
-        .dump();
+    json.end_array().key("ratios").begin_object();
+    for (const auto& [name, value] : report.ratios) json.field(name, rounded(value));
+    return json.end_object().field("violations", report.violations).end_object().take();
 }
 
 Progress::Progress(std::string label, std::uint64_t total)

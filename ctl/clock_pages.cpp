@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <thread>
 #include <tl/expected.hpp>
 
 #include "base/duration_text.hpp"
+#include "base/json_writer.hpp"
 #include "base/text.hpp"
 #include "berkeley/clock.h"
 #include "ctl/time_text.hpp"
@@ -145,19 +145,19 @@ std::string as_table(const ClockComparison& comparison) {
 }
 
 std::string as_json(const ClockComparison& comparison) {
-    nlohmann::ordered_json json{{"spread_ns", comparison.spread_ns},
-                                {"pages", nlohmann::ordered_json::array()}};
+    JsonWriter json;
+    json.begin_object().field("spread_ns", comparison.spread_ns).key("pages").begin_array();
     for (const PageReading& page : comparison.pages) {
-        const auto bound = known_bound_ns(Duration{page.bound_ns});
-        json["pages"].push_back(
-            {{"path", page.path},
-             {"now_ns", page.now_ns},
-             {"bound_ns", bound ? nlohmann::ordered_json(*bound) : nlohmann::ordered_json(nullptr)},
-             {"status", status_text(page.status)},
-             {"term", page.term},
-             {"disruption", page.disruption}});
+        json.begin_object()
+            .field("path", page.path)
+            .field("now_ns", page.now_ns)
+            .field("bound_ns", known_bound_ns(Duration{page.bound_ns}))
+            .field("status", status_text(page.status))
+            .field("term", page.term)
+            .field("disruption", page.disruption)
+            .end_object();
     }
-    return json.dump();
+    return json.end_array().end_object().take();
 }
 
 }  // namespace berkeley::ctl

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "base/duration_text.hpp"
+#include "base/json_writer.hpp"
 #include "base/text.hpp"
 #include "ctl/time_text.hpp"
 #include "log/event_log.hpp"
@@ -18,11 +18,6 @@ std::string committee_text(const StatusAnswer& a) {
     std::string text;
     for (const Voter& voter : a.committee.voters) text += " " + voter.id.str();
     return text.empty() ? " none" : text;
-}
-
-nlohmann::ordered_json bound_json(Duration bound) {
-    const auto known = known_bound_ns(bound);
-    return known ? nlohmann::ordered_json(*known) : nlohmann::ordered_json(nullptr);
 }
 
 }  // namespace
@@ -134,43 +129,48 @@ std::string as_table(const StatusReport& report) {
 
 std::string as_json(const StatusReport& report) {
     const StatusAnswer& a = report.answer;
-    nlohmann::ordered_json json{{"cluster", report.header.cluster.view()},
-                                {"node", report.header.sender.view()},
-                                {"role", to_string(a.role)},
-                                {"leader", a.leader.view()},
-                                {"term", report.header.term},
-                                {"round", a.round},
-                                {"state", to_string(a.state)},
-                                {"status", to_string(a.status)},
-                                {"bound_ns", bound_json(a.bound)},
-                                {"cluster_ns", to_ns(a.cluster_time)},
-                                {"disruptions", a.disruptions},
-                                {"lease_left_ns", a.lease_left.count()},
-                                {"committee",
-                                 {{"term", a.committee.term},
-                                  {"version", a.committee.version},
-                                  {"voters", nlohmann::ordered_json::array()}}},
-                                {"candidates", nlohmann::ordered_json::array()},
-                                {"members", nlohmann::ordered_json::array()}};
-    for (const Voter& voter : a.committee.voters) json["committee"]["voters"].push_back(voter.id.view());
+    JsonWriter json;
+    json.begin_object()
+        .field("cluster", report.header.cluster.view())
+        .field("node", report.header.sender.view())
+        .field("role", to_string(a.role))
+        .field("leader", a.leader.view())
+        .field("term", report.header.term)
+        .field("round", a.round)
+        .field("state", to_string(a.state))
+        .field("status", to_string(a.status))
+        .field("bound_ns", known_bound_ns(a.bound))
+        .field("cluster_ns", to_ns(a.cluster_time))
+        .field("disruptions", a.disruptions)
+        .field("lease_left_ns", a.lease_left.count());
+    json.key("committee").begin_object();
+    json.field("term", a.committee.term).field("version", a.committee.version);
+    json.key("voters").begin_array();
+    for (const Voter& voter : a.committee.voters) json.value(voter.id.view());
+    json.end_array().end_object().key("candidates").begin_array();
     for (const CandidateInfo& c : a.candidates) {
-        json["candidates"].push_back({{"id", c.id.view()},
-                                      {"priority", c.priority},
-                                      {"poll", c.poll.view()},
-                                      {"publish", c.publish.view()},
-                                      {"heartbeat", c.heartbeat.view()}});
+        json.begin_object()
+            .field("id", c.id.view())
+            .field("priority", c.priority)
+            .field("poll", c.poll.view())
+            .field("publish", c.publish.view())
+            .field("heartbeat", c.heartbeat.view())
+            .end_object();
     }
+    json.end_array().key("members").begin_array();
     for (const MemberStatus& m : a.members) {
-        json["members"].push_back({{"id", m.id.view()},
-                                   {"status", to_string(m.status)},
-                                   {"outlier", m.outlier},
-                                   {"offset_ns", m.offset.count()},
-                                   {"delay_ns", m.delay.count()},
-                                   {"bound_ns", bound_json(m.bound)},
-                                   {"freq_ppb", m.freq_ppb},
-                                   {"last_seen_ns", m.last_seen.count()}});
+        json.begin_object()
+            .field("id", m.id.view())
+            .field("status", to_string(m.status))
+            .field("outlier", m.outlier)
+            .field("offset_ns", m.offset.count())
+            .field("delay_ns", m.delay.count())
+            .field("bound_ns", known_bound_ns(m.bound))
+            .field("freq_ppb", m.freq_ppb)
+            .field("last_seen_ns", m.last_seen.count())
+            .end_object();
     }
-    return json.dump();
+    return json.end_array().end_object().take();
 }
 
 }  // namespace berkeley::ctl

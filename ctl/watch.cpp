@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/duration_text.hpp"
+#include "base/json_writer.hpp"
 #include "base/text.hpp"
 #include "ctl/time_text.hpp"
 #include "log/event_log.hpp"
@@ -40,7 +40,8 @@ void print(const std::string& node, const std::string& what, const StatusReport*
     } else if (report != nullptr) {
         line = as_json(*report) + "\n";
     } else {
-        line = nlohmann::ordered_json{{"node", node}, {"error", what}}.dump() + "\n";
+        line =
+            JsonWriter().begin_object().field("node", node).field("error", what).end_object().take() + "\n";
     }
     std::fputs(line.c_str(), stdout);
     std::fflush(stdout);

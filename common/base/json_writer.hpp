@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,10 @@ public:
     /// The shortest text that reads back as the same number; null where it is not finite.
     JsonWriter& value(double number);
     JsonWriter& value(std::nullptr_t) { return raw("null"); }
+    template <class Value>
+    JsonWriter& value(const std::optional<Value>& content) {
+        return content ? value(*content) : value(nullptr);
+    }
 
     /// A key and its value.
     template <class Value>

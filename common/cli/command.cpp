@@ -6,14 +6,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/text.hpp"
+
 namespace berkeley {
 namespace {
-
-std::string one_line(std::string text) {
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    while (!text.empty() && text.back() == ' ') text.pop_back();
-    return text;
-}
 
 bool is_repeatable(const CLI::Option& option) {
     return option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;

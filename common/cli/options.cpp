@@ -19,7 +19,6 @@
 #include "base/clock_map.hpp"
 #include "base/duration_text.hpp"
 #include "base/endpoint.hpp"
-#include "base/text.hpp"
 #include "cli/config_file.hpp"
 #include "cli/key_options.hpp"
 #include "cli/option_kinds.hpp"
