@@ -13,7 +13,7 @@ static_assert(kDigits.size() == kBase);
 std::string z85_encode(std::span<const std::uint8_t> bytes) {
     std::string text(z85_size(bytes.size()), ' ');
     for (std::size_t group = 0; group < bytes.size() / 4; ++group) {
-        std::uint32_t value = 0;
+        std::uint64_t value = 0;
         for (std::size_t i = 0; i < 4; ++i) value = value << 8 | bytes[4 * group + i];
         for (std::size_t i = 5; i-- > 0; value /= kBase) text[5 * group + i] = kDigits[value % kBase];
     }
