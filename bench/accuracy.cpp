@@ -30,7 +30,7 @@ using harness::ClockWatch;
 using harness::TemporaryFolder;
 
 constexpr Duration kInjectedOffsetMax = std::chrono::hours{3};
-/// What nodes allow for by default (--max-drift).
+/// Nodes allow for this drift by default (--max-drift).
 constexpr std::int64_t kInjectedDriftMaxPpb = 50'000;
 constexpr Duration kStartPatience = std::chrono::seconds{60};
 constexpr Duration kStartCheck = std::chrono::milliseconds{2};

@@ -21,7 +21,7 @@ struct SingleProbe {
 
     /// Of Cristian's offset, ((t2 - t1) + (t3 - t4)) / 2.
     Duration cristian_error() const { return std::chrono::abs(forth - back) / 2; }
-    /// Of a clock that is set to a received time as it arrives, the way the well-known tutorials do
+    /// The error of a clock that is set to a received time as it arrives, as the well-known tutorials do
     /// it.
     Duration uncompensated_error() const { return forth; }
 };

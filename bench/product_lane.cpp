@@ -122,7 +122,7 @@ public:
     }
 
 private:
-    /// One that ends from now on: an earlier one may have met the other lane.
+    /// A round that ends from now on: an earlier one may have met the other lane.
     Result<Json> next_round() {
         master_->take();
         // The first comes when the candidate has waited for others in vain.

@@ -79,7 +79,7 @@ Result<std::vector<Lane>> open_lanes(std::size_t size) {
     return lanes;
 }
 
-/// What was measured goes into the report, also where the rest was lost; false: larger sizes are in vain.
+/// The report gets each figure, also where other rounds were lost; false: larger sizes are in vain.
 bool measure_size(std::size_t size, const ScaleOptions& options, Report& report,
                   const std::function<void(std::uint32_t)>& progress) {
     Lost lost;

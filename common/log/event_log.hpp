@@ -24,7 +24,7 @@
 
 namespace berkeley {
 
-/// What stands in every line, as of the event.
+/// These fields stand in every line, as of the event.
 struct EventStamp {
     Term term = 0;
     TrueTime raw{};
