@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "ctl/time_text.hpp"
 #include "log/event_log.hpp"
+#include "protocol/candidate_address.hpp"
 
 namespace berkeley::ctl {
 
@@ -18,6 +19,15 @@ std::string committee_text(const StatusAnswer& a) {
     std::string text;
     for (const Voter& voter : a.committee.voters) text += " " + voter.id.str();
     return text.empty() ? " none" : text;
+}
+
+/// The endpoints as this machine reaches them; those that it cannot reach stay as they were told.
+void show_addresses(std::vector<CandidateInfo>& candidates, const std::string& asked) {
+    const SenderHost host = sender_host(Url::from(asked).value_or(Url{}));
+    for (CandidateInfo& info : candidates) {
+        static_cast<void>(complete(info, host));
+        for (Url* url : {&info.poll, &info.publish, &info.heartbeat}) *url = to_connect(*url);
+    }
 }
 
 }  // namespace
@@ -40,6 +50,7 @@ std::optional<StatusAsker::Ended> StatusAsker::next(RawTime until) {
         if (!ended->answer) return Ended{link, failure(ended->answer.error())};
         auto& part = parts_[link];
         auto page = std::get<StatusAnswer>(std::move(ended->answer->body));
+        show_addresses(page.candidates, asker_.poll(link));
         const bool empty = page.members.empty();  // members left while we asked
         if (!part) {
             part = StatusReport{ended->answer->header, std::move(page)};

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "protocol/candidate_address.hpp"
+
 namespace berkeley {
 
 namespace {
@@ -104,12 +106,23 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
     settle(received_at, out);
 }
 
+/// The shell has completed the endpoints; nobody here knows where the sender is.
+std::string CandidateCore::fault_of(const Hello& hello) const {
+    if (!hello.candidate) return {};
+    CandidateInfo told = *hello.candidate;
+    return complete(told, sender_host({}, options_.slave.candidate->poll));
+}
+
 void CandidateCore::on_hello(Route route, const Message& message, const Hello& hello, RawTime now,
                              Actions& out) {
     const NodeId& sender = message.header.sender;
     if (sender == options_.slave.id) {
         return refuse(route, hello.generation, RefuseKind::name_in_use,
                       "the name " + sender.str() + " is this candidate's own", out);
+    }
+    if (const std::string why = fault_of(hello); !why.empty()) {
+        out.add(EmitEvent{DroppedEvent{"bad-endpoint", 1, sender.str() + ": " + why}});
+        return refuse(route, hello.generation, RefuseKind::not_allowed, why, out);
     }
     switch (master_.on_hello(route, sender, hello, now, out)) {
         case Roster::Claim::joined:

@@ -51,6 +51,7 @@ public:
 
 private:
     void on_hello(Route route, const Message& message, const Hello& hello, RawTime now, Actions& out);
+    std::string fault_of(const Hello& hello) const;
     void answer_status(Route route, const StatusRequest& request, RawTime now, Actions& out);
     void welcome(Route route, const NodeId& to, Generation generation, Actions& out) const;
     void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why,

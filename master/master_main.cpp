@@ -14,22 +14,26 @@ Result<CandidateInfo> bind_all(const MasterOptions& options, NodeShell& shell, N
     CandidateInfo info;
     info.id = options.node.id;
     info.priority = options.priority;
-    const auto settle = [&](std::string_view name, Result<Url> bound, Url& told) -> Result<void> {
+    const auto settle = [&](std::string_view name, Result<Url> bound, const std::string& told_as,
+                            Url& told) -> Result<void> {
         if (!bound) return failure("--" + std::string(name) + ": " + bound.error());
-        const auto url = advertised_url(bound->view(), options.advertise, host_name());
+        const auto url = advertised_url(bound->view(), options.advertise, told_as);
         if (!url) return failure("--advertise: " + url.error());
         told = *url;
         endpoints.emplace_back(name, bound->str());
         return {};
     };
     Transport& transport = shell.transport();
-    if (auto r = settle("poll", transport.bind_poll(options.poll), info.poll); !r) return failure(r.error());
-    if (auto r = settle("publish", transport.bind_publish(Channel::publish, options.publish), info.publish);
+    if (auto r = settle("poll", transport.bind_poll(options.poll), options.advertise_poll, info.poll); !r) {
+        return failure(r.error());
+    }
+    if (auto r = settle("publish", transport.bind_publish(Channel::publish, options.publish),
+                        options.advertise_publish, info.publish);
         !r) {
         return failure(r.error());
     }
     if (auto r = settle("heartbeat", transport.bind_publish(Channel::heartbeat, options.heartbeat),
-                        info.heartbeat);
+                        options.advertise_heartbeat, info.heartbeat);
         !r) {
         return failure(r.error());
     }

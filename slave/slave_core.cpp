@@ -46,8 +46,10 @@ void SlaveCore::start(RawTime now, Actions& out) {
     out.add(PublishClock{});
 }
 
-void SlaveCore::on_message(Link link, Via via, const Message& message, RawTime received_at, Actions& out) {
+void SlaveCore::on_message(Link link, Via via, const Message& told, RawTime received_at, Actions& out) {
     if (link >= links_.size() || !links_[link].used) return drop("unknown-link", out);
+    Message changed;
+    const Message& message = with_complete_candidates(told, links_[link].poll, changed, out);
     const bool dealer = via == Via::dealer;
     if (message.header.sender == options_.id) {
         return dealer ? on_own_name(link, message, received_at, out) : drop("own-name", out);

@@ -95,6 +95,8 @@ private:
         Duration hello_backoff{0};
     };
 
+    const Message& with_complete_candidates(const Message& told, const Url& link, Message& changed,
+                                            Actions& out) const;
     void note_candidates_changed(Actions& out);
     void connect(LinkState info, RawTime now, Actions& out);
     void on_own_name(Link link, const Message& message, RawTime now, Actions& out);

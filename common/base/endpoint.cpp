@@ -64,12 +64,17 @@ bool is_valid_host(std::string_view host) {
     });
 }
 
+bool is_numeric_host(std::string_view host) {
+    if (host.starts_with('[')) return true;
+    return std::count(host.begin(), host.end(), '.') == 3 &&
+           host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
 bool Endpoint::is_local() const {
     if (scheme != Scheme::tcp) return true;
     if (host == "localhost" || host == "lo" || host == "[::1]") return true;
     // Four numbers only: "127.evil.example" is a name, and its owner can point it anywhere.
-    return starts_with(host, "127.") && std::count(host.begin(), host.end(), '.') == 3 &&
-           host.find_first_not_of("0123456789.") == std::string::npos;
+    return starts_with(host, "127.") && is_numeric_host(host);
 }
 
 bool Endpoint::is_wildcard() const {
@@ -119,19 +124,20 @@ Result<Endpoint> parse_program_endpoint(std::string_view url, EndpointUse use) {
     return endpoint;
 }
 
-Result<Url> advertised_url(std::string_view bound, std::string_view host, std::string_view fallback_host) {
-    auto endpoint = parse_endpoint(bound, EndpointUse::bind);
+Result<Url> advertised_url(std::string_view bound, std::string_view host, std::string_view url) {
+    auto endpoint =
+        url.empty() ? parse_endpoint(bound, EndpointUse::bind) : parse_endpoint(url, EndpointUse::connect);
     if (!endpoint) return failure(endpoint.error());
-    if (endpoint->scheme == Scheme::tcp) {
+    if (url.empty() && endpoint->scheme == Scheme::tcp) {
         if (!host.empty()) {
             endpoint->host = std::string(host);
         } else if (endpoint->is_wildcard()) {
-            endpoint->host = std::string(fallback_host);
+            endpoint->host = "*";
         }
     }
-    const auto url = Url::from(endpoint->url());
-    if (!url) return failure("'" + endpoint->url().substr(0, 60) + "...' is longer than 255 characters");
-    return *url;
+    const auto told = Url::from(endpoint->url());
+    if (!told) return failure("'" + endpoint->url().substr(0, 60) + "...' is longer than 255 characters");
+    return *told;
 }
 
 }  // namespace berkeley

@@ -35,10 +35,12 @@ enum class EndpointUse : std::uint8_t { bind, connect };
 /// Parses a URL given as an option of a program; inproc is refused.
 [[nodiscard]] Result<Endpoint> parse_program_endpoint(std::string_view url, EndpointUse use);
 
-/// The URL that we tell others for an endpoint that was bound. `host` replaces its host where given;
-/// `fallback_host` replaces a wildcard.
-[[nodiscard]] Result<Url> advertised_url(std::string_view bound, std::string_view host,
-                                         std::string_view fallback_host);
+/// The URL that we tell others for an endpoint that was bound: `url` where given; else the bound one, with
+/// `host` where given. All forms of the wildcard are told as `*`: the receiver knows this machine's address.
+[[nodiscard]] Result<Url> advertised_url(std::string_view bound, std::string_view host, std::string_view url);
+
+/// An address and not a name. Requires: is_valid_host(host).
+bool is_numeric_host(std::string_view host);
 
 /// Letters, digits, '.', '-', '_', or an IPv6 address in brackets.
 bool is_valid_host(std::string_view host);

@@ -107,6 +107,14 @@ void add_bind(Command& command, const std::string& name, std::string& target, co
     });
 }
 
+void add_connect(Command& command, const std::string& name, std::string& target, const std::string& help) {
+    command.add({name, help, "URL"}, [&target, name](const auto& given) {
+        const auto endpoint = parse_program_endpoint(given.front(), EndpointUse::connect);
+        if (!endpoint) reject(name, endpoint.error());
+        target = endpoint->url();
+    });
+}
+
 void add_connects(Command& command, const std::string& name, std::vector<Url>& target,
                   const std::string& help) {
     command.add(

@@ -69,6 +69,9 @@ void add_choice(Command& command, const std::string& name, Value& target,
 /// An endpoint of our own.
 void add_bind(Command& command, const std::string& name, std::string& target, const std::string& help);
 
+/// An endpoint that others connect to.
+void add_connect(Command& command, const std::string& name, std::string& target, const std::string& help);
+
 /// Endpoints of other nodes: each once, at most kMaxCandidates.
 void add_connects(Command& command, const std::string& name, std::vector<Url>& target,
                   const std::string& help);

@@ -5,6 +5,7 @@
 #include "cli/options.hpp"
 
 #include <pwd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,9 +45,9 @@ struct Unresolved {
     std::string config;
 };
 
-void add_node_options(Command& app, NodeOptions& node, Unresolved& raw, const std::string& default_id) {
+void add_node_options(Command& app, NodeOptions& node, Unresolved& raw, const std::string& shown_id) {
     app.group("Identity");
-    add_name(app, "--id", raw.id, "Name of this node, unique in the cluster", default_id);
+    add_name(app, "--id", raw.id, "Name of this node, unique in the cluster", shown_id);
     add_name(app, "--cluster", raw.cluster, "Name of the cluster; messages of other clusters are ignored",
              "default");
     add_path(app, "--state-dir", raw.state_dir, "DIR",
@@ -137,6 +138,7 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
         node.clock_page = raw.clock_page ? std::filesystem::path(*raw.clock_page)
                                          : std::filesystem::path("/dev/shm/berkeley") / node.cluster.view() /
                                                node.id.view();
+        node.clock_page_is_of_process = node.id_is_of_process && !raw.clock_page;
     }
     if (raw.state_dir) {
         node.state_dir = *raw.state_dir;
@@ -146,6 +148,8 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
             reject("--state-dir",
                    "'" + *raw.state_dir + "' is no directory: a directory is allowed, which need not exist");
         }
+    } else if (node.id_is_of_process && std::getenv("STATE_DIRECTORY") == nullptr) {
+        node.state_dir.clear();  // nobody would find it again under that name
     } else {
         auto directory = default_state_dir(node.cluster, node.id);
         if (!directory) reject("--state-dir", directory.error());
@@ -153,26 +157,57 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
     }
 }
 
+struct Bind {
+    const char* option;
+    const std::string& url;
+    const char* advertise_option;
+    const std::string& advertised;
+};
+
+/// Slaves that reach the poll endpoint from elsewhere must reach the two others too.
+void require_reachable(const std::array<Bind, 3>& binds) {
+    const auto reachable = [](const Bind& bind) {
+        const std::string& told = bind.advertised.empty() ? bind.url : bind.advertised;
+        const auto endpoint = parse_endpoint(told, EndpointUse::bind);
+        return endpoint && !endpoint->is_local();
+    };
+    const Bind& poll = binds.front();
+    if (!reachable(poll)) return;
+    for (const Bind& bind : binds) {
+        if (reachable(bind)) continue;
+        reject(
+            bind.option,
+            fmt::format(
+                "'{}' can be reached from this machine only, but --poll '{}' from others: bind both to the "
+                "same address, or give {} the URL that leads here",
+                bind.url, poll.url, bind.advertise_option));
+    }
+}
+
 void resolve_master(MasterOptions& options) {
-    const std::array<std::pair<const char*, const std::string*>, 3> binds{
-        {{"--poll", &options.poll}, {"--publish", &options.publish}, {"--heartbeat", &options.heartbeat}}};
+    const std::array<Bind, 3> binds{
+        {{"--poll", options.poll, "--advertise-poll", options.advertise_poll},
+         {"--publish", options.publish, "--advertise-publish", options.advertise_publish},
+         {"--heartbeat", options.heartbeat, "--advertise-heartbeat", options.advertise_heartbeat}}};
     std::set<std::string> seen;
-    for (const auto& [name, url] : binds) {
-        const auto endpoint = parse_endpoint(*url, EndpointUse::bind);
+    for (const Bind& bind : binds) {
+        const char* name = bind.option;
+        const auto endpoint = parse_endpoint(bind.url, EndpointUse::bind);
         if (!endpoint) reject(name, endpoint.error());
         if (!endpoint->is_local() && !options.node.insecure && !options.node.keys.any()) {
             reject(
                 name,
-                "'" + *url +
+                "'" + bind.url +
                     "' can be reached from other machines and there are no keys: bind to 127.0.0.1 or ipc, "
                     "give --secret-key-file and --authorized-keys, or --insecure");
         }
         const bool shareable = endpoint->scheme == Scheme::tcp ? endpoint->port == 0 : endpoint->path == "*";
-        if (!shareable && !seen.insert(*url).second) {
-            reject(name, "'" + *url +
+        if (!shareable && !seen.insert(bind.url).second) {
+            reject(name, "'" + bind.url +
                              "' is taken by another option: --poll, --publish and --heartbeat must differ");
         }
     }
+    require_reachable(binds);
 }
 
 /// A program's options: `describe` adds them to a command bound to (options, raw), and `finish` completes
@@ -197,7 +232,8 @@ struct Pass {
     explicit Pass(const Program<Options>& program) : line(program.name, program.description) {
         line.footer(program.footer);
         program.describe(line, options);
-        add_node_options(line, options.node, raw, program.default_id);
+        add_node_options(line, options.node, raw,
+                         program.use == KeyUse::connect ? "HOST-RANDOM" : program.default_id);
     }
 };
 
@@ -260,7 +296,10 @@ Program<MasterOptions> master_program() {
         add_bind(app, "--publish", options.publish, "Endpoint that broadcasts corrections");
         add_bind(app, "--heartbeat", options.heartbeat, "Endpoint that broadcasts heartbeats");
         add_connects(app, "--peer", options.peers, "Poll URL of another candidate; may be repeated");
-        app.add({"--advertise", "Host that others shall connect to, where it is not the one bound", "HOST"},
+        app.add({"--advertise",
+                 "Host that others shall connect to, where it is not the one bound; without it they take the "
+                 "address by which they reach this node where an endpoint is bound to all (*)",
+                 "HOST"},
                 [&options](const std::vector<std::string>& given) {
                     std::string host = given.front();
                     // An IPv6 address needs its brackets in a URL only.
@@ -271,6 +310,11 @@ Program<MasterOptions> master_program() {
                     }
                     options.advertise = host;
                 });
+        add_connect(
+            app, "--advertise-poll", options.advertise_poll,
+            "URL that leads others to --poll, where host or port are not the ones bound (NAT, container)");
+        add_connect(app, "--advertise-publish", options.advertise_publish, "The same for --publish");
+        add_connect(app, "--advertise-heartbeat", options.advertise_heartbeat, "The same for --heartbeat");
         add_integer(app, "--priority", options.priority, {-1'000'000, 1'000'000},
                     "The candidate with the highest priority takes over first; give each its own");
         add_duration(app, "--interval", options.interval, {50ms, kHour}, "Time between two rounds");
@@ -290,6 +334,13 @@ Program<MasterOptions> master_program() {
             resolve_master};
 }
 
+std::string random_suffix() {
+    std::uint32_t word = 0;
+    while (::getrandom(&word, sizeof word, 0) != sizeof word) {
+    }
+    return fmt::format("{:08x}", word);
+}
+
 Program<SlaveOptions> slave_program() {
     const auto describe = [](Command& app, SlaveOptions& options) {
         app.group("Slave");
@@ -299,8 +350,9 @@ Program<SlaveOptions> slave_program() {
     const auto finish = [](SlaveOptions& options) {
         if (options.masters.empty()) options.masters.push_back(Url::from("tcp://127.0.0.1:5250").value());
     };
-    // The process number lets several slaves run on one machine without an option.
-    const std::string suffix = "-" + std::to_string(::getpid());
+    // Lets several slaves run without an option: on one machine, and in containers, where host names and
+    // process numbers are often the same.
+    const std::string suffix = "-" + random_suffix();
     return {"berkeley-slave",
             "Slave of a Berkeley cluster: keeps a clock that agrees with the cluster's other clocks.",
             kSlaveFooter,

@@ -40,7 +40,8 @@ struct NodeOptions {
     Duration max_correction = std::chrono::seconds{1000};
     Duration max_bound = std::chrono::milliseconds{100};
     std::optional<std::filesystem::path> clock_page;  ///< empty: no page
-    std::filesystem::path state_dir;
+    bool clock_page_is_of_process = false;            ///< nobody looks for it once this process has ended
+    std::filesystem::path state_dir;                  ///< empty: nothing is kept over a restart
     Duration heartbeat_interval = std::chrono::milliseconds{100};
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
     bool json = false;
@@ -57,8 +58,11 @@ struct MasterOptions {
     std::string publish = "tcp://127.0.0.1:5251";
     std::string heartbeat = "tcp://127.0.0.1:5252";
     std::vector<Url> peers;  ///< poll endpoints of other candidates
-    std::string
-        advertise;  ///< host that others shall use; empty: the one bound, or the host name for a wildcard
+    std::string advertise;   ///< host that others shall use; empty: the one bound
+    /// URLs that others shall use; empty: the ones bound, with `advertise` as host where that is given.
+    std::string advertise_poll;
+    std::string advertise_publish;
+    std::string advertise_heartbeat;
     std::int32_t priority = 100;
     Duration interval = std::chrono::seconds{1};
     std::uint32_t burst = 8;

@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "log/event_json.hpp"
+#include "protocol/candidate_address.hpp"
 
 namespace berkeley {
 
@@ -101,7 +102,8 @@ struct NodeShell::Running {
 };
 
 Result<void> NodeShell::open_state() {
-    auto state = StateFile::open(options_.state_dir);
+    const bool kept = !options_.state_dir.empty();
+    auto state = kept ? StateFile::open(options_.state_dir) : Result<StateFile>(StateFile::nowhere());
     if (!state) return failure(state.error());
     state_ = std::make_shared<const StateFile>(std::move(*state));
     const auto saved = state_->load();
@@ -146,7 +148,8 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     shell->readings_.emplace(shell->doorbell_, Worker::Options{});
     if (keys) shell->keys_.emplace(*shell->readings_, std::move(*keys));
     if (options.clock_page) {
-        auto page = ClockPageWriter::create(options.clock_page->string());
+        auto page = ClockPageWriter::create(options.clock_page->string(),
+                                            {.remove_at_end = options.clock_page_is_of_process});
         if (!page) return failure(page.error());
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
@@ -269,6 +272,7 @@ void NodeShell::receive(Running& running) {
             continue;
         }
         if (in.peer && !trusted(in, inbound_, running)) continue;
+        if (in.source == Source::router && !placed(in.route, running)) continue;
         actions.clear();
         switch (in.source) {
             case Source::router:
@@ -305,6 +309,23 @@ bool NodeShell::trusted(const Inbound& in, const Message& message, Running& runn
     const Refuse refuse{RefuseKind::not_allowed, hello != nullptr ? hello->generation : 0,
                         Reason::from(why).value_or(Reason{})};
     static_cast<void>(running.ports.send(in.route, running.node.slave().make(refuse), false));
+    return false;
+}
+
+/// A candidate that greets may leave its host to us: only here is its address known.
+bool NodeShell::placed(Route route, Running& running) {
+    auto* hello = std::get_if<Hello>(&inbound_.body);
+    if (hello == nullptr || !hello->candidate) return true;
+    const SlaveCore& self = running.node.slave();
+    const Url own_poll = self.options().candidate ? self.options().candidate->poll : Url{};
+    const std::string why = complete(*hello->candidate, sender_host(transport_->sender_address(), own_poll));
+    if (why.empty()) return true;
+    running.ports.tell(
+        DroppedEvent{"bad-endpoint", 1,
+                     inbound_.header.sender.str() + " at " + transport_->sender_address() + ": " + why});
+    const Refuse refuse{RefuseKind::not_allowed, hello->generation,
+                        Reason::from(why.substr(0, kMaxReason)).value_or(Reason{})};
+    static_cast<void>(running.ports.send(route, self.make(refuse), false));
     return false;
 }
 

@@ -66,6 +66,7 @@ private:
     void end(Running& running, int signal);
     void receive(Running& running);
     bool trusted(const Inbound& in, const Message& message, Running& running);
+    bool placed(Route route, Running& running);
     void notice_sleep(Running& running);
     void housekeeping(Running& running, TrueTime now);
     [[nodiscard]] Result<void> follow(const Node& node);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/candidate_address.hpp"
+
 namespace berkeley {
 namespace {
 
@@ -35,12 +37,12 @@ void ShellPorts::publish(Channel channel, const Message& message) {
 }
 
 void ShellPorts::connect(Link link, const Url& poll) {
-    complain(parts_.transport.connect_link(link, poll.view()));
+    complain(parts_.transport.connect_link(link, to_connect(poll).view()));
 }
 
 void ShellPorts::subscribe(Link link, const Url& publish, const Url& heartbeat) {
-    complain(
-        parts_.transport.subscribe_link(link, publish.view(), heartbeat.view(), node_.slave().options().id));
+    complain(parts_.transport.subscribe_link(link, to_connect(publish).view(), to_connect(heartbeat).view(),
+                                             node_.slave().options().id));
 }
 
 void ShellPorts::complain(const Result<void>& result) {

@@ -124,6 +124,7 @@ Result<void> StateFile::save(const Learned& learned) const {
 }
 
 Result<void> StateFile::write(const char* name, const char* new_name, const std::string& text) const {
+    if (directory_.empty()) return {};
     const std::filesystem::path path = directory_ / name;
     if (directory_fd_ < 0)
         return failure(path.string() + ": cannot save the state: there is no directory for it");
@@ -162,6 +163,7 @@ Result<std::optional<std::string>> StateFile::read(const char* name) const {
 }
 
 Result<std::optional<SavedState>> StateFile::load() const {
+    if (directory_.empty()) return std::nullopt;
     const auto text = read(kPromisesName);
     if (!text) return failure(text.error());
     if (!*text) return std::nullopt;

@@ -29,6 +29,9 @@ public:
     /// read-only disk it opens too, and save() says why it fails.
     [[nodiscard]] static Result<StateFile> open(const std::filesystem::path& directory);
 
+    /// For a node that nobody will start again under its name: load() finds nothing and save() keeps nothing.
+    [[nodiscard]] static StateFile nowhere() { return {std::filesystem::path{}, -1, -1}; }
+
     StateFile(StateFile&& other) noexcept;
     StateFile& operator=(StateFile&& other) noexcept;
     ~StateFile();
@@ -42,6 +45,7 @@ public:
     /// promises drops it.
     [[nodiscard]] Result<std::optional<SavedState>> load() const;
 
+    /// Empty: nowhere.
     const std::filesystem::path& directory() const { return directory_; }
 
 private:

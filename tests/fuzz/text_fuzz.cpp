@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto again = parse_endpoint(endpoint->url(), use);
         if (!again || again->url() != endpoint->url() || again->is_local() != endpoint->is_local())
             std::abort();
-        static_cast<void>(advertised_url(endpoint->url(), text, "fallback"));
+        static_cast<void>(advertised_url(endpoint->url(), text, {}));
     }
     const auto duration = parse_duration(text);
     if (duration && parse_duration(duration_literal(*duration)) != *duration) std::abort();

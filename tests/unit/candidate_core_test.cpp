@@ -112,6 +112,27 @@ ElectorMemory follower() {
             .committee = {1, 3, {{node_id("m1"), 1}, {node_id("m2"), 1}, {node_id("s1"), 1}}}};
 }
 
+TEST_F(CandidateCoreTest, AGreetingWithAnEndpointThatCannotBeIsRefusedByName) {
+    begin();
+    for (const char* poll : {"foo", "inproc://m9", "tcp://m9:0", "tcp://*:0"}) {
+        Hello bad = hello(7);
+        bad.candidate = info("m9");
+        bad.candidate->poll = *Url::from(poll);
+        out_ = {};
+        core_->on_route_message(5, from("m9", 0, bad), now_, out_);
+        EXPECT_EQ(dropped("bad-endpoint"), 1U) << poll;
+        EXPECT_TRUE(core_->master().roster().members().empty()) << poll;
+        const auto sent = std::find_if(out_.begin(), out_.end(), [](const Action& action) {
+            return std::holds_alternative<SendToRoute>(action);
+        });
+        ASSERT_NE(sent, out_.end()) << poll;
+        const auto* refusal = std::get_if<Refuse>(&std::get<SendToRoute>(*sent).message.body);
+        ASSERT_NE(refusal, nullptr) << poll;
+        EXPECT_EQ(refusal->kind, RefuseKind::not_allowed);
+        EXPECT_NE(refusal->reason.str().find(poll), std::string::npos) << refusal->reason.str();
+    }
+}
+
 TEST_F(CandidateCoreTest, ThatKnowsNoTermTakesOneFromMoreThanAThirdOfItsMembersAndHearsThemAllFirst) {
     begin();
     greet(1, "s1", 9);

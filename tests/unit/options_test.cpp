@@ -70,7 +70,7 @@ TEST(Options, DefaultsAreThoseOfTheManual) {
     ASSERT_EQ(s->masters.size(), 1U);
     EXPECT_EQ(s->masters[0].view(), "tcp://127.0.0.1:5250");
     EXPECT_TRUE(is_valid_name(s->node.id.view()));
-    EXPECT_TRUE(s->node.id.str().ends_with("-" + std::to_string(::getpid())));
+    EXPECT_TRUE(s->node.id_is_of_process);
 }
 
 TEST(Options, EveryOptionIsRead) {
@@ -194,6 +194,19 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
         {{"--peer", "tcp://host:0"}, "--peer", "port 1 to 65535"},
         {{"--peer", "tcp://*:5250"}, "--peer", "host"},
         {{"--advertise", "a b"}, "--advertise", "host name"},
+        {{"--advertise-poll", "tcp://*:5250"}, "--advertise-poll", "no host to connect to"},
+        {{"--advertise-publish", "tcp://h:0"}, "--advertise-publish", "port 1 to 65535"},
+        {{"--advertise-heartbeat", "h:5252"}, "--advertise-heartbeat", "tcp://HOST:PORT"},
+        {{"--insecure", "--poll", "tcp://*:5250"}, "--publish", "this machine only"},
+        {{"--insecure", "--poll", "tcp://*:5250", "--publish", "tcp://*:5251"},
+         "--heartbeat",
+         "--advertise-heartbeat"},
+        {{"--insecure", "--poll", "tcp://10.0.0.1:5250", "--publish", "ipc:///run/p", "--heartbeat",
+          "tcp://10.0.0.1:5252"},
+         "--publish",
+         "this machine only"},
+        {{"--insecure", "--poll", "tcp://*:5250", "--advertise", "10.0.0.1"}, "--publish", "others"},
+        {{"--advertise-poll", "tcp://nat.example:5250"}, "--publish", "--advertise-publish"},
         {{"--config", "/nonexistent/file.toml"}, "--config", "/nonexistent/file.toml"},
         {{"--turbo"}, "--turbo", "--help"},
         {{"stray"}, "stray", "--help"},
@@ -224,7 +237,35 @@ TEST(Options, AnAddressOfIpv6IsAdvertisedWithOrWithoutBrackets) {
 TEST(Options, LocalEndpointsNeedNoKeysAndOthersAskForInsecure) {
     EXPECT_TRUE(master({"--poll", "tcp://localhost:1"}).has_value());
     EXPECT_TRUE(master({"--poll", "tcp://127.8.8.8:1"}).has_value());
-    EXPECT_TRUE(master({"--poll", "tcp://0.0.0.0:1", "--insecure"}).has_value());
+    EXPECT_TRUE(master({"--poll", "tcp://0.0.0.0:1", "--publish", "tcp://0.0.0.0:2", "--heartbeat",
+                        "tcp://0.0.0.0:3", "--insecure"})
+                    .has_value());
+}
+
+TEST(Options, AnEndpointOfThisMachineIsFineWhereAUrlLeadsOthersToIt) {
+    const auto m = master({"--insecure", "--poll", "tcp://*:5250", "--heartbeat", "tcp://*:5252",
+                           "--advertise-publish", "tcp://nat.example:6251"});
+    ASSERT_TRUE(m.has_value()) << m.error().error;
+    EXPECT_EQ(m->advertise_publish, "tcp://nat.example:6251");
+    EXPECT_EQ(m->advertise_poll, "");
+    EXPECT_TRUE(master({"--publish", "tcp://10.0.0.1:5251", "--insecure"}).has_value());
+}
+
+TEST(Options, ASlaveWithoutAnIdIsAnotherOneEachTimeAndLeavesNothingBehind) {
+    const auto one = slave({});
+    const auto other = slave({});
+    ASSERT_TRUE(one.has_value() && other.has_value());
+    EXPECT_NE(one->node.id, other->node.id);
+    EXPECT_EQ(one->node.state_dir, "");
+    EXPECT_TRUE(one->node.clock_page_is_of_process);
+    const auto placed = slave({"--state-dir", "/tmp/s", "--clock-page", "/tmp/p"});
+    ASSERT_TRUE(placed.has_value());
+    EXPECT_EQ(placed->node.state_dir, "/tmp/s");
+    EXPECT_FALSE(placed->node.clock_page_is_of_process);
+    const auto named = slave({"--id", "s1"});
+    ASSERT_TRUE(named.has_value());
+    EXPECT_EQ(named->node.state_dir, "/home/u/.local/state/berkeley/default/s1");
+    EXPECT_FALSE(named->node.clock_page_is_of_process);
 }
 
 TEST(Options, AFileGivesOptionsAndTheCommandLineWins) {
@@ -297,7 +338,8 @@ protected:
 
 TEST_F(KeyOptions, TheNameIsThatOfTheKeyAndOtherMachinesMayReachIt) {
     const auto m = master({"--secret-key-file", secret_.c_str(), "--authorized-keys", directory_text_.c_str(),
-                           "--poll", "tcp://0.0.0.0:5250"});
+                           "--poll", "tcp://0.0.0.0:5250", "--publish", "tcp://0.0.0.0:5251", "--heartbeat",
+                           "tcp://0.0.0.0:5252"});
     ASSERT_TRUE(m.has_value()) << m.error().error;
     EXPECT_EQ(m->node.id, node_id("m1"));
     EXPECT_TRUE(m->node.keys.any());

@@ -267,6 +267,44 @@ TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
     EXPECT_EQ(first<ConnectLink>(out), nullptr) << "known ones are not connected again";
 }
 
+TEST_F(SlaveCoreTest, AWildcardIsCompletedByTheHostOfTheLinkThatWelcomedIt) {
+    Welcome w;
+    w.generation = core_.generation();
+    w.candidates = {info("m1")};
+    w.candidates.front().publish = *Url::from("tcp://*:7");
+    w.candidates.front().heartbeat = *Url::from("tcp://0.0.0.0:8");
+    Actions out;
+    core_.on_message(0, Via::dealer, from("m1", 3, w), kStart, out);
+    ASSERT_NE(first<SubscribeLink>(out), nullptr);
+    EXPECT_EQ(first<SubscribeLink>(out)->publish.view(), "tcp://m1:7");
+    EXPECT_EQ(core_.known_candidates().front().heartbeat.view(), "tcp://m1:8");
+}
+
+TEST_F(SlaveCoreTest, GossipOfAnEndpointThatCannotBeIsDroppedAndNamed) {
+    Heartbeat beat;
+    beat.role = Role::master;
+    beat.candidates = {info("m1"), info("m3")};
+    beat.candidates.back().poll = *Url::from("inproc://m3");
+    Actions out;
+    core_.on_message(0, Via::heartbeat, from("m1", 3, beat), kStart, out);
+    EXPECT_EQ(core_.known_candidates().size(), 2U) << "m1 and m2";
+    ASSERT_NE(first_event<DroppedEvent>(out), nullptr);
+    EXPECT_EQ(first_event<DroppedEvent>(out)->reason, "bad-endpoint");
+    EXPECT_EQ(first_event<DroppedEvent>(out)->from,
+              "m1 at tcp://m1:1: the poll endpoint of m3, 'inproc://m3', is in another process");
+}
+
+TEST_F(SlaveCoreTest, AWelcomeWhoseSenderCannotBeReachedIsNone) {
+    Welcome w;
+    w.generation = core_.generation();
+    w.candidates = {info("m1"), info("m3")};
+    w.candidates.front().publish = *Url::from("foo");
+    Actions out;
+    core_.on_message(0, Via::dealer, from("m1", 3, w), kStart, out);
+    EXPECT_EQ(first<ConnectLink>(out), nullptr) << "m3";
+    EXPECT_EQ(core_.known_candidates().front().publish.view(), "tcp://m1:2");
+}
+
 TEST_F(SlaveCoreTest, SilentLinkIsConnectedAnew) {
     Actions out;
     RawTime now = kStart;

@@ -55,6 +55,15 @@ TEST_F(StateFileTest, NothingSavedIsNotAnError) {
     EXPECT_FALSE(state->has_value());
 }
 
+TEST_F(StateFileTest, NowhereNothingIsKeptAndNothingFails) {
+    const StateFile nowhere = StateFile::nowhere();
+    EXPECT_TRUE(nowhere.save(Promises{}).has_value());
+    EXPECT_TRUE(nowhere.save(Learned{}).has_value());
+    const auto loaded = nowhere.load();
+    ASSERT_TRUE(loaded.has_value());
+    EXPECT_FALSE(loaded->has_value());
+}
+
 TEST_F(StateFileTest, ReadsBackWhatItSavedLast) {
     {
         const auto file = StateFile::open(directory_);

@@ -1,0 +1,74 @@
+// Candidates that do not know by which address others reach them: over real networks, on machines of their
+// own and on one, a slave finds each and follows the one that takes over.
+
+#include <gtest/gtest.h>
+
+#include "berkeley/clock.h"
+#include "tests/integration/namespaces.hpp"
+#include "tests/integration/process.hpp"
+
+namespace berkeley::test {
+namespace {
+
+class Addresses : public ::testing::Test {
+protected:
+    void SetUp() override {
+        if (const std::string why = Network::unavailable(); !why.empty()) GTEST_SKIP() << why;
+        network_ = std::make_unique<Network>();
+        for (const char* id : {"a", "b", "c"}) network_->add(id);
+    }
+    /// Bound to all addresses of the machine.
+    Process& master(const std::string& id, const std::string& machine, int port,
+                    std::vector<std::string> extra = {}) {
+        cluster_.wrap(network_->wrapper(machine));
+        std::vector<std::string> arguments{"--insecure", "--interval=250ms"};
+        for (const char* option : {"--poll", "--publish", "--heartbeat"}) {
+            arguments.push_back(std::string(option) + "=tcp://*:" + std::to_string(port++));
+        }
+        arguments.insert(arguments.end(), extra.begin(), extra.end());
+        return cluster_.start(BERKELEY_MASTER_PROGRAM, id, arguments);
+    }
+    Process& slave(const std::string& machine) {
+        cluster_.wrap(network_->wrapper(machine));
+        return cluster_.start(BERKELEY_SLAVE_PROGRAM, "s1",
+                              {"--master=tcp://" + network_->address("a") + ":5250"});
+    }
+    [[nodiscard]] bool follows(Process& slave, const std::string& leader) {
+        return cluster_.wait_for([&] {
+            return slave.log().find("following " + leader) != std::string::npos &&
+                   cluster_.read("s1").status == BERKELEY_CLOCK_SYNCHRONIZED;
+        });
+    }
+    [[nodiscard]] bool votes(const Process& master, std::size_t voters) {
+        return cluster_.wait_for([&] {
+            return find(master, "committee",
+                        [&](const Json& event) { return event["voters"].size() == voters; }) != nullptr;
+        });
+    }
+
+    Cluster cluster_{"/dev/shm"};
+    std::unique_ptr<Network> network_;
+};
+
+TEST_F(Addresses, ASlaveFollowsAStandbyOfAnotherMachineThatItWasNeverToldTheAddressOf) {
+    Process& first = master("m1", "a", 5250);
+    Process& s1 = slave("c");
+    master("m2", "b", 5250, {"--standby", "--peer=tcp://" + network_->address("a") + ":5250"});
+    ASSERT_TRUE(follows(s1, "m1"));
+    ASSERT_TRUE(votes(first, 3));
+    first.signal(SIGKILL);
+    EXPECT_TRUE(follows(s1, "m2"));
+}
+
+TEST_F(Addresses, ASlaveElsewhereFollowsAStandbyThatTheMasterKnowsOverLoopback) {
+    Process& first = master("m1", "a", 5250);
+    Process& s1 = slave("c");
+    master("m2", "a", 5350, {"--standby", "--peer=tcp://127.0.0.1:5250"});
+    ASSERT_TRUE(follows(s1, "m1"));
+    ASSERT_TRUE(votes(first, 3));
+    first.signal(SIGKILL);
+    EXPECT_TRUE(follows(s1, "m2"));
+}
+
+}  // namespace
+}  // namespace berkeley::test
