@@ -365,7 +365,7 @@ void CandidateCore::answer_status(Route route, const StatusRequest& request, Raw
     answer.leader = election_.leader();
     answer.round = election_.leads() ? master_.round() : slave_.applied_round();
     answer.state = master_.state();
-    answer.status = clock.status();
+    answer.status = slave_.status();
     answer.bound = clock.bound(now);
     answer.cluster_time = clock.map().cluster(now);
     answer.disruptions = clock.disruptions();

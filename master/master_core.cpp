@@ -260,7 +260,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     event.freq_ppb = verdict.own_freq_correction_ppb;
     event.applied = own.applied;
     event.bound = clock.bound(now);
-    event.status = clock.status();
+    event.status = self_.status();
     event.reason = own.reason;
     out.add(EmitEvent{std::move(event)});
     self_.tell_status(own.applied == Applied::refused ? own.reason : "the round's average was applied", out);

@@ -287,7 +287,7 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
     event.freq_ppb = c.freq_ppb;
     event.applied = result.applied;
     event.bound = discipline_.bound(now);
-    event.status = discipline_.status();
+    event.status = status();
     event.reason = result.reason;
     out.add(PublishClock{});
     out.add(EmitEvent{std::move(event)});
@@ -348,9 +348,15 @@ void SlaveCore::disrupt(std::string_view why, Actions& out) {
 }
 
 void SlaveCore::tell_status(std::string_view reason, Actions& out) {
-    if (discipline_.status() == told_status_) return;
-    told_status_ = discipline_.status();
+    if (status() == told_status_) return;
+    told_status_ = status();
     out.add(EmitEvent{StatusEvent{told_status_, std::string(reason)}});
+}
+
+void SlaveCore::set_astray(bool astray, std::string_view reason, Actions& out) {
+    if (std::exchange(astray_, astray) == astray) return;
+    out.add(PublishClock{});
+    tell_status(reason, out);
 }
 
 void SlaveCore::stop(Actions& out) {

@@ -80,6 +80,13 @@ public:
     /// Emits a status event and publishes the clock where the status differs from the last one reported.
     void tell_status(std::string_view reason, Actions& out);
 
+    /// The status that readers are told. A node that cannot make the machine's clock follow (`astray`) is not
+    /// SYNCHRONIZED to them; its own clock is as good as before, and takes part as before.
+    ClockStatus status() const {
+        return astray_ && discipline_.trusted() ? ClockStatus::unsynchronized : discipline_.status();
+    }
+    void set_astray(bool astray, std::string_view reason, Actions& out);
+
 private:
     struct LinkState {
         bool used = false;
@@ -141,6 +148,7 @@ private:
     RawTime polled_at_{};
     Duration interval_ = std::chrono::seconds{1};
     Duration told_timeout_{};  ///< D of the leader heard last
+    bool astray_ = false;      ///< the machine's clock does not follow
     ClockStatus told_status_ = ClockStatus::unsynchronized;
 };
 

@@ -58,6 +58,10 @@ void add_node_options(Command& app, NodeOptions& node, Unresolved& raw, const st
     add_choice<ClockKind>(app, "--clock", node.clock,
                           {{"virtual", ClockKind::virtual_clock}, {"system", ClockKind::system_clock}},
                           "The clock to discipline: one of our own, or the machine's");
+    app.add_flag(
+        "--claim-sync", node.claim_sync,
+        "With --clock system: clear STA_UNSYNC, so that programs take CLOCK_REALTIME for UTC and the "
+        "kernel writes it to the hardware clock. (The kernel's maxerror and esterror are always set.)");
     add_duration(app, "--clock-offset", node.clock_offset, {-3650 * kDay, 3650 * kDay},
                  "Inject this error into the clock, for demonstrations and tests");
     add_rate(app, "--clock-drift", node.clock_drift_ppb, -100'000, 100'000,
@@ -133,6 +137,9 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
     if (node.clock == ClockKind::system_clock && (node.clock_offset != 0ns || node.clock_drift_ppb != 0)) {
         reject("--clock",
                "system does not go with --clock-offset or --clock-drift: they are for --clock virtual");
+    }
+    if (node.claim_sync && node.clock != ClockKind::system_clock) {
+        reject("--claim-sync", "is for --clock system: no other clock is the kernel's");
     }
     if (raw.clock_page.value_or("") != "none") {
         node.clock_page = raw.clock_page ? std::filesystem::path(*raw.clock_page)

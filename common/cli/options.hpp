@@ -32,6 +32,7 @@ struct NodeOptions {
     bool id_is_of_process = false;  ///< made up for this run, because a slave got no --id
     ClusterName cluster;
     ClockKind clock = ClockKind::virtual_clock;
+    bool claim_sync = false;           ///< tell the kernel that the system clock is right
     Duration clock_offset{0};          ///< injected
     std::int64_t clock_drift_ppb = 0;  ///< injected
     std::int64_t max_drift_ppb = 50'000;

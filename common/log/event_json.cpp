@@ -78,6 +78,15 @@ public:
 
     std::string operator()(const NoteEvent&) { return {}; }
 
+    std::string operator()(const SystemClockEvent& event) {
+        begin("system_clock").field("residual_ns", event.residual.count());
+        json_.field("freq_ppb", event.freq_ppb).field("plain_ppb", event.plain_ppb);
+        json_.field("limited", event.limited).field("stepped_ns", event.stepped.count());
+        json_.field("moved_ns", event.moved.count()).field("rivals", event.rivals);
+        json_.field("astray", event.astray);
+        return end();
+    }
+
     JsonWriter& begin(std::string_view event) {
         json_.begin_object().field("event", event).field("node", node_.view()).field("term", stamp_.term);
         return json_.field("raw_ns", to_ns(stamp_.raw)).field("cluster_ns", to_ns(stamp_.cluster));

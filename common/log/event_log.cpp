@@ -209,6 +209,11 @@ void EventLog::hear(const NoteEvent& event, const EventStamp& stamp) {
     tell_seldom(event.severity, event.text, event.text, stamp.raw);
 }
 
+/// What people should know of it comes as notes.
+void EventLog::hear(const SystemClockEvent& event, const EventStamp& stamp) {
+    if (wanted(Severity::debug)) tell(Severity::debug, human_text(event, stamp));
+}
+
 void EventLog::hear(const DroppedEvent& event, const EventStamp& stamp) {
     auto found = drops_.find(event.reason);
     if (found == drops_.end()) {

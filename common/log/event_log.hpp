@@ -101,6 +101,7 @@ private:
     void hear(const CommitteeEvent& event, const EventStamp& stamp);
     void hear(const DroppedEvent& event, const EventStamp& stamp);
     void hear(const NoteEvent& event, const EventStamp& stamp);
+    void hear(const SystemClockEvent& event, const EventStamp& stamp);
 
     bool wanted(Severity severity) const;
     void tell(Severity severity, std::string_view text);

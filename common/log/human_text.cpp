@@ -52,6 +52,10 @@ struct Words {
         return fmt::format("dropped {}: {}{}{}", counted(e.count, "message"), e.reason, last, e.from);
     }
     std::string operator()(const NoteEvent& e) const { return e.text; }
+    std::string operator()(const SystemClockEvent& e) const {
+        return fmt::format("CLOCK_REALTIME is {} off, frequency {:+.3f} ppm",
+                           signed_duration_text(-e.residual), static_cast<double>(e.freq_ppb) * 1e-3);
+    }
 };
 
 }  // namespace

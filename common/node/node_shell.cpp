@@ -155,8 +155,12 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     }
     if (!options.let_cpus_sleep) shell->waker_ = std::make_unique<CpuWaker>();
     if (options.clock == ClockKind::system_clock) {
-        shell->system_calls_ = std::make_unique<LinuxSystemClock>();
-        shell->follower_ = std::make_unique<SystemClockFollower>(*shell->system_calls_);
+        std::vector<NoteEvent> notes;
+        auto keeper =
+            SystemClockKeeper::start(options, std::make_unique<LinuxSystemClock>(), {}, random_word(), notes);
+        if (!keeper) return failure(keeper.error());
+        shell->system_clock_ = std::move(*keeper);
+        for (const NoteEvent& note : notes) shell->log_.note(note.severity, note.text);
     }
     return shell;
 }
@@ -200,10 +204,6 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
 
 Result<void> NodeShell::begin(Running& running, const NamedEndpoints& endpoints) {
     Node& node = running.node;
-    if (follower_) {
-        // At this moment both clocks read the same, so nothing moves; it only shows whether we may.
-        if (const auto allowed = follow(node); !allowed) return failure(allowed.error());
-    }
     // A voter that never comes back under its name would only be missing.
     if (options_.id_is_of_process) node.slave().elector().disable();
     Actions actions;
@@ -229,7 +229,9 @@ int NodeShell::loop(Running& running) {
             running.step([&](Actions& out) { node.on_timer(at, out); });
         }
         if (const TrueTime at = true_now(); at >= housekeeping_at_) housekeeping(running, at);
-        const RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
+        follow(running);
+        RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
+        if (system_clock_) deadline = std::min(deadline, clock_.raw(system_clock_->due()) + Duration{1});
         const Wake wake = transport_->poll(deadline);
         notice_sleep(running);
         if (wake.rung) take_finished(running);
@@ -244,6 +246,7 @@ int NodeShell::loop(Running& running) {
 }
 
 void NodeShell::end(Running& running, int signal) {
+    if (system_clock_) system_clock_->release();
     running.step([&](Actions& out) { running.node.stop(now(), out); });
     const bool saving = learned_->save_last(running.ports.learned());
     transport_->close(kLinger);
@@ -329,16 +332,12 @@ bool NodeShell::placed(Route route, Running& running) {
     return false;
 }
 
-Result<void> NodeShell::follow(const Node& node) {
-    const Discipline& clock = node.slave().discipline();
-    // The system clock is stepped at the cold start only; later steps of the map are slewed towards.
-    if (!followed_synchronized_ && clock.ever_synchronized()) {
-        followed_synchronized_ = true;
-        follower_->restart();
-    }
-    const auto report = follower_->update(clock_.on_true(clock.map()));
-    if (!report) return failure(report.error());
-    return {};
+/// Right after the node's clock was corrected, and when the system clock asks for it.
+void NodeShell::follow(Running& running) {
+    if (!system_clock_) return;
+    const bool corrected = running.ports.take_clock_published();
+    if (!corrected && true_now() < system_clock_->due()) return;
+    running.step([&](Actions& out) { system_clock_->update(running.node.slave(), clock_, out); });
 }
 
 void NodeShell::take_finished(Running& running) {
@@ -370,9 +369,6 @@ void NodeShell::housekeeping(Running& running, TrueTime now) {
     transport_->tend();
     for (const DroppedEvent& drop : transport_->take_drops()) running.ports.tell(drop);
     for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);
-    if (follower_) {
-        if (const auto result = follow(running.node); !result) log_.note(Severity::error, result.error());
-    }
     if (keys_) keys_->look(KeyDirectory::Thoroughness::changes);
     if (running.ports.take_save_soon()) learned_->hurry();
     if (learned_->due(now)) learned_->save(running.ports.learned(), now);

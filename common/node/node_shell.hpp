@@ -17,10 +17,10 @@
 #include "node/learned_saver.hpp"
 #include "node/name_lookup.hpp"
 #include "node/shell_ports.hpp"
+#include "node/system_clock_keeper.hpp"
 #include "node/worker.hpp"
 #include "os/cpu_waker.hpp"
 #include "os/os_clock.hpp"
-#include "os/system_clock.hpp"
 #include "page/clock_page.hpp"
 #include "slave/interpreter.hpp"
 #include "slave/node.hpp"
@@ -69,7 +69,7 @@ private:
     bool placed(Route route, Running& running);
     void notice_sleep(Running& running);
     void housekeeping(Running& running, TrueTime now);
-    [[nodiscard]] Result<void> follow(const Node& node);
+    void follow(Running& running);
 
     NodeOptions options_;
     OsClock clock_;
@@ -86,12 +86,10 @@ private:
     std::optional<LearnedSaver> learned_;  ///< while a node runs
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ClockPageWriter> page_;
-    std::unique_ptr<SystemClockCalls> system_calls_;
-    std::unique_ptr<SystemClockFollower> follower_;
+    std::unique_ptr<SystemClockKeeper> system_clock_;  ///< null: --clock virtual
     SuspendDetector suspend_;
     std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted
     Message inbound_;
-    bool followed_synchronized_ = false;
     TrueTime housekeeping_at_{};
 };
 

@@ -50,6 +50,7 @@ void ShellPorts::complain(const Result<void>& result) {
 }
 
 void ShellPorts::publish_clock() {
+    clock_published_ = true;
     if (parts_.page == nullptr) return;
     const SlaveCore& slave = node_.slave();
     const Discipline& clock = slave.discipline();
@@ -61,7 +62,7 @@ void ShellPorts::publish_clock() {
     content.rho_ppb = clock.drift_ppb();
     content.valid_for = std::min(clock.valid_for(), clock.reach());
     content.holdover_for = clock.reach() - content.valid_for;
-    content.status = clock.status();
+    content.status = slave.status();
     content.term = slave.term();
     content.round = slave.applied_round();
     content.step = clock.jumps() != jumps_published_;

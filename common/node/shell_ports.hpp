@@ -50,6 +50,8 @@ public:
     RawTime now() override { return parts_.clock.now(); }
     bool slept() override;
 
+    /// True once after the core changed its clock.
+    bool take_clock_published() { return std::exchange(clock_published_, false); }
     /// True once after the core asked for save_learned().
     bool take_save_soon() { return std::exchange(save_soon_, false); }
     /// What became of a save, told to people once where it fails.
@@ -67,6 +69,7 @@ private:
     ShellParts parts_;
     Encoded encoded_;
     std::uint64_t jumps_published_ = 0;
+    bool clock_published_ = false;
     bool slept_ = false;        ///< the machine did, and the core does not know
     bool save_soon_ = false;    ///< what was learned
     bool save_failed_ = false;  ///< it was said so

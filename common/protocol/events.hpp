@@ -78,6 +78,18 @@ struct DroppedEvent {
     std::string from{};
 };
 
+/// With --clock system: how CLOCK_REALTIME follows.
+struct SystemClockEvent {
+    Duration residual{0};        ///< cluster time less CLOCK_REALTIME
+    std::int64_t freq_ppb = 0;   ///< as the kernel runs now
+    std::int64_t plain_ppb = 0;  ///< the part of it that stays when nobody steers any more
+    bool limited = false;        ///< the clock cannot be moved as fast as is wanted
+    Duration stepped{0};         ///< by this node
+    Duration moved{0};           ///< by somebody else
+    std::uint64_t rivals = 0;    ///< how often somebody else was seen to steer or move the clock
+    bool astray = false;         ///< farther off than the error bound for too long
+};
+
 enum class Severity : std::uint8_t { debug, info, warning, error };
 /// The least severity that the log prints.
 enum class LogLevel : std::uint8_t { debug, info, warning, error, off };
@@ -89,6 +101,6 @@ struct NoteEvent {
 };
 
 using Event = std::variant<MemberEvent, RoleEvent, VoteEvent, CommitteeEvent, RoundEvent, CorrectionEvent,
-                           StatusEvent, DroppedEvent, NoteEvent>;
+                           StatusEvent, DroppedEvent, NoteEvent, SystemClockEvent>;
 
 }  // namespace berkeley

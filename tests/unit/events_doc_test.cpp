@@ -22,7 +22,8 @@ TEST(EventsDocument, NamesTheFieldsOfEachEvent) {
                                    lost_json(5, node, stamp)};
     for (const Event& event :
          {Event{MemberEvent{}}, Event{RoleEvent{}}, Event{VoteEvent{}}, Event{CommitteeEvent{}}, Event{round},
-          Event{refused}, Event{StatusEvent{}}, Event{DroppedEvent{"late", 1, "tcp://10.0.0.1:1"}}}) {
+          Event{refused}, Event{StatusEvent{}}, Event{DroppedEvent{"late", 1, "tcp://10.0.0.1:1"}},
+          Event{SystemClockEvent{}}}) {
         lines.push_back(event_json(event, node, stamp));
     }
     auto documented = testing::documented_fields();

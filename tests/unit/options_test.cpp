@@ -173,6 +173,7 @@ TEST(Options, BadInputIsOneLineThatNamesTheOptionAndWhatIsAllowed) {
         {{"--cluster", "two words"}, "--cluster", "1 to 63"},
         {{"--clock", "atomic"}, "--clock", "virtual, system"},
         {{"--clock", "system", "--clock-offset", "1s"}, "--clock", "--clock virtual"},
+        {{"--claim-sync"}, "--claim-sync", "--clock system"},
         {{"--clock-drift", "nan"}, "--clock-drift", "parts per million"},
         {{"--clock-drift", "1e9"}, "--clock-drift", "from -100000 to 100000"},
         {{"--max-slew", "0"}, "--max-slew", "from 1 to"},
