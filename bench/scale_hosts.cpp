@@ -119,7 +119,8 @@ void Member::connect(Link link, const Url& poll) {
 }
 
 void Member::subscribe(Link link, const Url& publish, const Url&) {
-    if (link == 0) host_.subscribe(number_, publish.view(), correction_topic(node_.slave().options().id));
+    if (link == 0 && !publish.empty())
+        host_.subscribe(number_, publish.view(), correction_topic(node_.slave().options().id));
 }
 
 void Member::tell(const Event& event) {

@@ -21,6 +21,14 @@ std::string committee_text(const StatusAnswer& a) {
     return text.empty() ? " none" : text;
 }
 
+std::string remarks(const MemberStatus& member) {
+    std::string text = member.outlier ? "  outlier" : "";
+    if (member.unapplied >= kDeadEndRounds) {
+        text += fmt::format("  applies nothing ({} corrections)", member.unapplied);
+    }
+    return text;
+}
+
 /// The endpoints as this machine reaches them; those that it cannot reach stay as they were told.
 void show_addresses(std::vector<CandidateInfo>& candidates, const std::string& asked) {
     const SenderHost host = sender_host(Url::from(asked).value_or(Url{}));
@@ -133,7 +141,7 @@ std::string as_table(const StatusReport& report) {
         text += fmt::format("{:<{}}  {:<14} {:>12} {:>11} {:>11} {:>+12.3f} {:>11}{}\n", m.id.view(), width,
                             to_string(m.status), signed_duration_text(m.offset), duration_text(m.delay),
                             bound_text(m.bound), static_cast<double>(m.freq_ppb) * 1e-3,
-                            duration_text(m.last_seen), m.outlier ? "  outlier" : "");
+                            duration_text(m.last_seen), remarks(m));
     }
     return text;
 }
@@ -179,6 +187,7 @@ std::string as_json(const StatusReport& report) {
             .field("bound_ns", known_bound_ns(m.bound))
             .field("freq_ppb", m.freq_ppb)
             .field("last_seen_ns", m.last_seen.count())
+            .field("unapplied", m.unapplied)
             .end_object();
     }
     return json.end_array().end_object().take();

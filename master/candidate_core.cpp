@@ -386,6 +386,7 @@ void CandidateCore::answer_status(Route route, const StatusRequest& request, Raw
         status.delay = member->last.delay;
         status.bound = member->last.bound;
         status.freq_ppb = member->last.freq_ppb;
+        status.unapplied = member->unapplied;
         status.last_seen = std::max(Duration{0}, now - member->heard_at);
         answer.members.push_back(status);
     }

@@ -64,6 +64,8 @@ void MasterCore::start_term(RawTime now, Actions& out) {
         member->measurement.reset();
         member->reply.reset();
         member->replied_in_term = false;
+        member->corrected_round = 0;
+        member->unapplied = 0;
         member->falseticker = false;
         member->missed = 0;
         out.add(EmitEvent{MemberEvent{id, true, "known when the term began"}});
@@ -275,6 +277,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         const Reply& reply = *member.reply;
         all_follow = all_follow && reply.applied_term == self_.term();
         if (m.waits) continue;
+        watch_applied(*m.member, out);
         Correction correction;
         correction.round = round_;
         correction.target = member.id;

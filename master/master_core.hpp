@@ -78,6 +78,7 @@ private:
     void correct(const Verdict& verdict, RawTime now, Actions& out);
     void report(const Verdict& verdict, Duration took, Actions& out);
     void drop_silent(Actions& out);
+    void watch_applied(Member& member, Actions& out);
     void remove_member(const NodeId& id, std::string reason, Actions& out);
     void update_warm();
     void skip_waiting_members();

@@ -56,6 +56,9 @@ struct Member {
     bool in_round = false;
     std::uint32_t missed = 0;
 
+    Round corrected_round = 0;    ///< of the last correction in this term; 0: none
+    std::uint32_t unapplied = 0;  ///< corrections in a row that it answered after, and has not applied
+
     bool falseticker = false;
     std::uint32_t agreeing_rounds = 0;  ///< since it was a falseticker
     PeerResult last;

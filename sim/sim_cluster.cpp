@@ -45,8 +45,9 @@ public:
         host_.links.at(link) = static_cast<Route>(world_.connections_.size());
     }
     void subscribe(Link link, const Url& publish, const Url& heartbeat) override {
-        host_.subscriptions.at(link) = {world_.host(publish),
-                                        heartbeat.empty() ? std::nullopt : world_.host(heartbeat)};
+        auto& [publisher, beater] = host_.subscriptions.at(link);
+        if (!publish.empty()) publisher = world_.host(publish);
+        beater = heartbeat.empty() ? std::nullopt : world_.host(heartbeat);
     }
     void drop(Link link) override {
         host_.links.at(link) = 0;

@@ -45,7 +45,8 @@ public:
     virtual void publish(Channel channel, const Message& message) = 0;
 
     virtual void connect(Link link, const Url& poll) = 0;
-    /// Subscribes a link. An empty `heartbeat` means that heartbeats are not wanted.
+    /// Subscribes a link. An empty `heartbeat` means that heartbeats are not wanted; an empty `publish`, that
+    /// this subscription stays as it is.
     virtual void subscribe(Link link, const Url& publish, const Url& heartbeat) = 0;
     virtual void drop(Link link) = 0;
 

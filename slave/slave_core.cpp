@@ -54,12 +54,7 @@ void SlaveCore::on_message(Link link, Via via, const Message& told, RawTime rece
     if (message.header.sender == options_.id) {
         return dealer ? on_own_name(link, message, received_at, out) : drop("own-name", out);
     }
-    if (dealer) {
-        links_[link].heard_at = links_[link].answered_at = received_at;
-        links_[link].silence_told = false;
-    } else if (via == Via::publish) {
-        links_[link].published_at = received_at;
-    }
+    note_heard(links_[link], via, received_at);
     if (const auto* poll = std::get_if<Poll>(&message.body); poll && dealer) {
         on_poll(link, message, *poll, received_at, out);
     } else if (const auto* c = std::get_if<Correction>(&message.body); c && via == Via::publish) {
@@ -236,6 +231,7 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
         // been corrected in it, so the first round does not wait for the disks.
         elector_.observe(header.term);
     }
+    watch_subscriptions(link, poll, received_at, out);
     leader_link_ = link;
     polled_at_ = received_at;
     if (poll.round > answered_[0]) answered_ = {poll.round, answered_[0]};

@@ -88,6 +88,13 @@ public:
     void set_astray(bool astray, std::string_view reason, Actions& out);
 
 private:
+    /// What comes over a SUB, while the leader polls over the DEALER of the same link.
+    struct SubscriptionWatch {
+        RawTime since{};           ///< last heard, or when the SUB or the watch began
+        std::uint32_t rounds = 0;  ///< rounds that began since
+        bool told = false;         ///< that it is a dead end
+        void begin(RawTime now) { *this = {now, 0, told}; }
+    };
     struct LinkState {
         bool used = false;
         Url poll;
@@ -95,9 +102,10 @@ private:
         bool welcomed = false;
         bool silence_told = false;
         bool own_name_told = false;
-        RawTime heard_at{};      ///< last heard over the DEALER, or when that was replaced
-        RawTime answered_at{};   ///< last heard over the DEALER
-        RawTime published_at{};  ///< last heard over the SUB, or when that was replaced
+        RawTime heard_at{};     ///< last heard over the DEALER, or when that was replaced
+        RawTime answered_at{};  ///< last heard over the DEALER
+        SubscriptionWatch publish;
+        SubscriptionWatch heartbeat;
         RawTime hello_at{};
         Duration hello_backoff{0};
     };
@@ -125,6 +133,8 @@ private:
                            RawTime now) const;
     RawTime next_link_deadline() const;
     void watch_links(RawTime now, Actions& out);
+    void watch_subscriptions(Link link, const Poll& poll, RawTime now, Actions& out);
+    static void note_heard(LinkState& state, Via via, RawTime now);
     std::array<LinkState, kMaxCandidates>::iterator replaceable_link(RawTime now);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
 

@@ -70,7 +70,7 @@ void SlaveCore::connect(LinkState state, RawTime now, Actions& out) {
     if (free == links_.end()) return drop("too-many-candidates", out);
     note_candidates_changed(out);
     state.used = true;
-    state.heard_at = state.answered_at = state.published_at = now;
+    state.heard_at = state.answered_at = now;
     state.hello_at = now;
     state.hello_backoff = kHelloFirst;
     *free = std::move(state);
@@ -145,11 +145,6 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
         }
         if (now < state.hello_at) continue;
         const bool polled = leader_link_ == i && now - polled_at_ < kMissedIntervals * interval_;
-        if (polled && now - state.published_at > std::max(kLinkSilence, kMissedIntervals * interval_)) {
-            // We are polled but hear of no round: the subscription is dead or was never made.
-            state.published_at = now;
-            subscribe(i, out);
-        }
         // Greetings keep the link alive where rounds are far apart.
         if (state.welcomed && polled && now - state.heard_at < kLinkSilence / 2) {
             state.hello_at = now + kGreetAgain;

@@ -70,6 +70,12 @@ public:
         return end();
     }
 
+    std::string operator()(const DeadEndEvent& event) {
+        begin("dead_end").field("way", event.way).field("id", event.id.view());
+        json_.field("url", event.url.view()).field("reason", event.reason);
+        return end();
+    }
+
     std::string operator()(const DroppedEvent& event) {
         begin("dropped").field("reason", event.reason).field("count", event.count);
         if (!event.from.empty()) json_.field("from", event.from);

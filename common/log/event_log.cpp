@@ -214,6 +214,10 @@ void EventLog::hear(const SystemClockEvent& event, const EventStamp& stamp) {
     if (wanted(Severity::debug)) tell(Severity::debug, human_text(event, stamp));
 }
 
+void EventLog::hear(const DeadEndEvent& event, const EventStamp& stamp) {
+    tell_seldom(Severity::warning, event.reason, human_text(event, stamp), stamp.raw);
+}
+
 void EventLog::hear(const DroppedEvent& event, const EventStamp& stamp) {
     auto found = drops_.find(event.reason);
     if (found == drops_.end()) {

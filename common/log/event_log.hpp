@@ -99,6 +99,7 @@ private:
     void hear(const MemberEvent& event, const EventStamp& stamp);
     void hear(const VoteEvent& event, const EventStamp& stamp);
     void hear(const CommitteeEvent& event, const EventStamp& stamp);
+    void hear(const DeadEndEvent& event, const EventStamp& stamp);
     void hear(const DroppedEvent& event, const EventStamp& stamp);
     void hear(const NoteEvent& event, const EventStamp& stamp);
     void hear(const SystemClockEvent& event, const EventStamp& stamp);

@@ -47,6 +47,7 @@ struct Words {
     std::string operator()(const StatusEvent& e) const {
         return with_reason(fmt::format("clock is {}", to_string(e.status)), e.reason);
     }
+    std::string operator()(const DeadEndEvent& e) const { return e.reason; }
     std::string operator()(const DroppedEvent& e) const {
         const std::string_view last = e.from.empty() ? "" : e.count == 1 ? ", from " : ", the last from ";
         return fmt::format("dropped {}: {}{}{}", counted(e.count, "message"), e.reason, last, e.from);

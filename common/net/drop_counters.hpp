@@ -37,6 +37,7 @@ enum class Drop : std::uint8_t {
     silent_connection,       ///< a connection cut over which nothing came
     endless_message,         ///< a connection cut over which bytes came and no message
     too_many_peers,
+    self_connection,  ///< a connection of ours to itself, where nobody listens
 };
 
 class DropCounters {
@@ -59,7 +60,7 @@ public:
     }
 
 private:
-    static constexpr std::array<std::string_view, 24> kNames{
+    static constexpr std::array<std::string_view, 25> kNames{
         "foreign-routing-id",
         "extra-frames",
         "missing-frames",
@@ -84,8 +85,9 @@ private:
         "silent-connection",
         "endless-message",
         "too-many-peers",
+        "self-connection",
     };
-    static_assert(kNames.size() == static_cast<std::size_t>(Drop::too_many_peers) + 1);
+    static_assert(kNames.size() == static_cast<std::size_t>(Drop::self_connection) + 1);
     std::array<std::uint64_t, kNames.size()> counts_{};
     std::array<std::string, kNames.size()> from_;  ///< of the last one
 };

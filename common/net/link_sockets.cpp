@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -12,11 +13,14 @@ namespace {
 
 /// So often in a row is no accident.
 constexpr std::size_t kHangUps = 3;
+/// An endpoint of a candidate that answers counts as unreached after this.
+constexpr Duration kUnreached = std::chrono::seconds{3};
 
 }  // namespace
 
 Result<void> LinkSockets::connect(const LinkContext& with, std::string_view url) {
     url_ = Url::from(url).value_or(Url{});
+    whole_at_ = with.now;
     tried_ = 0;
     resting_ = false;
     const Gate& gate = with.gate;
@@ -52,35 +56,49 @@ void LinkSockets::use_pin(const Gate& gate, const NodeId& known) {
 
 Result<void> LinkSockets::subscribe(const LinkContext& with, std::string_view publish_url,
                                     std::string_view heartbeat_url, const NodeId& own_id) {
+    whole_at_ = with.now;
+    if (publish_url.empty()) {
+        wanted_.heartbeat = Url::from(heartbeat_url).value_or(Url{});
+        return may_subscribe(with) ? open_heartbeat(with) : Result<void>{};
+    }
     wanted_ = {
         Url::from(publish_url).value_or(Url{}), Url::from(heartbeat_url).value_or(Url{}), own_id, {}, {}};
     return open_subscriptions(with);
 }
 
+bool LinkSockets::may_subscribe(const LinkContext& with) const {
+    return !with.gate.secured() || with.gate.ring().pinned(key_);
+}
+
 Result<void> LinkSockets::open_subscriptions(const LinkContext& with) {
     wanted_.key = key_;
     wanted_.peer = peer_;
-    const Gate& gate = with.gate;
-    if (gate.secured() && !gate.ring().pinned(key_)) {
+    if (!may_subscribe(with)) {
         close_subscriptions();
         return {};
     }
-    const auto open = [&](TriedSocket& socket, const Url& url, std::vector<std::string> topics) {
-        const auto prepare = [this, &gate, topics = std::move(topics)](zmq::socket_t& made) -> Result<void> {
-            for (const std::string& topic : topics) made.set(zmq::sockopt::subscribe, topic);
-            if (gate.secured()) secure_client(made, gate.own_keys(), wanted_.key);
-            return {};
-        };
-        return socket.open(with, url.view(), prepare, &dealer_);
-    };
-    auto subscribed =
-        open(publish_, wanted_.publish, {correction_topic(wanted_.own_id), std::string(kRoundTopic)});
-    if (!subscribed) return subscribed;
+    const auto subscribed = open_subscription(with, publish_, wanted_.publish,
+                                              {correction_topic(wanted_.own_id), std::string(kRoundTopic)});
+    return subscribed ? open_heartbeat(with) : subscribed;
+}
+
+Result<void> LinkSockets::open_heartbeat(const LinkContext& with) {
     if (wanted_.heartbeat.empty()) {
         heartbeat_.close();
         return {};
     }
-    return open(heartbeat_, wanted_.heartbeat, {std::string(kHeartbeatTopic)});
+    return open_subscription(with, heartbeat_, wanted_.heartbeat, {std::string(kHeartbeatTopic)});
+}
+
+Result<void> LinkSockets::open_subscription(const LinkContext& with, TriedSocket& socket, const Url& url,
+                                            std::vector<std::string> topics) {
+    const Gate& gate = with.gate;
+    const auto prepare = [this, &gate, topics = std::move(topics)](zmq::socket_t& made) -> Result<void> {
+        for (const std::string& topic : topics) made.set(zmq::sockopt::subscribe, topic);
+        if (gate.secured()) secure_client(made, gate.own_keys(), wanted_.key);
+        return {};
+    };
+    return socket.open(with, url.view(), prepare, &dealer_);
 }
 
 bool LinkSockets::correct_subscriptions(const LinkContext& with) {
@@ -189,7 +207,27 @@ bool LinkSockets::on_dealer_event(const MonitorEvent& event, const LinkContext& 
     return false;
 }
 
+/// A candidate that does not lead publishes nothing, so only its connections show whether its endpoints can
+/// be reached once it does.
+void LinkSockets::note_unreached(const LinkContext& with) {
+    const auto waits = [](const TriedSocket& socket) { return socket.is_open() && !socket.is_connected(); };
+    if (!dealer_.is_connected() || (!waits(publish_) && !waits(heartbeat_))) {
+        whole_at_ = with.now;
+        return;
+    }
+    if (with.now - whole_at_ < kUnreached) return;
+    for (const auto& [socket, name, url] : {std::tuple{&publish_, "publish", &wanted_.publish},
+                                            {&heartbeat_, "heartbeat", &wanted_.heartbeat}}) {
+        if (!waits(*socket)) continue;
+        with.gate.note("no connection to the " + std::string(name) + " endpoint " + url->str() +
+                           ", though its candidate answers at " + url_.str() +
+                           ": does a firewall close that port, or does the URL lead elsewhere?",
+                       with.now);
+    }
+}
+
 bool LinkSockets::tend_addresses(const LinkContext& with) {
+    note_unreached(with);
     const bool dealer = dealer_.tend(with);
     if (dealer) begin_pins();
     const bool publish = publish_.tend(with);

@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "net/gate.hpp"
 #include "net/transport.hpp"
@@ -31,6 +33,7 @@ public:
     }
 
     [[nodiscard]] Result<void> connect(const LinkContext& with, std::string_view url);
+    /// Without `publish_url` only the SUB of heartbeats is made anew.
     [[nodiscard]] Result<void> subscribe(const LinkContext& with, std::string_view publish_url,
                                          std::string_view heartbeat_url, const NodeId& own_id);
     void close(int linger_ms);
@@ -62,6 +65,11 @@ private:
     };
 
     Result<void> open_subscriptions(const LinkContext& with);
+    bool may_subscribe(const LinkContext& with) const;
+    Result<void> open_heartbeat(const LinkContext& with);
+    Result<void> open_subscription(const LinkContext& with, TriedSocket& socket, const Url& url,
+                                   std::vector<std::string> topics);
+    void note_unreached(const LinkContext& with);
     void close_subscriptions(int linger_ms = 0);
     bool correct_subscriptions(const LinkContext& with);
     void use_pin(const Gate& gate, const NodeId& known);
@@ -87,6 +95,7 @@ private:
     std::size_t pin_ = 0;
     std::size_t tried_ = 0;    ///< pins that were refused since the last success or rest
     std::size_t hung_up_ = 0;  ///< handshakes without keys that got nowhere since the last success
+    RawTime whole_at_{};       ///< when the DEALER and the SUBs were last connected, or not all tried
     bool resting_ = false;     ///< all pins were refused; the next second begins anew
 };
 

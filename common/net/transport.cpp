@@ -138,7 +138,7 @@ Result<void> Transport::connect_link(Link link, std::string_view url) {
 Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
                                        std::string_view heartbeat_url, const NodeId& own_id) {
     assert(link < kMaxCandidates);
-    impl_->cancel_pending(link, false, true);
+    if (!publish_url.empty()) impl_->cancel_pending(link, false, true);
     impl_->slots_stale = true;
     const auto subscribed =
         impl_->links[link].subscribe(impl_->link_context(), publish_url, heartbeat_url, own_id);

@@ -101,7 +101,8 @@ public:
 
     /// (Re)creates the DEALER. Requires: link < kMaxCandidates, here and below.
     [[nodiscard]] Result<void> connect_link(Link link, std::string_view url);
-    /// (Re)creates the SUBs: own corrections and rounds, and heartbeats unless that URL is empty.
+    /// (Re)creates the SUBs: own corrections and rounds, and heartbeats unless that URL is empty. Without
+    /// `publish_url` only the one of heartbeats.
     [[nodiscard]] Result<void> subscribe_link(Link link, std::string_view publish_url,
                                               std::string_view heartbeat_url, const NodeId& own_id);
     /// Closes the three sockets; unsent messages to this candidate have `linger` to leave.

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "net/self_connection.hpp"
+
 namespace berkeley {
 namespace {
 
@@ -46,6 +48,7 @@ Result<void> TriedSocket::open(const LinkContext& with, std::string_view url, Pr
 Result<void> TriedSocket::reopen(const LinkContext& with) {
     socket_.close();
     monitor_.close();
+    connected_ = given_up_ = false;
     Endpoint to = endpoint_;
     if (name_) {
         trial_.restart(with.now);
@@ -56,10 +59,7 @@ Result<void> TriedSocket::reopen(const LinkContext& with) {
         with.context, type_, to.url(),
         [&](zmq::socket_t& socket) -> Result<void> {
             if (const auto prepared = prepare_(socket); !prepared) return prepared;
-            // A SUB at an address has nothing that would depend on its events.
-            if (name_ || type_ == zmq::socket_type::dealer) {
-                open_monitor(with.context, socket, kEvents, monitor_);
-            }
+            open_monitor(with.context, socket, kEvents, monitor_);
             return {};
         },
         socket_);
@@ -68,6 +68,7 @@ Result<void> TriedSocket::reopen(const LinkContext& with) {
 void TriedSocket::close(int linger_ms) {
     socket_.close(linger_ms);
     monitor_.close();
+    connected_ = given_up_ = false;
     url_ = Url{};
     name_.reset();
     trial_ = {};
@@ -80,7 +81,30 @@ bool TriedSocket::moved(bool to_another, const LinkContext& with) {
 }
 
 bool TriedSocket::on_event(const MonitorEvent& event, const LinkContext& with) {
-    if (!name_) return false;
+    switch (event.type) {
+        case ZMQ_EVENT_CONNECTED:
+            // libzmq's thread may have found out meanwhile, and given up for good.
+            if (part_from_itself(static_cast<int>(event.value))) {
+                with.gate.drops().count(Drop::self_connection);
+                return moved(true, with);
+            }
+            break;
+        case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+            connected_ = true;
+            break;
+        case ZMQ_EVENT_DISCONNECTED:
+            connected_ = false;
+            break;
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            given_up_ = type_ == zmq::socket_type::sub;  // the owner of a DEALER notices that it is silent
+            break;
+        default:
+            break;
+    }
+    return name_ && on_address_event(event, with);
+}
+
+bool TriedSocket::on_address_event(const MonitorEvent& event, const LinkContext& with) {
     switch (event.type) {
         case ZMQ_EVENT_CONNECTED:
             trial_.on_connected();
@@ -99,6 +123,7 @@ bool TriedSocket::on_event(const MonitorEvent& event, const LinkContext& with) {
 }
 
 bool TriedSocket::tend(const LinkContext& with) {
+    if (given_up_) return moved(true, with);
     if (!name_ || trial_.established()) return false;
     name_->want();
     const bool offered = trial_.offer(name_->addresses(), name_->worked(), with.now);

@@ -40,6 +40,8 @@ public:
     [[nodiscard]] Result<void> reopen(const LinkContext& with);
     void close(int linger_ms = 0);
     bool is_open() const { return !url_.empty(); }
+    /// The handshake has succeeded and the connection stands.
+    bool is_connected() const { return connected_; }
 
     /// Where it connects to now; empty: to no name, or to one without an address yet.
     const Address& address() const { return trial_.current(); }
@@ -58,6 +60,7 @@ public:
 private:
     bool led_by(const TriedSocket* guide) const { return guide != nullptr && guide->name_ == name_; }
     bool moved(bool to_another, const LinkContext& with);
+    bool on_address_event(const MonitorEvent& event, const LinkContext& with);
 
     zmq::socket_type type_;
     Socket socket_;
@@ -66,7 +69,9 @@ private:
     Endpoint endpoint_;
     Prepared prepare_;
     std::shared_ptr<HostName> name_;  ///< null: the URL has none
-    bool leads_ = true;               ///< no guide is at the same host
+    bool connected_ = false;
+    bool given_up_ = false;  ///< libzmq does not connect again after a protocol error
+    bool leads_ = true;      ///< no guide is at the same host
     AddressTrial trial_;
 };
 

@@ -49,7 +49,8 @@ struct ConnectLink {
     Url poll;
 };
 
-/// (Re)creates the SUB sockets of a link: own corrections and rounds, and heartbeats where wanted.
+/// (Re)creates the SUB sockets of a link: own corrections and rounds, and heartbeats where wanted. Without
+/// `publish` only the one of heartbeats; the other stays as it is.
 struct SubscribeLink {
     Link link;
     Url publish;

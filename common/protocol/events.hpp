@@ -70,6 +70,14 @@ struct StatusEvent {
     std::string reason;
 };
 
+/// A way over which nothing comes, while another to the same peer works. Told once until something comes.
+struct DeadEndEvent {
+    std::string_view way;  ///< a literal: "publish", "heartbeat", or "member" for one that applies nothing
+    NodeId id;             ///< the peer
+    Url url;               ///< the endpoint that this is about
+    std::string reason;    ///< for people
+};
+
 /// Malformed, hostile or late input, counted by reason. The log prints each reason once a second at most.
 struct DroppedEvent {
     std::string_view reason;  ///< a literal
@@ -101,6 +109,6 @@ struct NoteEvent {
 };
 
 using Event = std::variant<MemberEvent, RoleEvent, VoteEvent, CommitteeEvent, RoundEvent, CorrectionEvent,
-                           StatusEvent, DroppedEvent, NoteEvent, SystemClockEvent>;
+                           StatusEvent, DeadEndEvent, DroppedEvent, NoteEvent, SystemClockEvent>;
 
 }  // namespace berkeley

@@ -42,6 +42,8 @@ inline constexpr std::size_t kMaxMembers = 16384;
 inline constexpr std::size_t kMaxCandidates = 8;
 inline constexpr std::size_t kMaxCommittee = 9;
 inline constexpr std::size_t kMaxStatusMembers = 32;  ///< members in one STATUS answer; the rest by paging
+/// After so many rounds in which nothing came over one way, while another to the same peer works, it is told.
+inline constexpr std::uint32_t kDeadEndRounds = 3;
 inline constexpr std::size_t kMaxReason = 120;
 using Reason = BoundedString<kMaxReason>;
 
@@ -222,8 +224,9 @@ struct MemberStatus {
     Duration offset{0};  ///< as measured before the last correction, member minus master
     Duration delay{0};
     Duration bound{0};
-    std::int64_t freq_ppb = 0;  ///< of the member's oscillator relative to the master's
-    Duration last_seen{0};      ///< age
+    std::int64_t freq_ppb = 0;    ///< of the member's oscillator relative to the master's
+    Duration last_seen{0};        ///< age
+    std::uint32_t unapplied = 0;  ///< corrections in a row that it has answered after, and not applied
     friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
 };
 

@@ -63,7 +63,7 @@ struct Fields<Committee> {
 
 template <>
 struct Fields<MemberStatus> {
-    static constexpr std::uint32_t count = 8;
+    static constexpr std::uint32_t count = 9;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.name(b.id);
@@ -74,6 +74,7 @@ struct Fields<MemberStatus> {
         io.length(b.bound);
         io.number(b.freq_ppb);
         io.length(b.last_seen);
+        io.number(b.unapplied);
     }
 };
 

@@ -70,5 +70,40 @@ TEST_F(Addresses, ASlaveElsewhereFollowsAStandbyThatTheMasterKnowsOverLoopback) 
     EXPECT_TRUE(follows(s1, "m2"));
 }
 
+TEST_F(Addresses, ADeadPublishEndpointIsNamedOnBothSides) {
+    const std::string dead = "tcp://" + network_->address("a") + ":6251";
+    Process& first = master("m1", "a", 5250, {"--advertise-publish=" + dead});
+    Process& s1 = slave("c");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return find(s1, "dead_end", [&](const Json& event) {
+                   return event["way"] == "publish" && event["id"] == "m1" && event["url"] == dead;
+               }) != nullptr;
+    }));
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return find(first, "dead_end", [&](const Json& event) {
+                   return event["way"] == "member" && event["id"] == "s1" && event["url"] == dead;
+               }) != nullptr;
+    }));
+    EXPECT_NE(s1.log().find("hears nothing from m1 at its publish endpoint " + dead), std::string::npos);
+    EXPECT_TRUE(cluster_.wait_for(
+        [&] { return s1.log().find("no connection to the publish endpoint " + dead) != std::string::npos; }));
+    auto asks = network_->wrapper("a");
+    asks.insert(asks.end(), {BERKELEYCTL_PROGRAM, "status"});
+    const Finished table = run(asks.front(), {asks.begin() + 1, asks.end()});
+    EXPECT_NE(table.out.find("applies nothing"), std::string::npos) << table.out << table.err;
+}
+
+TEST_F(Addresses, ADeadHeartbeatEndpointIsNamedByTheVoterThatIsAskedToListen) {
+    const std::string dead = "tcp://" + network_->address("a") + ":6252";
+    master("m1", "a", 5250, {"--advertise-heartbeat=" + dead});
+    Process& s1 = slave("c");
+    EXPECT_TRUE(cluster_.wait_for([&] {
+        return find(s1, "dead_end", [&](const Json& event) {
+                   return event["way"] == "heartbeat" && event["id"] == "m1" && event["url"] == dead;
+               }) != nullptr;
+    }));
+    EXPECT_EQ(cluster_.read("s1").status, BERKELEY_CLOCK_SYNCHRONIZED) << "it is corrected all the same";
+}
+
 }  // namespace
 }  // namespace berkeley::test

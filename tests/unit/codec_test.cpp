@@ -153,8 +153,8 @@ TEST(Codec, ExtraElementsAtTheEndOfNestedArraysAreIgnored) {
         {"REPLY", bytes_of({0x95, 0xcf}), 1 + 9 + 9 + 3 + 3 + 5},        // CLOCK MAP
         {"HEARTBEAT", bytes_of({0x93, 0x03, 0x09}), 1 + 2 + 1 + 3 * 5},  // COMMITTEE
         {"HEARTBEAT", bytes_of({0x92, 0xa2, 'm', '2'}), 1 + 3 + 1},      // VOTER
-        {"STATUS_ANSWER", bytes_of({0x98, 0xa3, 's', '3', '3'}),
-         1 + 4 + 1 + 1 + 3 + 5 + 3 + 3 + 5},  // MEMBER
+        {"STATUS_ANSWER", bytes_of({0x99, 0xa3, 's', '3', '3'}),
+         1 + 4 + 1 + 1 + 3 + 5 + 3 + 3 + 5 + 1},  // MEMBER
     };
     for (const Nested& nested : all) {
         for (const Example& e : example_messages()) {

@@ -23,7 +23,7 @@ TEST(EventsDocument, NamesTheFieldsOfEachEvent) {
     for (const Event& event :
          {Event{MemberEvent{}}, Event{RoleEvent{}}, Event{VoteEvent{}}, Event{CommitteeEvent{}}, Event{round},
           Event{refused}, Event{StatusEvent{}}, Event{DroppedEvent{"late", 1, "tcp://10.0.0.1:1"}},
-          Event{SystemClockEvent{}}}) {
+          Event{SystemClockEvent{}}, Event{DeadEndEvent{}}}) {
         lines.push_back(event_json(event, node, stamp));
     }
     auto documented = testing::documented_fields();

@@ -142,7 +142,8 @@ inline std::vector<Example> example_messages() {
                                   .delay = Duration{99'000},
                                   .bound = Duration{62'000},
                                   .freq_ppb = 12'000,
-                                  .last_seen = std::chrono::milliseconds{121}}},
+                                  .last_seen = std::chrono::milliseconds{121},
+                                  .unapplied = 5}},
                      .committee = {3, 4, {{node_id("m1"), 7}}},
                      .lease_left = std::chrono::milliseconds{300}});
     add("BYE", "s1", Bye{.generation = 0x99aabbccddeeff01});

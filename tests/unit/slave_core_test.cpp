@@ -305,6 +305,101 @@ TEST_F(SlaveCoreTest, AWelcomeWhoseSenderCannotBeReachedIsNone) {
     EXPECT_EQ(core_.known_candidates().front().publish.view(), "tcp://m1:2");
 }
 
+/// Polls the slave once a second, as the leader of term 3, and returns what it did in each round.
+class DeadEndTest : public SlaveCoreTest {
+protected:
+    Actions round(const std::function<void(RawTime)>& meanwhile = [](RawTime) {}) {
+        Actions out;
+        now_ += seconds{1};
+        meanwhile(now_);
+        core_.on_message(0, Via::dealer, from("m1", 3, Poll{++round_, 0, 99}), now_, out);
+        return out;
+    }
+    static const DeadEndEvent* told(const Actions& out) { return first_event<DeadEndEvent>(out); }
+    void hear_round(RawTime now) {
+        Actions out;
+        core_.on_message(0, Via::publish, from("m1", 3, RoundNotice{round_}), now, out);
+    }
+    void hear_beat(RawTime now) {
+        Actions out;
+        Heartbeat beat;
+        beat.role = Role::master;
+        beat.timeout = milliseconds{500};
+        core_.on_message(0, Via::heartbeat, from("m1", 3, beat), now, out);
+    }
+    void ask_to_listen() {
+        Welcome w;
+        w.generation = core_.generation();
+        w.role = Role::master;
+        w.interval = seconds{1};
+        w.candidates = {info("m1")};
+        w.listen = true;
+        Actions out;
+        core_.on_message(0, Via::dealer, from("m1", 3, w), now_, out);
+    }
+
+    RawTime now_ = kStart;
+    Round round_ = 7;
+};
+
+TEST_F(DeadEndTest, APublishEndpointThatIsSilentForThreeRoundsIsNamedOnceAndSubscribedToAnew) {
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(told(round()), nullptr) << i;
+    const Actions fourth = round();
+    ASSERT_NE(told(fourth), nullptr);
+    EXPECT_EQ(told(fourth)->way, "publish");
+    EXPECT_EQ(told(fourth)->id, node_id("m1"));
+    EXPECT_EQ(told(fourth)->url.view(), "tcp://m1:2");
+    EXPECT_NE(told(fourth)->reason.find("tcp://m1:2"), std::string::npos);
+    ASSERT_NE(first<SubscribeLink>(fourth), nullptr);
+    EXPECT_EQ(first<SubscribeLink>(fourth)->publish.view(), "tcp://m1:2");
+    int renewed = 0;
+    for (int i = 0; i < 12; ++i) {
+        const Actions later = round();
+        EXPECT_EQ(told(later), nullptr);
+        renewed += first<SubscribeLink>(later) != nullptr ? 1 : 0;
+    }
+    EXPECT_EQ(renewed, 2) << "every six seconds";
+    hear_round(now_);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(told(round()), nullptr) << "it lives again";
+    EXPECT_NE(told(round()), nullptr) << "and is told again";
+}
+
+TEST_F(DeadEndTest, AMasterThatPublishesIsNone) {
+    for (int i = 0; i < 20; ++i) {
+        const Actions out = round([this](RawTime now) { hear_round(now); });
+        EXPECT_EQ(told(out), nullptr);
+        EXPECT_EQ(first<SubscribeLink>(out), nullptr);
+    }
+}
+
+TEST_F(DeadEndTest, AMasterThatGathersRepeatsItsRoundAndIsNone) {
+    for (int i = 0; i < 20; ++i) {
+        --round_;
+        EXPECT_EQ(told(round()), nullptr);
+    }
+}
+
+TEST_F(DeadEndTest, AHeartbeatEndpointThatIsSilentIsNamedWhereItIsListenedToAndOnlyItsSubIsMadeAnew) {
+    const auto rounds = [this](RawTime now) { hear_round(now); };
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(told(round(rounds)), nullptr) << "nobody asked";
+    ask_to_listen();
+    Actions out;
+    int until_told = 0;
+    for (; until_told < 5 && told(out) == nullptr; ++until_told) out = round(rounds);
+    ASSERT_NE(told(out), nullptr);
+    EXPECT_LE(until_told, 3);
+    EXPECT_EQ(told(out)->way, "heartbeat");
+    EXPECT_EQ(told(out)->url.view(), "tcp://m1:3");
+    ASSERT_NE(first<SubscribeLink>(out), nullptr);
+    EXPECT_EQ(first<SubscribeLink>(out)->publish.view(), "") << "the other SUB stays";
+    EXPECT_EQ(first<SubscribeLink>(out)->heartbeat.view(), "tcp://m1:3");
+    const auto both = [this](RawTime now) {
+        hear_round(now);
+        hear_beat(now);
+    };
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(told(round(both)), nullptr);
+}
+
 TEST_F(SlaveCoreTest, SilentLinkIsConnectedAnew) {
     Actions out;
     RawTime now = kStart;
