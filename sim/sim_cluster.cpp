@@ -9,7 +9,7 @@ namespace {
 
 /// 2026-01-01, so that times look like times.
 constexpr std::int64_t kEpochNs = 1'767'225'600'000'000'000;
-constexpr std::string_view kScheme = "sim://";
+constexpr std::string_view kScheme = "inproc://";
 
 Url url(const std::string& id, const char* what) {
     return *Url::from(std::string(kScheme) + id + "/" + what);

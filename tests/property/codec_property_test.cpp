@@ -106,7 +106,8 @@ MemberStatus member() {
             length(),
             length(),
             between(std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()),
-            length()};
+            length(),
+            static_cast<std::uint32_t>(between(0, 0xffffffff))};
 }
 
 Body body(std::size_t kind) {

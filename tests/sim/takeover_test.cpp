@@ -393,7 +393,7 @@ TEST_F(Takeover, LinkThatWorksIsNotTakenOverByAnothersHello) {
         if (auto* hello = std::get_if<Hello>(&message.body); hello && from == "s2") {
             CandidateInfo forged;
             forged.id = node_id("m1");
-            forged.poll = forged.publish = forged.heartbeat = *Url::from("sim://s2/poll");
+            forged.poll = forged.publish = forged.heartbeat = *Url::from("inproc://s2/poll");
             message.header.sender = forged.id;
             hello->candidate = forged;
         }
@@ -401,7 +401,7 @@ TEST_F(Takeover, LinkThatWorksIsNotTakenOverByAnothersHello) {
     };
     run(seconds{20});
     for (const CandidateInfo& info : cluster_->slave("s0").known_candidates()) {
-        EXPECT_NE(info.poll.str(), "sim://s2/poll");
+        EXPECT_NE(info.poll.str(), "inproc://s2/poll");
     }
     EXPECT_EQ(cluster_->slave("m2").discipline().status(), ClockStatus::synchronized);
 }
