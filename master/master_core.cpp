@@ -255,6 +255,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     const AdjustResult own = clock.apply({verdict.own_correction, verdict.own_freq_correction_ppb,
                                           std::max(inheritance_.bound(now), verdict.adopted_bound), now},
                                          now);
+    if (own.applied != Applied::refused) self_.record_own_correction();
     out.add(PublishClock{});
     CorrectionEvent event;
     event.round = round_;

@@ -39,11 +39,13 @@ SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, Cl
     hears_heartbeats_ = options.want_heartbeats || elector_.is_voter();
     term_ = elector_.term();
     discipline_.set_valid_for(valid_for(interval_));
+    if (options.resumed && discipline_.resume(*options.resumed, now)) corrected_term_ = options.resumed_term;
 }
 
 void SlaveCore::start(RawTime now, Actions& out) {
     for (const Url& url : options_.masters) add_candidate_url(url, now, out);
     out.add(PublishClock{});
+    tell_status("the clock goes on from its page", out);
 }
 
 void SlaveCore::on_message(Link link, Via via, const Message& told, RawTime received_at, Actions& out) {
@@ -274,7 +276,7 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
     const AdjustResult result =
         discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at, c.drift_ppb}, now);
     if (result.applied != Applied::refused) {
-        applied_term_ = message.header.term;
+        applied_term_ = corrected_term_ = message.header.term;
         applied_round_ = c.round;
     }
     CorrectionEvent event;

@@ -27,6 +27,8 @@ struct SlaveCoreOptions {
     NodeId id;
     std::vector<Url> masters;  ///< poll endpoints to start from, at most kMaxCandidates
     DisciplineOptions discipline;
+    std::optional<ResumedClock> resumed;  ///< the clock of an earlier run, which goes on
+    Term resumed_term = 0;                ///< in which that was last corrected
     Incarnation incarnation = 0;
     std::optional<CandidateInfo> candidate;  ///< set where this node is a candidate; goes into HELLO
     bool want_heartbeats = false;
@@ -66,6 +68,10 @@ public:
     Term term() const { return term_; }
     const NodeId& leader() const { return leader_; }
     Term applied_term() const { return applied_term_; }
+    /// The term in which this clock was last corrected, in an earlier run or by itself as a master; 0: never.
+    Term corrected_term() const { return corrected_term_; }
+    /// A master corrected its own clock.
+    void record_own_correction() { corrected_term_ = term_; }
     Round applied_round() const { return applied_round_; }
     Generation generation() const { return generation_; }
     const SlaveCoreOptions& options() const { return options_; }
@@ -151,6 +157,7 @@ private:
     NodeId leader_;
     std::optional<Link> leader_link_;
     Term applied_term_ = 0;
+    Term corrected_term_ = 0;
     Round applied_round_ = 0;
     /// The last two rounds answered. A correction may arrive after the next round's first poll, because they
     /// travel on different sockets.

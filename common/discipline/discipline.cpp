@@ -24,6 +24,22 @@ Discipline::Discipline(const DisciplineOptions& options, RawTime now, ClusterTim
     map_.slew_rate_ppb = options_.max_slew_ppb;
 }
 
+bool Discipline::resume(const ResumedClock& clock, RawTime now) {
+    Discipline resumed = *this;
+    resumed.map_ = clock.map;
+    resumed.map_.rate_ppb = std::clamp(clock.map.rate_ppb, -kRateMaxPpb, kRateMaxPpb);
+    resumed.map_.slew_rate_ppb = options_.max_slew_ppb;
+    resumed.map_ = resumed.map_.rebased(now);
+    resumed.bound_ = std::max(clock.bound - options_.granularity, Duration{0});
+    resumed.drift_ppb_ = std::max(options_.max_drift_ppb, clock.drift_ppb);
+    resumed.measured_at_ = std::min(clock.measured_at, now);
+    resumed.status_ = ClockStatus::holdover;
+    resumed.ever_synchronized_ = true;
+    if (resumed.bound(now) > options_.max_bound) return false;
+    *this = resumed;
+    return true;
+}
+
 AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     const Duration size = magnitude(adjustment.correction);
     if (ever_synchronized_ && !lost_ && size > options_.max_correction) {

@@ -40,6 +40,14 @@ struct SavedRate {
 /// The bound of a clock that knows nothing: about 36 years.
 inline constexpr Duration kUnknownBound{std::int64_t{1} << 60};
 
+/// A clock that an earlier run of this node left behind, and that has run on since on the same oscillator.
+struct ResumedClock {
+    ClockMap map;                ///< its slew_rate_ppb is not used
+    Duration bound{0};           ///< of the measurement, at measured_at
+    RawTime measured_at{};       ///< own raw time
+    std::int64_t drift_ppb = 0;  ///< growth of the bound
+};
+
 struct Adjustment {
     Duration correction{0};
     std::int64_t freq_ppb = 0;   ///< added to the rate
@@ -57,6 +65,10 @@ class Discipline {
 public:
     /// The clock starts at `initial` with the rate of an earlier run, UNSYNCHRONIZED.
     Discipline(const DisciplineOptions& options, RawTime now, ClusterTime initial, const SavedRate& rate);
+
+    /// Goes on from an earlier run's clock, in HOLDOVER: nothing steps. False, and nothing changes, where its
+    /// bound exceeds max_bound. Requires: no correction was applied yet.
+    bool resume(const ResumedClock& clock, RawTime now);
 
     AdjustResult apply(const Adjustment& adjustment, RawTime now);
 

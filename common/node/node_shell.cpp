@@ -148,8 +148,9 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     shell->readings_.emplace(shell->doorbell_, Worker::Options{});
     if (keys) shell->keys_.emplace(*shell->readings_, std::move(*keys));
     if (options.clock_page) {
-        auto page = ClockPageWriter::create(options.clock_page->string(),
-                                            {.remove_at_end = options.clock_page_is_of_process});
+        auto page = ClockPageWriter::create(
+            options.clock_page->string(),
+            {.cluster = options.cluster.str(), .remove_at_end = options.clock_page_is_of_process});
         if (!page) return failure(page.error());
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
@@ -182,6 +183,11 @@ SlaveCoreOptions NodeShell::core_options() const {
     core.discipline.max_correction = options_.max_correction;
     core.discipline.max_bound = options_.max_bound;
     core.discipline.max_drift_ppb = options_.max_drift_ppb;
+    if (const auto memory = page_ ? page_->memory() : std::nullopt) {
+        core.resumed = ResumedClock{clock_.on_raw(memory->map), memory->bound, clock_.raw(memory->bound_at),
+                                    memory->rho_ppb};
+        core.resumed_term = memory->term;
+    }
     return core;
 }
 
@@ -364,8 +370,23 @@ void NodeShell::notice_sleep(Running& running) {
     running.step([&](Actions& out) { running.node.on_timer(now(), out); });
 }
 
+/// The page is published every second, so that readers see that the node runs, and is made anew where
+/// somebody removed it.
+void NodeShell::tend_page(Running& running) {
+    if (!page_) return;
+    const auto tended = page_->tend();
+    if (!tended && std::exchange(page_trouble_, tended.error()) != tended.error()) {
+        log_.note(Severity::warning, tended.error());
+    } else if (tended) {
+        page_trouble_.clear();
+        if (*tended) log_.note(Severity::warning, "clock page: " + page_->path() + " was removed; made anew");
+    }
+    running.ports.publish_clock();
+}
+
 void NodeShell::housekeeping(Running& running, TrueTime now) {
     housekeeping_at_ = now + kHousekeeping;
+    tend_page(running);
     transport_->tend();
     for (const DroppedEvent& drop : transport_->take_drops()) running.ports.tell(drop);
     for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);

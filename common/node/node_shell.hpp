@@ -70,6 +70,7 @@ private:
     void notice_sleep(Running& running);
     void housekeeping(Running& running, TrueTime now);
     void follow(Running& running);
+    void tend_page(Running& running);
 
     NodeOptions options_;
     OsClock clock_;
@@ -86,6 +87,7 @@ private:
     std::optional<LearnedSaver> learned_;  ///< while a node runs
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ClockPageWriter> page_;
+    std::string page_trouble_;                         ///< told last
     std::unique_ptr<SystemClockKeeper> system_clock_;  ///< null: --clock virtual
     SuspendDetector suspend_;
     std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted

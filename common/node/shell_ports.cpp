@@ -63,7 +63,7 @@ void ShellPorts::publish_clock() {
     content.valid_for = std::min(clock.valid_for(), clock.reach());
     content.holdover_for = clock.reach() - content.valid_for;
     content.status = slave.status();
-    content.term = slave.term();
+    content.term = slave.corrected_term();
     content.round = slave.applied_round();
     content.step = clock.jumps() != jumps_published_;
     jumps_published_ = clock.jumps();

@@ -59,6 +59,18 @@ TrueMap OsClock::on_true(const ClockMap& map) const {
     return result;
 }
 
+ClockMap OsClock::on_raw(const TrueMap& map) const {
+    ClockMap result;
+    result.anchor_raw = raw(map.anchor_true);
+    result.anchor_cluster = map.anchor_cluster;
+    // (1 + rate) / (1 + drift) - 1, in ppb.
+    const Int128 units = ((Int128{map.rate.units} - drift_.units) << FineRate::kBits) / (kOne + drift_.units);
+    result.rate_ppb =
+        static_cast<std::int64_t>((((units * 1'000'000'000) >> (FineRate::kBits - 1)) + 1) >> 1);
+    result.slew = map.slew;
+    return result;
+}
+
 SuspendDetector::Reading SuspendDetector::read() {
     Reading reading;
     reading.monotonic_before = read_clock(CLOCK_MONOTONIC);

@@ -37,6 +37,10 @@ public:
     /// The same clock on true raw time: equal to map.cluster(raw(t)) within 2 ns (each side rounds).
     TrueMap on_true(const ClockMap& map) const;
 
+    /// The way back: the map of this clock's raw time that agrees with `map` from its anchor on, within 1
+    /// ppb.
+    ClockMap on_raw(const TrueMap& map) const;
+
 private:
     FineRate drift_;
     TrueTime start_;

@@ -2,7 +2,9 @@
 # (find_package(BerkeleyClock), target Berkeley::clock) and a pkg-config file (berkeley-clock).
 include(CMakePackageConfigHelpers)
 
-add_library(berkeley-clock ${PROJECT_SOURCE_DIR}/common/page/clock_page_reader.c)
+set(berkeley_clock_sources clock_context.c clock_page_reader.c clock_waiting.c)
+list(TRANSFORM berkeley_clock_sources PREPEND ${PROJECT_SOURCE_DIR}/common/page/)
+add_library(berkeley-clock ${berkeley_clock_sources})
 add_library(Berkeley::clock ALIAS berkeley-clock)
 target_include_directories(berkeley-clock
     PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/common/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>

@@ -85,13 +85,14 @@ Result<void> check_existing(int fd, const Place& place) {
     return {};
 }
 
-bool is_still_named(int fd, const Place& place) {
+bool is_named(int fd, int folder, const char* name) {
     struct stat by_fd {};
     struct stat by_name {};
-    return ::fstat(fd, &by_fd) == 0 &&
-           ::fstatat(place.folder, place.name.c_str(), &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return ::fstat(fd, &by_fd) == 0 && ::fstatat(folder, name, &by_name, AT_SYMLINK_NOFOLLOW) == 0 &&
            by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino;
 }
+
+bool is_still_named(int fd, const Place& place) { return is_named(fd, place.folder, place.name.c_str()); }
 
 /// The existing file, or nothing where it is not there (any more).
 Result<std::optional<int>> open_existing(const Place& place) {
@@ -129,6 +130,8 @@ Result<std::optional<int>> open_existing(const Place& place) {
 }
 
 }  // namespace
+
+bool is_clock_page_at(int fd, const std::string& path) { return is_named(fd, AT_FDCWD, path.c_str()); }
 
 Result<int> open_clock_page_file(const std::string& path) {
     const std::filesystem::path file{path};

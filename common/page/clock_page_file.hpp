@@ -11,4 +11,7 @@ namespace berkeley {
 /// The locked file, at least one page's size; its content may be anything. The caller closes it.
 [[nodiscard]] Result<int> open_clock_page_file(const std::string& path);
 
+/// Whether `path` still names the file that is open as `fd`.
+[[nodiscard]] bool is_clock_page_at(int fd, const std::string& path);
+
 }  // namespace berkeley

@@ -22,6 +22,12 @@
  * on x86, is complete by the language's rules, and is understood by the thread sanitizer.
  *
  * Every word is an unsigned 64-bit integer in the machine's order. Rates are signed, in units of 2^-62.
+ *
+ * Versions. The first 16 words are those of version 1 and mean what they meant, for a reader of version 1 may
+ * have the file mapped when a newer node takes it over. It knows neither terms nor sleeps, so what it takes
+ * for HOLDOVER would be more than we can promise: it is told UNSYNCHRONIZED instead, by words 12 and 15. What
+ * a reader of version 2 goes by stands in words 16 and 23. A reader looks at the header, the least version of
+ * a reader, the boot and the time namespace at every snapshot, since another node may take the file over.
  */
 #ifndef BERKELEY_PAGE_CLOCK_PAGE_LAYOUT_H
 #define BERKELEY_PAGE_CLOCK_PAGE_LAYOUT_H
@@ -42,29 +48,51 @@ enum berkeley_page_word {
     BERKELEY_PAGE_FLOOR,          /* cluster time reads no less */
     BERKELEY_PAGE_BOUND,          /* half-width of the error at BOUND_AT, without what is unslewed */
     BERKELEY_PAGE_BOUND_AT,       /* CLOCK_MONOTONIC_RAW */
-    BERKELEY_PAGE_DEADLINES, /* low 32 bits: HOLDOVER this many ms after BOUND_AT; high: UNSYNCHRONIZED */
+    BERKELEY_PAGE_DEADLINES_V1,   /* for readers of version 1: no HOLDOVER */
     BERKELEY_PAGE_RHO_DISRUPTION, /* low: growth of the bound, 2^-32, rounded up; high: disruption count */
-    BERKELEY_PAGE_TERM,
-    BERKELEY_PAGE_ROUND_STATUS, /* status in the low 8 bits */
+    BERKELEY_PAGE_TERM,           /* in which the clock was last corrected */
+    BERKELEY_PAGE_ROUND_STATUS,   /* low 8 bits: status for readers of version 1; above: the round */
+    BERKELEY_PAGE_READER_STATUS,  /* least version of a reader (16 bits), status (8 bits) */
+    BERKELEY_PAGE_BOOT,           /* the machine's boot id, folded; 0: unknown */
+    BERKELEY_PAGE_TIME_NAMESPACE, /* inode of the writer's; 0: unknown */
+    BERKELEY_PAGE_ASLEEP,         /* CLOCK_BOOTTIME - CLOCK_MONOTONIC at publication: rises by each suspend */
+    BERKELEY_PAGE_PUBLISHED_AT,   /* CLOCK_MONOTONIC_RAW; a running node publishes every second */
+    BERKELEY_PAGE_SUSPECT_SINCE,  /* CLOCK_MONOTONIC_RAW; 0: the others agree with this clock */
+    BERKELEY_PAGE_HISTORY_SINCE, /* CLOCK_MONOTONIC_RAW of the last step or sleep: earlier stamps mean nothing
+                                  */
+    BERKELEY_PAGE_DEADLINES,     /* low 32 bits: HOLDOVER this many ms after BOUND_AT; high: UNSYNCHRONIZED */
+    BERKELEY_PAGE_CLUSTER,       /* hash of the cluster's name */
     BERKELEY_PAGE_WORDS
 };
 
-#define BERKELEY_PAGE_BYTES (BERKELEY_PAGE_WORDS * 8)
-#define BERKELEY_PAGE_VERSION 1
+/* The first word that readers have no use for. */
+#define BERKELEY_PAGE_READ_WORDS BERKELEY_PAGE_CLUSTER
+/* Room for words to come: a whole number of cache lines. */
+#define BERKELEY_PAGE_BYTES 256
+#define BERKELEY_PAGE_VERSION 2
+/* A reader of an older version must not read what this writer writes. */
+#define BERKELEY_PAGE_LEAST_READER 2
+#define BERKELEY_PAGE_BYTES_V1 128
 #define BERKELEY_PAGE_MAGIC UINT64_C(0x424b4c59) /* "BKLY" */
-#define BERKELEY_PAGE_HEADER_VALUE \
-    ((BERKELEY_PAGE_MAGIC << 32) | ((uint64_t)BERKELEY_PAGE_VERSION << 16) | (uint64_t)BERKELEY_PAGE_BYTES)
+#define BERKELEY_PAGE_HEADER_OF(version, bytes) \
+    ((BERKELEY_PAGE_MAGIC << 32) | ((uint64_t)(version) << 16) | (uint64_t)(bytes))
+#define BERKELEY_PAGE_HEADER_VALUE BERKELEY_PAGE_HEADER_OF(BERKELEY_PAGE_VERSION, BERKELEY_PAGE_BYTES)
+#define BERKELEY_PAGE_HEADER_V1 BERKELEY_PAGE_HEADER_OF(1, BERKELEY_PAGE_BYTES_V1)
 #define BERKELEY_PAGE_RATE_BITS 62
+
+/* A running node publishes every second; a page that is older than this has lost its node, or the node the
+ * processor. Then a reader looks closer: did the machine sleep, does the path name another file? */
+#define BERKELEY_PAGE_STALE_NS INT64_C(2000000000)
+/* A suspend is noticed from this length on; as SuspendDetector's. */
+#define BERKELEY_PAGE_SLEEP_MIN_NS INT64_C(1000000)
 
 /* A reader gives up on a writer that is stuck after this long... */
 #define BERKELEY_PAGE_PATIENCE_NS INT64_C(1000000)
 /* ...and lets other threads run after every so many attempts: the writer may need this very CPU. */
 #define BERKELEY_PAGE_SPINS 64
 
-__extension__ typedef __int128 berkeley_int128;
-
 struct berkeley_page {
-    uint64_t word[BERKELEY_PAGE_WORDS];
+    uint64_t word[BERKELEY_PAGE_BYTES / 8];
 };
 
 static inline uint64_t berkeley_page_load(const uint64_t* word) {
@@ -102,6 +130,36 @@ static inline int64_t berkeley_page_int(const struct berkeley_page* copy, enum b
     return (int64_t)copy->word[index];
 }
 
+/* The same as berkeley_page_scale(), for machines without a 128-bit integer. */
+static inline int64_t berkeley_page_scale_in_halves(int64_t a, int64_t b, unsigned bits) {
+    const uint64_t ua = a < 0 ? 0 - (uint64_t)a : (uint64_t)a;
+    const uint64_t ub = b < 0 ? 0 - (uint64_t)b : (uint64_t)b;
+    const uint64_t low_low = (ua & UINT32_MAX) * (ub & UINT32_MAX);
+    const uint64_t low_high = (ua & UINT32_MAX) * (ub >> 32);
+    const uint64_t high_low = (ua >> 32) * (ub & UINT32_MAX);
+    const uint64_t middle = (low_low >> 32) + (low_high & UINT32_MAX) + (high_low & UINT32_MAX);
+    uint64_t low = (middle << 32) | (low_low & UINT32_MAX);
+    uint64_t high = (ua >> 32) * (ub >> 32) + (low_high >> 32) + (high_low >> 32) + (middle >> 32);
+    if ((a < 0) != (b < 0)) {
+        low = 0 - low;
+        high = ~high + (low == 0);
+    }
+    return (int64_t)((high << (64 - bits)) | (low >> bits));
+}
+
+#if defined(__SIZEOF_INT128__)
+__extension__ typedef __int128 berkeley_int128;
+#endif
+
+/* floor(a * b / 2^bits), wrapped to 64 bits. Requires: 0 < bits < 64. */
+static inline int64_t berkeley_page_scale(int64_t a, int64_t b, unsigned bits) {
+#if defined(__SIZEOF_INT128__)
+    return (int64_t)(((berkeley_int128)a * b) >> bits);
+#else
+    return berkeley_page_scale_in_halves(a, b, bits);
+#endif
+}
+
 /* map(t) of a consistent copy; *unslewed_ns is how much of the slew is left, rounded up. */
 static inline int64_t berkeley_page_map(const struct berkeley_page* copy, int64_t t, int64_t* unslewed_ns) {
     const int64_t dt = berkeley_page_sub(t, berkeley_page_int(copy, BERKELEY_PAGE_ANCHOR_TRUE));
@@ -112,13 +170,13 @@ static inline int64_t berkeley_page_map(const struct berkeley_page* copy, int64_
     *unslewed_ns = 0;
     if (dt < slew_for) {
         const int64_t slew_rate = berkeley_page_int(copy, BERKELEY_PAGE_SLEW_RATE);
-        const berkeley_int128 left = (berkeley_int128)berkeley_page_sub_saturated(slew_for, dt) * slew_rate;
+        const int64_t left = berkeley_page_sub_saturated(slew_for, dt);
         rate = slew < 0 ? berkeley_page_sub(rate, slew_rate) : berkeley_page_add(rate, slew_rate);
-        *unslewed_ns = berkeley_page_add((int64_t)(left >> BERKELEY_PAGE_RATE_BITS), 1);
+        *unslewed_ns = berkeley_page_add(berkeley_page_scale(left, slew_rate, BERKELEY_PAGE_RATE_BITS), 1);
     } else {
         base = berkeley_page_add(base, slew);
     }
-    return berkeley_page_add(base, (int64_t)(((berkeley_int128)dt * rate) >> BERKELEY_PAGE_RATE_BITS));
+    return berkeley_page_add(base, berkeley_page_scale(dt, rate, BERKELEY_PAGE_RATE_BITS));
 }
 
 /* now(t) of a consistent copy. */
@@ -139,10 +197,11 @@ static inline int berkeley_page_try_snapshot(const struct berkeley_page* page, s
     /* gcc keeps a loop at -O3, of three times the instructions: where another thread shares the core that
      * shows. */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC unroll 16
+#pragma GCC unroll 32
 #endif
-    for (i = BERKELEY_PAGE_GENERATION; i < BERKELEY_PAGE_WORDS; ++i)
+    for (i = BERKELEY_PAGE_GENERATION; i < BERKELEY_PAGE_READ_WORDS; ++i)
         copy->word[i] = berkeley_page_load(&page->word[i]);
+    copy->word[BERKELEY_PAGE_HEADER] = berkeley_page_load(&page->word[BERKELEY_PAGE_HEADER]);
     /* Even in vain: the caller counts its patience on it. */
     now = berkeley_page_true_now();
     /* A raw clock is never negative, so the shift is 0; only the dependency matters. */

@@ -1,105 +1,28 @@
 /* The library `berkeley-clock`: reads a clock page (see clock_page_layout.h for why it is monotonic).
- * Depends on libc alone. A context is never written to after it has been opened, which makes it
- * thread-safe to read. Failure mode: a writer that died between odd and even leaves nothing that could be
+ * Depends on libc alone. Failure mode: a writer that died between odd and even leaves nothing that could be
  * evaluated without risking to run backward later; the reader says BUSY until a node takes the page over. */
 #define _GNU_SOURCE
-#include "berkeley/clock.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "page/clock_page_layout.h"
+#include "page/clock_context.h"
 
-/* One sleep of commit-wait at most: a step of the clock is noticed within this. */
-#define SLEEP_MAX_NS INT64_C(100000000)
-/* Commit-wait outlasts a writer that was merely preempted: this many attempts, 1 ms apart. */
-#define BUSY_MAX 1000
-#define OTHER_BOOT_NS INT64_C(1000000000)
+/* A reading's age below this is damage or another machine's clock. */
+#define AHEAD_MAX_NS INT64_C(1000000000)
+/* A running node publishes every second. */
+#define RUNNING_NS INT64_C(3000000000)
+/* Stamps: how far CLOCK_REALTIME, and cluster time before the last correction, may have been slewed: 1000
+ * ppm. */
+#define SLEWED(ns) ((ns) / 1000 + 1)
+#define CROSS_STAMPS 3
 
-struct berkeley_clock {
-    const struct berkeley_page* page;
-};
-
-static int open_error(void) {
-    switch (errno) {
-        case ENOENT:
-        case ENOTDIR:
-            return BERKELEY_CLOCK_ERR_NOT_FOUND;
-        case EACCES:
-        case EPERM:
-            return BERKELEY_CLOCK_ERR_PERMISSION;
-        case ELOOP:
-            return BERKELEY_CLOCK_ERR_FORMAT;
-        default:
-            return BERKELEY_CLOCK_ERR_SYSTEM;
-    }
-}
-
-static int check_header(const struct berkeley_page* page) {
-    const uint64_t header = berkeley_page_load(&page->word[BERKELEY_PAGE_HEADER]);
-    if (header >> 32 != BERKELEY_PAGE_MAGIC) return BERKELEY_CLOCK_ERR_FORMAT;
-    if (header != BERKELEY_PAGE_HEADER_VALUE) return BERKELEY_CLOCK_ERR_VERSION;
-    return BERKELEY_CLOCK_OK;
-}
-
-static int map_page(int fd, const struct berkeley_page** page) {
-    struct stat status;
-    void* memory;
-    int error;
-    if (fstat(fd, &status) != 0) return BERKELEY_CLOCK_ERR_SYSTEM;
-    if (!S_ISREG(status.st_mode) || status.st_size < BERKELEY_PAGE_BYTES) return BERKELEY_CLOCK_ERR_FORMAT;
-    memory = mmap(NULL, BERKELEY_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED) return BERKELEY_CLOCK_ERR_SYSTEM;
-    error = check_header((const struct berkeley_page*)memory);
-    if (error != BERKELEY_CLOCK_OK) {
-        munmap(memory, BERKELEY_PAGE_BYTES);
-        return error;
-    }
-    *page = (const struct berkeley_page*)memory;
-    return BERKELEY_CLOCK_OK;
-}
-
-int berkeley_clock_open(const char* path, berkeley_clock** clock) {
-    const struct berkeley_page* page = NULL;
-    int fd;
-    int error;
-    if (clock == NULL) return BERKELEY_CLOCK_ERR_ARGUMENT;
-    *clock = NULL;
-    if (path == NULL) return BERKELEY_CLOCK_ERR_ARGUMENT;
-    /* O_NONBLOCK: opening a FIFO by mistake must not hang. */
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0) return open_error();
-    error = map_page(fd, &page);
-    close(fd);
-    if (error != BERKELEY_CLOCK_OK) return error;
-    *clock = (berkeley_clock*)malloc(sizeof **clock);
-    if (*clock == NULL) {
-        munmap((void*)(uintptr_t)page, BERKELEY_PAGE_BYTES);
-        return BERKELEY_CLOCK_ERR_SYSTEM;
-    }
-    (*clock)->page = page;
-    return BERKELEY_CLOCK_OK;
-}
-
-void berkeley_clock_close(berkeley_clock* clock) {
-    if (clock == NULL) return;
-    munmap((void*)(uintptr_t)clock->page, BERKELEY_PAGE_BYTES);
-    free(clock);
-}
-
-/* What the page's status has become by age alone. An age well below zero is a page of another boot. */
+/* What the page's status has become by age alone. */
 static int32_t aged_status(const struct berkeley_page* copy, int64_t age) {
     const uint64_t deadlines = copy->word[BERKELEY_PAGE_DEADLINES];
-    const int32_t status = (int32_t)(copy->word[BERKELEY_PAGE_ROUND_STATUS] & 0xff);
+    const int32_t status = (int32_t)((copy->word[BERKELEY_PAGE_READER_STATUS] >> 16) & 0xff);
     const int64_t holdover_after = (int64_t)(deadlines & UINT32_MAX) * 1000000;
     const int64_t unsynchronized_after = (int64_t)(deadlines >> 32) * 1000000;
-    if (age > unsynchronized_after || age < -OTHER_BOOT_NS || status > BERKELEY_CLOCK_DISRUPTED)
+    if (age > unsynchronized_after || age < -AHEAD_MAX_NS || status > BERKELEY_CLOCK_DISRUPTED)
         return BERKELEY_CLOCK_UNSYNCHRONIZED;
     if (age > holdover_after && status == BERKELEY_CLOCK_SYNCHRONIZED) return BERKELEY_CLOCK_HOLDOVER;
     return status;
@@ -109,31 +32,44 @@ static int32_t aged_status(const struct berkeley_page* copy, int64_t age) {
  * interval round, since commit-wait would return too early. */
 static int64_t length(int64_t part) { return part < 0 ? INT64_MAX : part; }
 
-static void evaluate(const struct berkeley_page* copy, int64_t t, berkeley_clock_interval* interval) {
+static int64_t grown(const struct berkeley_page* copy, int64_t age) {
+    const int64_t rho = (int64_t)(copy->word[BERKELEY_PAGE_RHO_DISRUPTION] & UINT32_MAX);
+    return berkeley_page_scale(age < 0 ? 0 : age, rho, 32) + 1;
+}
+
+static void fill(const struct berkeley_snapshot* snapshot, int64_t now, int64_t bound,
+                 berkeley_clock_interval* interval) {
+    const struct berkeley_page* copy = &snapshot->copy;
+    const int64_t age =
+        berkeley_page_sub_saturated(snapshot->t, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
+    interval->now_ns = now;
+    interval->earliest_ns = berkeley_page_sub_saturated(now, bound);
+    interval->latest_ns = berkeley_page_add_saturated(now, bound);
+    interval->term = copy->word[BERKELEY_PAGE_TERM];
+    interval->disruption = (uint32_t)(copy->word[BERKELEY_PAGE_RHO_DISRUPTION] >> 32);
+    interval->status = aged_status(copy, age);
+    if (snapshot->slept && interval->status != BERKELEY_CLOCK_UNSYNCHRONIZED)
+        interval->status = BERKELEY_CLOCK_DISRUPTED;
+}
+
+void berkeley_clock_evaluate(const struct berkeley_snapshot* snapshot, berkeley_clock_interval* interval) {
+    const struct berkeley_page* copy = &snapshot->copy;
     int64_t unslewed;
-    const int64_t mapped = berkeley_page_map(copy, t, &unslewed);
+    const int64_t mapped = berkeley_page_map(copy, snapshot->t, &unslewed);
     const int64_t floor = berkeley_page_int(copy, BERKELEY_PAGE_FLOOR);
-    const uint64_t rho_disruption = copy->word[BERKELEY_PAGE_RHO_DISRUPTION];
-    const int64_t age = berkeley_page_sub_saturated(t, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
-    const berkeley_int128 grown =
-        (berkeley_int128)(age < 0 ? 0 : age) * (int64_t)(rho_disruption & UINT32_MAX);
+    const int64_t age =
+        berkeley_page_sub_saturated(snapshot->t, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
     int64_t now = mapped;
-    int64_t bound = (int64_t)(grown >> 32) + 1;
-    bound = berkeley_page_add_saturated(bound, length(unslewed));
+    int64_t bound = berkeley_page_add_saturated(grown(copy, age), length(unslewed));
     if (mapped < floor) {
         now = floor;
         bound = berkeley_page_add_saturated(bound, berkeley_page_sub_saturated(floor, mapped));
     }
     bound = berkeley_page_add_saturated(bound, length(berkeley_page_int(copy, BERKELEY_PAGE_BOUND)));
-    interval->now_ns = now;
-    interval->earliest_ns = berkeley_page_sub_saturated(now, bound);
-    interval->latest_ns = berkeley_page_add_saturated(now, bound);
-    interval->term = copy->word[BERKELEY_PAGE_TERM];
-    interval->disruption = (uint32_t)(rho_disruption >> 32);
-    interval->status = aged_status(copy, age);
+    fill(snapshot, now, bound, interval);
 }
 
-static int fail(berkeley_clock_interval* interval, int error) {
+int berkeley_clock_fail(berkeley_clock_interval* interval, int error) {
     interval->earliest_ns = INT64_MIN;
     interval->latest_ns = INT64_MAX;
     interval->now_ns = 0;
@@ -143,101 +79,139 @@ static int fail(berkeley_clock_interval* interval, int error) {
     return error;
 }
 
-/* The rare path, kept out of the caller's: the writer was at work. */
-static __attribute__((noinline)) int retry(const struct berkeley_page* page, struct berkeley_page* copy,
-                                           int64_t* t) {
-    const int64_t deadline = *t + BERKELEY_PAGE_PATIENCE_NS;
-    unsigned attempt = 0;
-    do {
-        if (++attempt % BERKELEY_PAGE_SPINS == 0) sched_yield();
-        if (berkeley_page_try_snapshot(page, copy, t)) return 1;
-    } while (*t < deadline);
-    return 0;
+int berkeley_clock_now(const berkeley_clock* clock, berkeley_clock_interval* interval) {
+    struct berkeley_snapshot snapshot;
+    int error;
+    if (interval == NULL) return BERKELEY_CLOCK_ERR_ARGUMENT;
+    if (clock == NULL) return berkeley_clock_fail(interval, BERKELEY_CLOCK_ERR_ARGUMENT);
+    error = berkeley_clock_take(clock, &snapshot);
+    if (__builtin_expect(error != BERKELEY_CLOCK_OK, 0)) return berkeley_clock_fail(interval, error);
+    berkeley_clock_evaluate(&snapshot, interval);
+    return BERKELEY_CLOCK_OK;
 }
 
-int berkeley_clock_now(const berkeley_clock* clock, berkeley_clock_interval* interval) {
-    struct berkeley_page copy;
-    int64_t t;
+/* Cluster seconds gained per 1e9 s, rounded. */
+static int64_t rate_ppb(const struct berkeley_page* copy) {
+    const int64_t halves = berkeley_page_scale(berkeley_page_int(copy, BERKELEY_PAGE_RATE), 1000000000,
+                                               BERKELEY_PAGE_RATE_BITS - 1);
+    return (halves + 1) >> 1;
+}
+
+static int fill_reading(const berkeley_clock* clock, berkeley_clock_reading* reading) {
+    struct berkeley_snapshot snapshot;
+    const struct berkeley_page* copy = &snapshot.copy;
+    int64_t suspect_since;
+    const int error = clock == NULL ? BERKELEY_CLOCK_ERR_ARGUMENT : berkeley_clock_take(clock, &snapshot);
+    reading->suspect_for_ns = -1;
+    if (error != BERKELEY_CLOCK_OK) return berkeley_clock_fail(&reading->interval, error);
+    berkeley_clock_evaluate(&snapshot, &reading->interval);
+    reading->raw_ns = snapshot.t;
+    reading->age_ns =
+        berkeley_page_sub_saturated(snapshot.t, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
+    reading->published_ago_ns =
+        berkeley_page_sub_saturated(snapshot.t, berkeley_page_int(copy, BERKELEY_PAGE_PUBLISHED_AT));
+    suspect_since = berkeley_page_int(copy, BERKELEY_PAGE_SUSPECT_SINCE);
+    if (suspect_since > 0) {
+        const int64_t ago = berkeley_page_sub_saturated(snapshot.t, suspect_since);
+        reading->suspect_for_ns = ago < 0 ? 0 : ago;
+    }
+    berkeley_page_map(copy, snapshot.t, &reading->unslewed_ns);
+    reading->rate_ppb = rate_ppb(copy);
+    reading->generation = copy->word[BERKELEY_PAGE_GENERATION];
+    reading->round = copy->word[BERKELEY_PAGE_ROUND_STATUS] >> 8;
+    reading->running = reading->published_ago_ns >= 0 && reading->published_ago_ns <= RUNNING_NS;
+    return BERKELEY_CLOCK_OK;
+}
+
+int berkeley_clock_read(const berkeley_clock* clock, berkeley_clock_reading* reading, size_t size) {
+    berkeley_clock_reading full;
+    int error;
+    if (reading == NULL || size < sizeof full.interval) return BERKELEY_CLOCK_ERR_ARGUMENT;
+    memset(&full, 0, sizeof full);
+    error = fill_reading(clock, &full);
+    memset(reading, 0, size);
+    memcpy(reading, &full, size < sizeof full ? size : sizeof full);
+    return error;
+}
+
+static int64_t read_ns(clockid_t id) {
+    struct timespec now;
+    clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* The raw time of a stamp of CLOCK_REALTIME; *doubt_ns is how far off it may be. */
+static int64_t raw_of_realtime(int64_t stamp, int64_t t, int64_t* doubt_ns) {
+    int64_t narrowest = INT64_MAX;
+    int64_t ahead = 0;
+    int64_t raw;
+    int64_t elapsed;
+    int i;
+    for (i = 0; i < CROSS_STAMPS; ++i) {
+        const int64_t before = berkeley_page_true_now();
+        const int64_t real = read_ns(CLOCK_REALTIME);
+        const int64_t width = berkeley_page_sub_saturated(berkeley_page_true_now(), before);
+        if (width >= narrowest) continue;
+        narrowest = width;
+        ahead = berkeley_page_sub_saturated(real, before + width / 2);
+    }
+    raw = berkeley_page_sub_saturated(stamp, ahead);
+    elapsed = berkeley_page_sub_saturated(t, raw);
+    *doubt_ns = berkeley_page_add_saturated(narrowest / 2 + 1, elapsed < 0 ? 0 : SLEWED(elapsed));
+    return raw;
+}
+
+/* Cluster time at `raw`, before or after the page's anchor. */
+static void evaluate_at(const struct berkeley_snapshot* snapshot, int64_t raw, int64_t doubt,
+                        berkeley_clock_interval* interval) {
+    const struct berkeley_page* copy = &snapshot->copy;
+    const int64_t anchor = berkeley_page_int(copy, BERKELEY_PAGE_ANCHOR_TRUE);
+    int64_t distance = berkeley_page_sub_saturated(raw, berkeley_page_int(copy, BERKELEY_PAGE_BOUND_AT));
+    int64_t bound = doubt;
+    int64_t unslewed = 0;
+    int64_t now;
+    if (raw >= anchor) {
+        now = berkeley_page_map(copy, raw, &unslewed);
+    } else {
+        /* Along the line on which the clock is when all is slewed: what was measured is that line. */
+        const int64_t dt = berkeley_page_sub_saturated(raw, anchor);
+        now = berkeley_page_add(berkeley_page_int(copy, BERKELEY_PAGE_ANCHOR_CLUSTER), dt);
+        now = berkeley_page_add(now, berkeley_page_int(copy, BERKELEY_PAGE_SLEW));
+        now = berkeley_page_add(now, berkeley_page_scale(dt, berkeley_page_int(copy, BERKELEY_PAGE_RATE),
+                                                         BERKELEY_PAGE_RATE_BITS));
+        bound = berkeley_page_add_saturated(bound, SLEWED(berkeley_page_sub_saturated(anchor, raw)));
+    }
+    if (distance < 0) distance = berkeley_page_sub_saturated(0, distance);
+    bound = berkeley_page_add_saturated(bound, grown(copy, distance));
+    bound = berkeley_page_add_saturated(bound, length(unslewed));
+    bound = berkeley_page_add_saturated(bound, length(berkeley_page_int(copy, BERKELEY_PAGE_BOUND)));
+    fill(snapshot, now, bound, interval);
+}
+
+int berkeley_clock_at(const berkeley_clock* clock, int clock_id, int64_t stamp_ns,
+                      berkeley_clock_interval* interval) {
+    struct berkeley_snapshot snapshot;
+    int64_t doubt = 0;
+    int64_t raw = stamp_ns;
+    int error;
     if (interval == NULL) return BERKELEY_CLOCK_ERR_ARGUMENT;
-    if (clock == NULL) return fail(interval, BERKELEY_CLOCK_ERR_ARGUMENT);
-    if (__builtin_expect(!berkeley_page_try_snapshot(clock->page, &copy, &t), 0) &&
-        !retry(clock->page, &copy, &t))
-        return fail(interval, BERKELEY_CLOCK_ERR_BUSY);
-    if (copy.word[BERKELEY_PAGE_SEQUENCE] == 0) return fail(interval, BERKELEY_CLOCK_ERR_EMPTY);
-    evaluate(&copy, t, interval);
+    if (clock == NULL || (clock_id != CLOCK_MONOTONIC_RAW && clock_id != CLOCK_REALTIME))
+        return berkeley_clock_fail(interval, BERKELEY_CLOCK_ERR_ARGUMENT);
+    error = berkeley_clock_take(clock, &snapshot);
+    if (error != BERKELEY_CLOCK_OK) return berkeley_clock_fail(interval, error);
+    if (clock_id == CLOCK_REALTIME) raw = raw_of_realtime(stamp_ns, snapshot.t, &doubt);
+    if (raw > berkeley_page_add_saturated(snapshot.t, doubt) ||
+        raw < berkeley_page_int(&snapshot.copy, BERKELEY_PAGE_HISTORY_SINCE) || snapshot.slept)
+        return berkeley_clock_fail(interval, BERKELEY_CLOCK_ERR_STAMP);
+    evaluate_at(&snapshot, raw, doubt, interval);
     return BERKELEY_CLOCK_OK;
 }
 
 int berkeley_clock_before(const berkeley_clock_interval* a, const berkeley_clock_interval* b) {
-    return a->latest_ns < b->earliest_ns;
+    const int holdover = a->status == BERKELEY_CLOCK_HOLDOVER || b->status == BERKELEY_CLOCK_HOLDOVER;
+    return a->latest_ns < b->earliest_ns && (a->term == b->term || !holdover);
 }
 
 int berkeley_clock_after(const berkeley_clock_interval* a, const berkeley_clock_interval* b) {
     return berkeley_clock_before(b, a);
-}
-
-static void sleep_ns(int64_t ns) {
-    struct timespec duration;
-    if (ns > SLEEP_MAX_NS) ns = SLEEP_MAX_NS;
-    duration.tv_sec = 0;
-    duration.tv_nsec = (long)ns;
-    /* Cut short by a signal is as good: the caller looks at the clock again. */
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &duration, NULL);
-}
-
-/* now(), with more patience than berkeley_clock_now() has. */
-static int now_patiently(const berkeley_clock* clock, berkeley_clock_interval* interval) {
-    int attempt = 0;
-    int error = berkeley_clock_now(clock, interval);
-    while (error == BERKELEY_CLOCK_ERR_BUSY && ++attempt < BUSY_MAX) {
-        sleep_ns(1000000);
-        error = berkeley_clock_now(clock, interval);
-    }
-    return error;
-}
-
-int berkeley_clock_wait_until_past(const berkeley_clock* clock, int64_t ns) {
-    berkeley_clock_interval interval;
-    uint32_t disruption;
-    int error = now_patiently(clock, &interval);
-    if (error != BERKELEY_CLOCK_OK) return error;
-    disruption = interval.disruption;
-    for (;;) {
-        if (interval.disruption != disruption || interval.status == BERKELEY_CLOCK_DISRUPTED)
-            return BERKELEY_CLOCK_ERR_DISRUPTED;
-        if (interval.status == BERKELEY_CLOCK_UNSYNCHRONIZED) return BERKELEY_CLOCK_ERR_UNSYNCHRONIZED;
-        if (interval.earliest_ns > ns) return BERKELEY_CLOCK_OK;
-        sleep_ns(berkeley_page_add_saturated(berkeley_page_sub_saturated(ns, interval.earliest_ns), 1));
-        error = now_patiently(clock, &interval);
-        if (error != BERKELEY_CLOCK_OK) return error;
-    }
-}
-
-const char* berkeley_clock_strerror(int error) {
-    switch (error) {
-        case BERKELEY_CLOCK_OK:
-            return "no error";
-        case BERKELEY_CLOCK_ERR_ARGUMENT:
-            return "a null pointer was passed";
-        case BERKELEY_CLOCK_ERR_NOT_FOUND:
-            return "no such clock page; does the node run?";
-        case BERKELEY_CLOCK_ERR_PERMISSION:
-            return "the clock page may not be read";
-        case BERKELEY_CLOCK_ERR_FORMAT:
-            return "the file is not a clock page";
-        case BERKELEY_CLOCK_ERR_VERSION:
-            return "the clock page has another version than this library";
-        case BERKELEY_CLOCK_ERR_EMPTY:
-            return "the node has not written any time yet";
-        case BERKELEY_CLOCK_ERR_BUSY:
-            return "the node stopped in the middle of an update";
-        case BERKELEY_CLOCK_ERR_UNSYNCHRONIZED:
-            return "the clock is not synchronized";
-        case BERKELEY_CLOCK_ERR_DISRUPTED:
-            return "the clock was stepped";
-        case BERKELEY_CLOCK_ERR_SYSTEM:
-            return "the operating system refused; see errno";
-        default:
-            return "unknown error";
-    }
 }

@@ -120,6 +120,36 @@ TEST(Discipline, ACorrectionThatComesLatePaysForTheOldRateUntilThen) {
 
 TEST(Discipline, NeverSynchronizedClockKnowsNoBound) { EXPECT_EQ(fresh().bound(kStart), kUnknownBound); }
 
+TEST(Discipline, ResumesAnEarlierClockInHoldoverAndSlewsFromThere) {
+    ClockMap map;
+    map.anchor_raw = kStart;
+    map.anchor_cluster = kInitial + seconds{1200};
+    map.rate_ppb = 700;
+    map.slew = microseconds{100};
+    Discipline clock = fresh();
+    ASSERT_TRUE(clock.resume({map, microseconds{80}, kStart - seconds{3}, 60'000}, kStart));
+    EXPECT_EQ(clock.status(), ClockStatus::holdover);
+    EXPECT_EQ(clock.jumps(), 0U);
+    EXPECT_EQ(clock.map().cluster(kStart), map.anchor_cluster);
+    EXPECT_EQ(clock.map().rate_ppb, 700);
+    // 80 us, 3 s at 60 ppm, and 100 us that are not slewed yet.
+    EXPECT_EQ(clock.bound(kStart), microseconds{80 + 180 + 100} + Duration{1});
+    const auto result = clock.apply({milliseconds{3}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(result.applied, Applied::slew);
+    EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+    EXPECT_EQ(clock.disruptions(), 0U);
+}
+
+TEST(Discipline, AnEarlierClockWhoseBoundIsTooWideIsNotResumed) {
+    Discipline clock = fresh();
+    ClockMap map;
+    map.anchor_raw = kStart;
+    map.anchor_cluster = kInitial + seconds{1200};
+    EXPECT_FALSE(clock.resume({map, milliseconds{90}, kStart - seconds{250}, 50'000}, kStart));
+    EXPECT_EQ(clock.status(), ClockStatus::unsynchronized);
+    EXPECT_EQ(clock.map().cluster(kStart), kInitial);
+}
+
 TEST(Discipline, WithoutCorrectionsGoesToHoldoverAndThenUnsynchronized) {
     DisciplineOptions options;
     options.max_bound = milliseconds{1};

@@ -48,6 +48,20 @@ TEST(OsClock, MapOnTrueTimeReadsTheSameAsTheNodesOwn) {
     }
 }
 
+TEST(OsClock, MapOnRawTimeLeadsBackToTheSameTrueTime) {
+    const OsClock clock(40, from_ns<TrueTime>(1'000'000'000));
+    TrueMap map;
+    map.anchor_true = from_ns<TrueTime>(5'000'000'000);
+    map.anchor_cluster = from_ns<ClusterTime>(1'767'225'600'000'000'000);
+    map.rate = FineRate::from_ppb(-12'345);
+    const ClockMap raw = clock.on_raw(map);
+    for (const std::int64_t s : {5, 6, 60}) {
+        const TrueTime t = from_ns<TrueTime>(s * 1'000'000'000);
+        const Duration apart = raw.cluster(clock.raw(t)) - map.cluster(t);
+        EXPECT_LE(std::abs(apart.count()), s + 2) << "1 ns a second";
+    }
+}
+
 TEST(SuspendDetector, TellsASuspendFromAPreemption) {
     SuspendDetector detector;
     using Reading = SuspendDetector::Reading;
