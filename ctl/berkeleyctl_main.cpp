@@ -7,7 +7,7 @@
 #include "cli/key_options.hpp"
 #include "cli/option_kinds.hpp"
 #include "cli/options.hpp"
-#include "ctl/clock_pages.hpp"
+#include "ctl/clock_commands.hpp"
 #include "ctl/control.hpp"
 #include "ctl/keys.hpp"
 #include "ctl/status.hpp"
@@ -19,7 +19,6 @@ namespace berkeley::ctl {
 namespace {
 
 constexpr DurationRange kTimeout{std::chrono::milliseconds{1}, std::chrono::minutes{1}};
-constexpr DurationRange kClockWatch{Duration{0}, std::chrono::hours{24}};
 /// 0 means for ever.
 constexpr DurationRange kWatchFor{Duration{0}, std::chrono::hours{365 * 24}};
 
@@ -143,14 +142,6 @@ int run_revoke(const std::string& directory, const std::vector<std::string>& who
     return done ? print(*done) : fail(done.error());
 }
 
-int run_clock(const ClockQuery& query, bool json) {
-    const ClockComparison comparison = compare_clocks(query);
-    for (const std::string& line : comparison.errors) fail(line);
-    const int code = comparison.errors.empty() ? 0 : 1;
-    if (comparison.pages.empty()) return code;
-    return std::max(code, print(json ? as_json(comparison) + "\n" : as_table(comparison)));
-}
-
 /// What the user has asked for, whichever command it was.
 struct Given {
     bool json = false;
@@ -160,7 +151,6 @@ struct Given {
     std::string state_dir;
     std::string id;
     bool yes = false;
-    ClockQuery query;
     std::string key_id;
     std::string role = "slave";
     std::string out_directory = ".";
@@ -223,26 +213,6 @@ Command& add_force_bootstrap(CommandLine& app, Given& given) {
     return forcing;
 }
 
-Command& add_clock(CommandLine& app, Given& given) {
-    Command& clock =
-        app.add_command("clock", "Cluster time, bound and spread of clock pages on this machine");
-    add_texts(clock, {"pages", "Clock pages, such as /dev/shm/berkeley/default/s1", "PAGE"},
-              given.query.pages, Values::several);
-    clock.require("pages");
-    add_duration(clock, "--watch", given.query.watch, kClockWatch,
-                 "Keep reading for this long and print the widest spread seen");
-    clock.add_flag("--json", given.json, "One JSON object instead of a table");
-    clock.footer(
-        "Examples:\n"
-        "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
-        "  berkeleyctl clock --watch 5s --json /dev/shm/berkeley/default/* | jq .spread_ns\n"
-        "In --json, `disruption` counts how often the page's clock may have jumped since its file was made, "
-        "its\n"
-        "first synchronization and each restart of the node included. `disruptions` of berkeleyctl status\n"
-        "counts only the jumps of a clock that was already synchronized. An unknown bound is null.");
-    return clock;
-}
-
 Command& add_keygen(CommandLine& app, Given& given) {
     Command& generating = app.add_command("keygen", "Make a key pair: ID.secret and ID.key");
     add_text(generating, {"--id", "The node or person that the key is for", "ID"}, given.key_id);
@@ -299,23 +269,27 @@ int run(int argc, char** argv) {
         "  berkeleyctl status --poll tcp://10.0.0.2:5250       another candidate\n"
         "  berkeleyctl status --json | jq .members             for scripts\n"
         "  berkeleyctl clock /dev/shm/berkeley/default/*       the clocks of this machine's nodes\n"
+        "  berkeleyctl wait --bound 100us                      until this machine's clock is good\n"
+        "  berkeleyctl run --at +2s -- date                    a command at an instant of cluster time\n"
         "  berkeleyctl watch                                   who leads, live\n"
         "  berkeleyctl stepdown --to m2                        a planned hand-over\n"
         "  berkeleyctl keygen --id s1 --out keys               a key pair: keys/s1.secret, keys/s1.key\n"
         "  berkeleyctl authorize --dir /etc/berkeley/authorized keys/s1.key\n"
         "  berkeleyctl revoke --dir /etc/berkeley/authorized s1\n"
         "Exit codes: 0 answered, 1 no answer, 2 bad usage.");
+    std::vector<std::string> arguments{argv + std::min(argc, 1), argv + argc};
+    ClockCommands clocks(arguments);
     Given given;
     add_status(app, given);
     const Command& watching = add_watch(app, given);
     const Command& stepping = add_step_down(app, given);
     const Command& forcing = add_force_bootstrap(app, given);
-    const Command& clock = add_clock(app, given);
+    clocks.add_to(app);
     const Command& generating = add_keygen(app, given);
     const Command& authorizing = add_authorize(app, given);
     const Command& revoking = add_revoke(app, given);
-    if (const auto early = app.parse({argv + std::min(argc, 1), argv + argc})) return report(*early);
-    if (clock.given()) return run_clock(given.query, given.json);
+    if (const auto early = app.parse(arguments)) return report(*early);
+    if (clocks.given()) return clocks.run();
     if (watching.given()) return run_watch(given.target, given.watch_for, given.json);
     if (stepping.given()) return run_step_down(given.target, given.to);
     given.wanted.directory = given.directory;

@@ -26,19 +26,6 @@ struct Close {
 };
 using Clock = std::unique_ptr<berkeley_clock, Close>;
 
-std::string_view status_text(int status) {
-    switch (status) {
-        case BERKELEY_CLOCK_SYNCHRONIZED:
-            return "SYNCHRONIZED";
-        case BERKELEY_CLOCK_HOLDOVER:
-            return "HOLDOVER";
-        case BERKELEY_CLOCK_DISRUPTED:
-            return "DISRUPTED";
-        default:
-            return "UNSYNCHRONIZED";
-    }
-}
-
 struct OpenPage {
     std::string path;
     Clock clock;
@@ -79,9 +66,9 @@ tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pag
         Duration doubt{0};
         std::vector<std::int64_t> ahead;
         for (std::size_t i = 0; i < pages.size(); ++i) {
-            berkeley_clock_interval interval{};
+            berkeley_clock_reading reading{};
             const TrueTime before = true_now();
-            const int error = berkeley_clock_now(pages[i].clock.get(), &interval);
+            const int error = berkeley_clock_read(pages[i].clock.get(), &reading, sizeof reading);
             const TrueTime after = true_now();
             if (error != BERKELEY_CLOCK_OK) {
                 last = {i, error};
@@ -90,10 +77,11 @@ tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pag
                 return tl::unexpected(last);
             }
             doubt = std::max(doubt, after - before);
-            ahead.push_back(interval.now_ns - to_ns(before + (after - before) / 2));
-            const std::int64_t half = interval.latest_ns / 2 - interval.earliest_ns / 2;
-            seen.pages.push_back(
-                {pages[i].path, interval.now_ns, half, interval.term, interval.disruption, interval.status});
+            const berkeley_clock_interval& interval = reading.interval;
+            ahead.push_back(interval.now_ns - reading.raw_ns);
+            seen.pages.push_back({pages[i].path, interval.now_ns, half_width_ns(interval), interval.term,
+                                  interval.disruption, interval.status, reading.age_ns,
+                                  reading.suspect_for_ns, reading.running != 0});
         }
         if (seen.pages.size() < pages.size() || doubt >= narrowest) continue;
         narrowest = doubt;
@@ -106,6 +94,23 @@ tl::expected<ClockComparison, Unreadable> sweep(const std::vector<OpenPage>& pag
 }
 
 }  // namespace
+
+std::string_view status_text(int status) {
+    switch (status) {
+        case BERKELEY_CLOCK_SYNCHRONIZED:
+            return "SYNCHRONIZED";
+        case BERKELEY_CLOCK_HOLDOVER:
+            return "HOLDOVER";
+        case BERKELEY_CLOCK_DISRUPTED:
+            return "DISRUPTED";
+        default:
+            return "UNSYNCHRONIZED";
+    }
+}
+
+std::int64_t half_width_ns(const berkeley_clock_interval& interval) {
+    return interval.latest_ns / 2 - interval.earliest_ns / 2;
+}
 
 ClockComparison compare_clocks(const ClockQuery& query) {
     std::vector<std::string> errors;
@@ -134,12 +139,14 @@ ClockComparison compare_clocks(const ClockQuery& query) {
 std::string as_table(const ClockComparison& comparison) {
     std::size_t width = 4;
     for (const PageReading& page : comparison.pages) width = std::max(width, page.path.size());
-    std::string text = fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", "page", width, "cluster time",
-                                   "status", "bound", "term");
+    std::string text = fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5} {:>8}  {}\n", "page", width,
+                                   "cluster time", "status", "bound", "term", "age", "node");
     for (const PageReading& page : comparison.pages) {
-        text += fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5}\n", page.path, width,
-                            calendar_text(from_ns<ClusterTime>(page.now_ns)), status_text(page.status),
-                            bound_text(Duration{page.bound_ns}), page.term);
+        text +=
+            fmt::format("{:<{}}  {:<26}  {:<14} {:>10} {:>5} {:>8}  {}{}\n", page.path, width,
+                        calendar_text(from_ns<ClusterTime>(page.now_ns)), status_text(page.status),
+                        bound_text(Duration{page.bound_ns}), page.term, duration_text(Duration{page.age_ns}),
+                        page.running ? "runs" : "does not run", page.suspect_for_ns >= 0 ? ", suspect" : "");
     }
     return text + fmt::format("spread {}\n", duration_text(Duration{comparison.spread_ns}));
 }
@@ -155,6 +162,11 @@ std::string as_json(const ClockComparison& comparison) {
             .field("status", status_text(page.status))
             .field("term", page.term)
             .field("disruption", page.disruption)
+            .field("age_ns", page.age_ns)
+            .field("running", page.running)
+            .field("suspect_for_ns", page.suspect_for_ns < 0
+                                         ? std::optional<std::int64_t>{}
+                                         : std::optional<std::int64_t>{page.suspect_for_ns})
             .end_object();
     }
     return json.end_array().end_object().take();

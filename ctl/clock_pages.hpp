@@ -6,11 +6,19 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
+#include "berkeley/clock.h"
 
 namespace berkeley::ctl {
+
+/// In the words of the events and of this program's tables.
+std::string_view status_text(int status);
+
+/// Half the width of an interval, also of one that says nothing.
+std::int64_t half_width_ns(const berkeley_clock_interval& interval);
 
 struct PageReading {
     std::string path;
@@ -18,7 +26,10 @@ struct PageReading {
     std::int64_t bound_ns = 0;  ///< half-width of the interval
     std::uint64_t term = 0;
     std::uint32_t disruption = 0;
-    int status = 0;  ///< enum berkeley_clock_status
+    int status = 0;                    ///< enum berkeley_clock_status
+    std::int64_t age_ns = 0;           ///< since the measurement behind the last correction
+    std::int64_t suspect_for_ns = -1;  ///< for how long the others disagree; -1: they agree
+    bool running = false;              ///< the node writes its page
 };
 
 struct ClockComparison {

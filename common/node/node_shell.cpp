@@ -216,6 +216,7 @@ Result<void> NodeShell::begin(Running& running, const NamedEndpoints& endpoints)
     node.start(now(), actions);
     running.ports.publish_clock();  // whoever waits for `ready` may read the page
     log_.ready(endpoints, running.ports.stamp());
+    service_.ready();
     running.interpreter.carry_out(actions);
     // A disk that keeps nothing is told of now, not at the first election.
     running.interpreter.on_saved(running.ports.save());
@@ -252,6 +253,7 @@ int NodeShell::loop(Running& running) {
 }
 
 void NodeShell::end(Running& running, int signal) {
+    service_.stopping();
     if (system_clock_) system_clock_->release();
     running.step([&](Actions& out) { running.node.stop(now(), out); });
     const bool saving = learned_->save_last(running.ports.learned());
@@ -384,8 +386,20 @@ void NodeShell::tend_page(Running& running) {
     running.ports.publish_clock();
 }
 
+void NodeShell::tell_service(const Running& running) {
+    const SlaveCore& slave = running.node.slave();
+    const std::string leader =
+        slave.leader().empty() ? "no master heard"
+        : slave.leader() == slave.options().id
+            ? "master of term " + std::to_string(slave.term())
+            : "following " + slave.leader().str() + " in term " + std::to_string(slave.term());
+    service_.status(std::string(to_string(slave.status())) + ", " + leader);
+    service_.alive();
+}
+
 void NodeShell::housekeeping(Running& running, TrueTime now) {
     housekeeping_at_ = now + kHousekeeping;
+    tell_service(running);
     tend_page(running);
     transport_->tend();
     for (const DroppedEvent& drop : transport_->take_drops()) running.ports.tell(drop);

@@ -21,6 +21,7 @@
 #include "node/worker.hpp"
 #include "os/cpu_waker.hpp"
 #include "os/os_clock.hpp"
+#include "os/service_notify.hpp"
 #include "page/clock_page.hpp"
 #include "slave/interpreter.hpp"
 #include "slave/node.hpp"
@@ -71,6 +72,7 @@ private:
     void housekeeping(Running& running, TrueTime now);
     void follow(Running& running);
     void tend_page(Running& running);
+    void tell_service(const Running& running);
 
     NodeOptions options_;
     OsClock clock_;
@@ -87,7 +89,8 @@ private:
     std::optional<LearnedSaver> learned_;  ///< while a node runs
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<ClockPageWriter> page_;
-    std::string page_trouble_;                         ///< told last
+    std::string page_trouble_;  ///< told last
+    ServiceNotifier service_;
     std::unique_ptr<SystemClockKeeper> system_clock_;  ///< null: --clock virtual
     SuspendDetector suspend_;
     std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted

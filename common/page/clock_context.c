@@ -1,5 +1,6 @@
 /* Opens clock pages, follows them from file to file, and refuses what cannot be evaluated here. */
 #define _GNU_SOURCE
+#define _FILE_OFFSET_BITS 64 /* inode numbers, for readers of 32 bits */
 #include "page/clock_context.h"
 
 #include <errno.h>

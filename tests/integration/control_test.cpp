@@ -184,8 +184,8 @@ TEST_F(Control, ForceBootstrapMakesAClusterOfTheLastMaster) {
 }
 
 TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
-    const std::vector<std::string> commands{"status",          "watch",  "clock",     "stepdown",
-                                            "force-bootstrap", "keygen", "authorize", "revoke"};
+    const std::vector<std::string> commands{"status",   "watch",           "clock",  "wait",      "run",
+                                            "stepdown", "force-bootstrap", "keygen", "authorize", "revoke"};
     for (const std::string& command : commands) {
         const std::string help = run(BERKELEYCTL_PROGRAM, {command, "--help"}).out;
         for (const std::string& other : commands) {
@@ -198,13 +198,17 @@ TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
 TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
         {{"steppdown"},
-         "'steppdown' is no command: status, watch, stepdown, force-bootstrap, clock, keygen, authorize and "
+         "'steppdown' is no command: status, watch, stepdown, force-bootstrap, clock, wait, run, keygen, "
+         "authorize and "
          "revoke are allowed"},
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
         {{"watch", "--for", "soon"}, "--for: 'soon' is not a duration: write a number and a unit"},
         {{"watch", "--for", "5"}, "--for: '5' has no unit: write a number and a unit"},
         {{"status", "--timeout", "1h"}, "--timeout: 1h is not allowed: from 1ms to 1m"},
         {{"clock", "x", "--watch", "-1s"}, "--watch: -1s is not allowed: from 0s to 1d"},
+        {{"wait", "--bound", "soon"}, "--bound: 'soon' is not a duration: write a number and a unit"},
+        {{"run", "--at", "+1s"}, "run: name the command after --"},
+        {{"run", "--", "true"}, "--at is required"},
         {{"status", "--poll", "inproc://x"}, "--poll: 'inproc://x' reaches no other process"},
         {{"force-bootstrap", "--id", "m1"}, "--state-dir is required"},
     };

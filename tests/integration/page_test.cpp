@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <ctime>
+#include <filesystem>
 
 #include "berkeley/clock.h"
 #include "tests/integration/process.hpp"
@@ -127,6 +128,81 @@ TEST(Pages, AFrequencyOnceLearntIsThereAgainAfterARestartWithoutAMaster) {
     Process& s2 = cluster.slave("s2", {"--clock-drift", "40"});
     ASSERT_TRUE(cluster.wait_for([&] { return find(s2, "ready") != nullptr; }));
     EXPECT_NEAR(rate_ppm(cluster, "s2"), 40, 2) << "one that has learnt nothing";
+}
+
+TEST(Pages, ARestartedNodeGoesOnInHoldoverWithoutAJumpForItsReaders) {
+    Cluster cluster;
+    // The machine's own clock is 20 minutes away from cluster time.
+    cluster.master("m1", {"--clock-offset", "20m"});
+    Process* s1 = &cluster.slave("s1");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
+    const Page page(cluster.page("s1"));
+    const Page master(cluster.page("m1"));
+    const auto before = page.now();
+    for (const int signal : {SIGTERM, SIGKILL}) {
+        s1->signal(signal);
+        s1->wait_exit(seconds{5});
+        cluster.forget(*s1);
+        s1 = &cluster.slave("s1");
+        std::int64_t furthest = 0;
+        bool holdover = false;
+        ASSERT_TRUE(cluster.wait_for([&] {
+            const auto interval = page.now();
+            furthest = std::max(furthest, std::abs(interval.now_ns - master.now().now_ns));
+            EXPECT_NE(interval.status, BERKELEY_CLOCK_UNSYNCHRONIZED);
+            EXPECT_NE(interval.status, BERKELEY_CLOCK_DISRUPTED);
+            holdover = holdover || interval.status == BERKELEY_CLOCK_HOLDOVER;
+            return holdover && interval.status == BERKELEY_CLOCK_SYNCHRONIZED;
+        })) << "it says HOLDOVER at once, and then SYNCHRONIZED";
+        EXPECT_LT(furthest, 50'000'000) << "signal " << signal;
+    }
+    EXPECT_EQ(page.now().disruption, before.disruption);
+}
+
+TEST(Pages, AllNodesRestartedGoOnWithTheClustersTime) {
+    Cluster cluster;
+    Process* m1 = &cluster.master("m1", {"--clock-offset", "20m"});
+    Process* s1 = &cluster.slave("s1");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
+    const Page page(cluster.page("s1"));
+    const Reading then = read_ahead(page);
+    const auto before = page.now();
+    for (Process* process : {m1, s1}) {
+        process->signal(SIGKILL);
+        process->wait_exit(seconds{5});
+        cluster.forget(*process);
+    }
+    cluster.master("m1");  // and its injected offset is gone
+    cluster.slave("s1");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
+    EXPECT_LT(std::abs(read_ahead(page).ahead_ns - then.ahead_ns), 50'000'000);
+    EXPECT_EQ(page.now().disruption, before.disruption);
+}
+
+TEST(Pages, APageThatWasRemovedIsMadeAnewAndOpenReadersFollowIt) {
+    Cluster cluster;
+    cluster.master("m1");
+    Process* s1 = &cluster.slave("s1");
+    ASSERT_TRUE(cluster.wait_agreement({"m1", "s1"}));
+    const Page reader(cluster.page("s1"));
+    const auto before = reader.now();
+    std::filesystem::remove(cluster.page("s1"));
+    ASSERT_TRUE(cluster.wait_for([&] { return std::filesystem::exists(cluster.page("s1")); }));
+    EXPECT_TRUE(cluster.wait_agreement({"m1", "s1"}));
+    EXPECT_NE(s1->log().find("made anew"), std::string::npos);
+    EXPECT_EQ(reader.now().disruption, before.disruption);
+    EXPECT_EQ(reader.now().status, BERKELEY_CLOCK_SYNCHRONIZED);
+
+    // The node ends, its page is removed, and it comes back: as systemd does with RuntimeDirectory.
+    s1->signal(SIGTERM);
+    EXPECT_EQ(s1->wait_exit(seconds{5}), 0);
+    cluster.forget(*s1);
+    std::filesystem::remove(cluster.page("s1"));
+    cluster.slave("s1");
+    EXPECT_TRUE(cluster.wait_for([&] {
+        const auto interval = reader.now();
+        return interval.disruption != before.disruption && interval.status == BERKELEY_CLOCK_SYNCHRONIZED;
+    }));
 }
 
 }  // namespace
