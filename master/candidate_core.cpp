@@ -172,7 +172,7 @@ void CandidateCore::refuse(Route route, Generation generation, RefuseKind kind, 
 std::vector<CandidateInfo> CandidateCore::all_candidates() const {
     std::vector<CandidateInfo> all{*options_.slave.candidate};
     for (CandidateInfo& info : slave_.known_candidates()) {
-        if (all.size() < kMaxCandidates) all.push_back(std::move(info));
+        if (all.size() < kMaxCandidates && may_be_told(info, all.front().poll)) all.push_back(std::move(info));
     }
     return all;
 }

@@ -87,6 +87,10 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
     const std::uint64_t token = prng_.next() | 1;
     const Member* before = roster_.by_id(id);
     const bool replaced = before != nullptr && before->generation != hello.generation;
+    if (before == nullptr && running_ && !joins_.admit(route, now)) {
+        drop("joins-too-often", out);
+        return Roster::Claim::pending;
+    }
     // It will greet again. No honest clock is replaced many times a second, and each time costs a log line.
     if (replaced && running_ && now - before->joined_at < kRejoinAgain) {
         drop("rejoins-too-often", out);
@@ -106,6 +110,8 @@ Roster::Claim MasterCore::on_hello(Route route, const NodeId& id, const Hello& h
         out.add(SendToRoute{holder.route, self_.make(Poll{round_, 0, holder.challenge_token}), 0});
     } else if (claim == Roster::Claim::name_in_use) {
         Member& holder = *roster_.by_id(id);
+        // The holder itself may come over another URL of ours; it will notice.
+        if (holder.generation == hello.generation) return claim;
         drop("name-in-use", out);
         if (holder.refused != hello.generation) {
             holder.refused = hello.generation;

@@ -15,6 +15,7 @@
 
 #include "base/prng.hpp"
 #include "master/inheritance.hpp"
+#include "master/join_limit.hpp"
 #include "master/roster.hpp"
 #include "master/verdict.hpp"
 #include "slave/slave_core.hpp"
@@ -91,6 +92,7 @@ private:
     SlaveCore& self_;
     Prng prng_;
     Roster roster_;
+    JoinLimit joins_;
     bool running_ = false;
     Round round_ = 0;
     RoundState state_ = RoundState::gathering;

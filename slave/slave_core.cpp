@@ -109,14 +109,8 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
     for (Link i = 0; i < links_.size(); ++i) {
         // Two URLs lead to one candidate (a name and an address, say), so the second link is of no use.
         if (i != link && links_[i].used && links_[i].info && links_[i].info->id == sender.id) {
-            if (links_[i].welcomed) {
-                links_[link] = LinkState{};
-                if (leader_link_ == link) leader_link_.reset();
-                out.add(DropLink{link});
-                return;
-            }
-            links_[i] = LinkState{};
-            out.add(DropLink{i});
+            if (links_[i].welcomed) return make_spare(link, sender.id, out);
+            make_spare(i, sender.id, out);
         }
     }
     if (!state.welcomed) {
@@ -300,6 +294,7 @@ void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refus
         return;  // refusals of votes and terms concern candidates, which read this message themselves
     }
     if (refuse.generation != generation_) return drop("generation", out);
+    if (refuse.kind == RefuseKind::name_in_use && is_second_way(link, message, out)) return;
     state.welcomed = false;
     state.hello_backoff = kRefusedWait;
     state.hello_at = now + kRefusedWait;

@@ -105,6 +105,9 @@ private:
         bool used = false;
         Url poll;
         std::optional<CandidateInfo> info;  ///< since WELCOME or gossip
+        /// The candidate that another link leads to as well; this one has no connection meanwhile. Empty:
+        /// none.
+        NodeId spare_for;
         bool welcomed = false;
         bool silence_told = false;
         bool own_name_told = false;
@@ -121,6 +124,9 @@ private:
     void note_candidates_changed(Actions& out);
     void connect(LinkState info, RawTime now, Actions& out);
     void on_own_name(Link link, const Message& message, RawTime now, Actions& out);
+    void make_spare(Link link, const NodeId& id, Actions& out);
+    bool is_second_way(Link link, const Message& message, Actions& out);
+    void wake_spares(const NodeId& id, RawTime now, Actions& out);
     void greet(Link link, RawTime now, Actions& out);
     void on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now, Actions& out);
     void on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at, Actions& out);

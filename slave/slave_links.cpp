@@ -37,7 +37,7 @@ void SlaveCore::add_candidate(const CandidateInfo& info, RawTime now, Actions& o
     if (info.id == options_.id) return;
     for (Link i = 0; i < links_.size(); ++i) {
         LinkState& link = links_[i];
-        if (!link.used) continue;
+        if (!link.used || !link.spare_for.empty()) continue;
         if (link.info ? link.info->id != info.id : link.poll != info.poll) continue;
         if (link.info && *link.info == info) return;
         // Only its own candidate's WELCOME may move a link that works.
@@ -127,7 +127,7 @@ void SlaveCore::greet(Link link, RawTime now, Actions& out) {
 void SlaveCore::watch_links(RawTime now, Actions& out) {
     for (Link i = 0; i < links_.size(); ++i) {
         LinkState& state = links_[i];
-        if (!state.used) continue;
+        if (!state.used || !state.spare_for.empty()) continue;
         if (now - state.heard_at > kLinkSilence) {
             state.heard_at = now;
             state.welcomed = false;
@@ -142,6 +142,7 @@ void SlaveCore::watch_links(RawTime now, Actions& out) {
             }
             out.add(ConnectLink{i, state.poll});
             subscribe(i, out);
+            if (state.info) wake_spares(NodeId{state.info->id}, now, out);
         }
         if (now < state.hello_at) continue;
         const bool polled = leader_link_ == i && now - polled_at_ < kMissedIntervals * interval_;
@@ -165,7 +166,8 @@ std::vector<CandidateInfo> SlaveCore::known_candidates() const {
 RawTime SlaveCore::next_link_deadline() const {
     RawTime next = RawTime::max();
     for (const LinkState& state : links_) {
-        if (state.used) next = std::min({next, state.hello_at, state.heard_at + kLinkSilence + Duration{1}});
+        if (state.used && state.spare_for.empty())
+            next = std::min({next, state.hello_at, state.heard_at + kLinkSilence + Duration{1}});
     }
     return next;
 }

@@ -1,5 +1,9 @@
 #include "net/bound_sockets.hpp"
 
+#include <atomic>
+#include <optional>
+#include <string>
+
 namespace berkeley {
 namespace {
 
@@ -14,6 +18,22 @@ constexpr std::int64_t kMaxSubscriptionBytes = 1024;
 constexpr int kBoundEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
                              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+/// The id that a new ROUTER gives to its first peer: one of our own, within this process.
+std::optional<Route> first_route(zmq::context_t& context, zmq::socket_t& router) {
+    static std::atomic<std::uint64_t> number{0};
+    const std::string address = "inproc://berkeley.route." + std::to_string(++number);
+    router.bind(address);
+    zmq::socket_t peer(context, zmq::socket_type::dealer);
+    peer.set(zmq::sockopt::linger, 0);
+    peer.connect(address);
+    send_frame(peer, nullptr, 0, 0);
+    zmq::message_t identity;
+    zmq::message_t empty;
+    const bool came = receive_frame(router, identity) >= 0 && receive_frame(router, empty) >= 0;
+    router.unbind(address);
+    return came ? route_of(identity) : std::nullopt;
+}
 
 }  // namespace
 
@@ -37,6 +57,7 @@ Result<Url> BoundSockets::bind(zmq::context_t& context, Gate& gate, BoundSocket 
                 if (const auto safe = secure_server(socket, gate.own_keys()); !safe) return safe;
             }
             open_monitor(context, socket, kBoundEvents, target.monitor);
+            if (which == BoundSocket::poll) gate.begin_routes(first_route(context, socket));
             return {};
         },
         target.socket);

@@ -5,6 +5,14 @@
 
 namespace berkeley {
 
+bool is_endless(Connection& connection, std::uint64_t received) {
+    if (std::exchange(connection.heard, false) || received < connection.bytes) {
+        connection.bytes = received;
+        return false;
+    }
+    return received - connection.bytes > kMaxUnfinishedBytes;
+}
+
 void Connections::accepted(BoundSocket which, const Connection& connection) {
     of(which).emplace(connection.fd, connection);
     highest_ = std::max(highest_, connection.fd);

@@ -38,14 +38,23 @@ struct Connection {
     bool cut = false;     ///< ended by us, and not yet gone
     /// A message came over it and told the fields below.
     bool spoke = false;
-    PublicKey key;
-    PeerIdentity who;
-    std::optional<Route> route;
+    PublicKey key{};
+    PeerIdentity who{};
+    std::optional<Route> route{};
     int subscriptions = 0;
+    NodeId subscriber{};  ///< whose corrections it subscribes to; empty: not known
     /// Whether a message came over it since we last looked, and the bytes that it had carried then.
     bool heard = false;
     std::uint64_t bytes = 0;
 };
+
+/// A connection that brings more bytes between two messages is cut.
+inline constexpr std::uint64_t kMaxUnfinishedBytes = 4 << 20;
+
+/// Whether too many bytes have come since its last message. To be called now and then, with the kernel's
+/// count. The descriptor may belong to a younger connection already, of which no event has come yet: that one
+/// has brought fewer bytes, and is looked at afresh.
+bool is_endless(Connection& connection, std::uint64_t received);
 
 class Connections {
 public:

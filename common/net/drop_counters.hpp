@@ -37,7 +37,8 @@ enum class Drop : std::uint8_t {
     silent_connection,       ///< a connection cut over which nothing came
     endless_message,         ///< a connection cut over which bytes came and no message
     too_many_peers,
-    self_connection,  ///< a connection of ours to itself, where nobody listens
+    wasted_handshakes,  ///< cut: its address has made too many handshakes that led to nothing
+    self_connection,    ///< a connection of ours to itself, where nobody listens
 };
 
 class DropCounters {
@@ -60,7 +61,7 @@ public:
     }
 
 private:
-    static constexpr std::array<std::string_view, 25> kNames{
+    static constexpr std::array<std::string_view, 26> kNames{
         "foreign-routing-id",
         "extra-frames",
         "missing-frames",
@@ -85,6 +86,7 @@ private:
         "silent-connection",
         "endless-message",
         "too-many-peers",
+        "wasted-handshakes",
         "self-connection",
     };
     static_assert(kNames.size() == static_cast<std::size_t>(Drop::self_connection) + 1);

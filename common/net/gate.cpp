@@ -5,6 +5,7 @@
 
 #include "net/peer_address.hpp"
 #include "net/tcp_bytes.hpp"
+#include "net/topics.hpp"
 
 namespace berkeley {
 namespace {
@@ -92,21 +93,32 @@ void Gate::on_bound(BoundSocket which) {
     handshakes_[index(which)] = HandshakeLimit(secured());
 }
 
+void Gate::on_accepted(BoundSocket which, int fd, RawTime now) {
+    if (const auto gone = connections_.gone(which, fd)) forget(*gone);
+    Connection connection{.fd = fd,
+                          .accepted_at = now,
+                          .first_admission = zap_ ? zap_->next_admission() : 0,
+                          .bucket = RateLimit(limits_.messages, now),
+                          .address = peer_address(fd)};
+    if (which == BoundSocket::poll) routes_.on_accepted();
+    if (secured() && strangers_.cuts(connection.address, now)) {
+        drops_.count(Drop::wasted_handshakes, connection.address);
+        end(connection);
+    }
+    connections_.accepted(which, connection);
+    if (!connection.cut) handshakes_[index(which)].on_accepted(fd, now, drops_);
+}
+
 void Gate::on_connection(BoundSocket which, const MonitorEvent& event, RawTime now) {
     const int fd = static_cast<int>(event.value);
     switch (event.type) {
         case ZMQ_EVENT_ACCEPTED:
-            if (const auto gone = connections_.gone(which, fd)) forget(*gone);
-            connections_.accepted(which, {.fd = fd,
-                                          .accepted_at = now,
-                                          .first_admission = zap_ ? zap_->next_admission() : 0,
-                                          .bucket = RateLimit(limits_.messages, now),
-                                          .address = peer_address(fd)});
-            handshakes_[index(which)].on_accepted(fd, now, drops_);
+            on_accepted(which, fd, now);
             break;
         case ZMQ_EVENT_DISCONNECTED:
             if (const auto gone = connections_.gone(which, fd)) {
                 forget(*gone);
+                if (!gone->spoke && !gone->cut) strangers_.on_wasted(gone->address, now);
                 name_failure(which, gone->address, now);
             }
             handshakes_[index(which)].on_disconnected(fd);
@@ -187,6 +199,7 @@ std::optional<Gate::Speaker> Gate::identify(BoundSocket which, zmq::message_t& m
         return std::nullopt;
     }
     connection.spoke = true;
+    if (secured()) strangers_.on_member(connection.address, now);
     connection.key = speaker.key;
     connection.who = speaker.who;
     return speaker;
@@ -229,7 +242,7 @@ Gate::Peer* Gate::peer_of(Route route, zmq::message_t& payload, RawTime now) {
 }
 
 std::optional<PeerIdentity> Gate::admit(std::optional<Route> route, zmq::message_t& payload, RawTime now) {
-    if (!route) {
+    if (!route || !routes_.may_be_given(*route)) {
         drops_.count(Drop::foreign_routing_id, sender_address(payload));
         cut(zmq_msg_get(payload.handle(), ZMQ_SRCFD));
         return std::nullopt;
@@ -260,6 +273,9 @@ bool Gate::on_upstream(BoundSocket which, Upstream kind, zmq::message_t& frame, 
     if (secured() && !is_node(speaker->who.role)) return refuse(Drop::forbidden_subscription);
     if (kind == Upstream::foreign) return refuse(Drop::malformed_subscription);
     if (kind == Upstream::ambiguous) return refuse(Drop::ambiguous_subscription);
+    const std::string_view topic(static_cast<const char*>(frame.data()) + 1, frame.size() - 1);
+    if (connection.subscriber.empty() && secured()) connection.subscriber = speaker->who.id;
+    if (!may_subscribe(which, topic, connection.subscriber)) return refuse(Drop::forbidden_subscription);
     // A subscription that gets lost would not be missed by its sender, so the connection goes with it.
     if (!spend(speaker->key, speaker->who, &connection, now)) {
         end(connection);
@@ -278,9 +294,7 @@ void Gate::cut_endless(RawTime now) {
         if (connection.cut) return;
         const auto bytes = tcp_bytes(connection.fd);
         if (!bytes) return;
-        if (std::exchange(connection.heard, false)) {
-            connection.bytes = bytes->received;
-        } else if (bytes->received - connection.bytes > kMaxUnfinishedBytes) {
+        if (is_endless(connection, bytes->received)) {
             drops_.count(Drop::endless_message, connection.address);
             note("cut the connection of " + name_of(connection.who) + ", which sends a message without end",
                  now);
@@ -311,6 +325,7 @@ void Gate::tend(RawTime now) {
     std::erase_if(peers_, [&](const auto& entry) { return now - entry.second.seen_at > kForgetPeer; });
     notes_.forget(now);
     accounts_.forget(now);
+    strangers_.forget(now);
     for (HandshakeLimit& handshakes : handshakes_) handshakes.shed(now, drops_);
     connections_.for_each([&](Connection& connection) {
         const bool silent = !connection.spoke && now - connection.accepted_at > limits_.silence;

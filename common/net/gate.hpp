@@ -28,6 +28,8 @@
 #include "net/handshake_limit.hpp"
 #include "net/key_accounts.hpp"
 #include "net/notes.hpp"
+#include "net/own_routes.hpp"
+#include "net/stranger_limit.hpp"
 #include "net/zap_handler.hpp"
 #include "protocol/actions.hpp"
 
@@ -36,8 +38,6 @@ namespace berkeley {
 /// A connection that asks for more topics is cut; a slave asks for three.
 inline constexpr int kMaxSubscriptions = 16;
 inline constexpr std::size_t kMaxPeers = 2 * kMaxMembers;
-/// A connection that brings more bytes between two messages is cut.
-inline constexpr std::uint64_t kMaxUnfinishedBytes = 4 << 20;
 
 class Gate {
 public:
@@ -60,6 +60,8 @@ public:
 
     /// This socket is a new one: the connections of the old one are gone.
     void on_bound(BoundSocket which);
+    /// The first id that the new ROUTER has given.
+    void begin_routes(std::optional<Route> first) { routes_.begin(first); }
     /// To be called before any message or handshake that came after the event.
     void on_connection(BoundSocket which, const MonitorEvent& event, RawTime now);
 
@@ -116,6 +118,7 @@ private:
     void note_failure(BoundSocket which, const std::string& why);
     void name_failure(BoundSocket which, const std::string& address, RawTime now);
     void end(Connection& connection);
+    void on_accepted(BoundSocket which, int fd, RawTime now);
     void forget(const Connection& connection);
     void cut_revoked(bool silent_too);
 
@@ -131,8 +134,10 @@ private:
     ZapHandler::Request handshake_ = ZapHandler::Request::none;
     std::unordered_map<Route, Peer> peers_;
     Connections connections_;
+    OwnRoutes routes_;
     KeyAccounts accounts_;
     std::array<HandshakeLimit, kBoundSockets> handshakes_;
+    StrangerLimit strangers_;
     /// A handshake that failed, and whose address is not known yet: why, or empty.
     std::array<std::optional<std::string>, kBoundSockets> failures_;
     DropCounters drops_;

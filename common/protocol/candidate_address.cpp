@@ -82,6 +82,14 @@ std::vector<std::string> complete_candidates(std::vector<CandidateInfo>& candida
     return faults;
 }
 
+bool may_be_told(const CandidateInfo& info, const Url& own_poll) {
+    const auto local = [](const Url& url) {
+        const auto endpoint = parse_endpoint(url.view(), EndpointUse::bind);
+        return endpoint && endpoint->is_local();
+    };
+    return local(own_poll) || !(local(info.poll) || local(info.publish) || local(info.heartbeat));
+}
+
 Url to_connect(const Url& url) {
     auto endpoint = parse_endpoint(url.view(), EndpointUse::bind);
     if (!endpoint || !endpoint->is_wildcard()) return url;

@@ -42,6 +42,10 @@ SenderHost sender_host(std::string_view address, const Url& own_poll);
 [[nodiscard]] std::vector<std::string> complete_candidates(std::vector<CandidateInfo>& candidates,
                                                            const SenderHost& sender);
 
+/// Whether a candidate may tell others of this one: not where they reach it from elsewhere, and would look
+/// for the other on their own machine.
+bool may_be_told(const CandidateInfo& info, const Url& own_poll);
+
 /// The URL to connect to: `*` stands for this machine.
 Url to_connect(const Url& url);
 

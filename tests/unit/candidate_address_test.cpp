@@ -102,6 +102,19 @@ TEST(CandidateAddress, OneBadCandidateDoesNotTakeTheOthersAway) {
     EXPECT_EQ(all[1].poll.view(), "tcp://10.0.0.3:1");
 }
 
+TEST(CandidateAddress, ALoopbackAddressIsToldOnLoopbackOnly) {
+    const CandidateInfo local = told("tcp://127.0.0.1:1", "tcp://127.0.0.1:2", "tcp://127.0.0.1:3");
+    const CandidateInfo mixed = told("tcp://10.0.0.1:1", "ipc:///run/p", "tcp://10.0.0.1:3");
+    const CandidateInfo here = told("tcp://*:1", "tcp://*:2", "tcp://*:3");
+    for (const char* own : {"tcp://*:5250", "tcp://10.0.0.2:5250", "tcp://m2.example:5250"}) {
+        EXPECT_FALSE(may_be_told(local, url(own))) << own;
+        EXPECT_FALSE(may_be_told(mixed, url(own))) << own;
+        EXPECT_TRUE(may_be_told(here, url(own))) << own;
+    }
+    for (const char* own : {"tcp://127.0.0.1:5250", "ipc:///run/m2", "tcp://localhost:5250"})
+        EXPECT_TRUE(may_be_told(local, url(own))) << own;
+}
+
 TEST(CandidateAddress, OfThisMachineIsConnectedToOverLoopback) {
     EXPECT_EQ(to_connect(url("tcp://*:5251")).view(), "tcp://127.0.0.1:5251");
     EXPECT_EQ(to_connect(url("tcp://10.0.0.1:5251")).view(), "tcp://10.0.0.1:5251");

@@ -196,6 +196,29 @@ TEST_F(CandidateCoreTest, MasterWhoseMachineSleptStepsDownBeforeItSendsAnything)
     EXPECT_TRUE(core_->election().leads()) << "once: the only voter leads again";
 }
 
+TEST_F(CandidateCoreTest, AConnectionClaimsANewNameOnceASecondWhetherItGivesUpTheLastOneOrNot) {
+    begin();
+    run(milliseconds{2400});
+    ASSERT_TRUE(core_->election().leads());
+    out_.clear();
+    for (int i = 0; i < 100; ++i) {
+        const std::string name = "n" + std::to_string(i);
+        greet(9, name, 1);
+        if (i % 2 == 0) core_->on_route_message(9, from(name, 1, Bye{7}), now_, out_);
+        run(milliseconds{30});
+    }
+    const auto joined = std::count_if(out_.begin(), out_.end(), [](const Action& action) {
+        const auto* emitted = std::get_if<EmitEvent>(&action);
+        const auto* member = emitted != nullptr ? std::get_if<MemberEvent>(&emitted->event) : nullptr;
+        return member != nullptr && member->joined;
+    });
+    EXPECT_EQ(joined, 3) << "in three seconds";
+    EXPECT_GE(dropped("joins-too-often"), 90U);
+    out_.clear();
+    for (Route route = 100; route < 150; ++route) greet(route, "s" + std::to_string(route), 1);
+    EXPECT_EQ(dropped("joins-too-often"), 0U) << "a wave of nodes";
+}
+
 TEST_F(CandidateCoreTest, MemberThatBecomesAnotherClockManyTimesASecondIsTakenInTwiceASecondAtMost) {
     begin();
     run(milliseconds{2400});

@@ -20,6 +20,26 @@ TEST(Connections, AMessageOfOneThatIsGoneIsNotTakenForTheNextWithItsDescriptor) 
     EXPECT_NE(connections.find(BoundSocket::poll, 20, 7), nullptr) << "its own";
 }
 
+TEST(Connections, IsEndlessWhereManyBytesComeAndNoMessage) {
+    Connection c = connection(20, 0);
+    EXPECT_FALSE(is_endless(c, 1000)) << "a handshake";
+    EXPECT_FALSE(is_endless(c, kMaxUnfinishedBytes));
+    EXPECT_TRUE(is_endless(c, kMaxUnfinishedBytes + 1));
+    c.heard = true;
+    EXPECT_FALSE(is_endless(c, 2 * kMaxUnfinishedBytes)) << "a message came";
+    EXPECT_FALSE(is_endless(c, 3 * kMaxUnfinishedBytes));
+    EXPECT_TRUE(is_endless(c, 3 * kMaxUnfinishedBytes + 1));
+}
+
+TEST(Connections, AYoungerOneWithTheDescriptorOfAnotherIsNotEndless) {
+    Connection c = connection(20, 0);
+    c.heard = true;
+    EXPECT_FALSE(is_endless(c, 5000));
+    EXPECT_FALSE(is_endless(c, 64)) << "another connection's count, and no event of it yet";
+    EXPECT_FALSE(is_endless(c, 64 + kMaxUnfinishedBytes));
+    EXPECT_TRUE(is_endless(c, 65 + kMaxUnfinishedBytes));
+}
+
 TEST(Connections, EachSocketHasItsOwn) {
     Connections connections;
     connections.accepted(BoundSocket::poll, connection(20, 0));

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -398,6 +399,69 @@ TEST_F(DeadEndTest, AHeartbeatEndpointThatIsSilentIsNamedWhereItIsListenedToAndO
         hear_beat(now);
     };
     for (int i = 0; i < 20; ++i) EXPECT_EQ(told(round(both)), nullptr);
+}
+
+TEST(SpareLink, ASecondUrlOfOneCandidateIsKeptInReserveWithoutAnError) {
+    SlaveCoreOptions options;
+    options.cluster = node_id("c");
+    options.id = node_id("s1");
+    options.masters = {*Url::from("tcp://10.0.0.1:1"), *Url::from("tcp://m1.example:1")};
+    SlaveCore core(options, Prng{1}, kStart, from_ns<ClusterTime>(1'700'000'000'000'000'000), {});
+    Actions out;
+    core.start(kStart, out);
+    const auto from_m1 = [](Body body) { return Message{{node_id("c"), node_id("m1"), 3}, std::move(body)}; };
+    const CandidateInfo m1{node_id("m1"), 100, *Url::from("tcp://10.0.0.1:1"), *Url::from("tcp://10.0.0.1:2"),
+                           *Url::from("tcp://10.0.0.1:3")};
+    const auto welcome = [&](Link link, RawTime now) {
+        Welcome w;
+        w.generation = core.generation();
+        w.candidates = {m1};
+        core.on_message(link, Via::dealer, from_m1(w), now, out);
+    };
+    welcome(0, kStart);
+    out.clear();
+    core.on_message(1, Via::dealer, from_m1(Refuse{RefuseKind::name_in_use, core.generation(), {}}), kStart,
+                    out);
+    ASSERT_NE(first<DropLink>(out), nullptr);
+    EXPECT_EQ(first<DropLink>(out)->link, 1);
+    ASSERT_NE(first_event<NoteEvent>(out), nullptr);
+    EXPECT_EQ(first_event<NoteEvent>(out)->severity, Severity::info);
+    EXPECT_EQ(core.known_candidates().size(), 1U);
+    // While the first works, nothing goes over the second.
+    RawTime now = kStart;
+    out.clear();
+    while (now < kStart + seconds{60}) {
+        now = core.next_deadline();
+        core.on_timer(now, out);
+        welcome(0, now);
+    }
+    for (const Action& action : out) {
+        const auto* sent = std::get_if<SendToLink>(&action);
+        EXPECT_TRUE(sent == nullptr || sent->link == 0);
+        EXPECT_FALSE(std::holds_alternative<ConnectLink>(action));
+    }
+    // When it is silent, the second is tried too, and takes over.
+    out.clear();
+    while (now < kStart + seconds{70}) {
+        now = core.next_deadline();
+        core.on_timer(now, out);
+    }
+    const auto connects = [&](std::string_view url) {
+        return std::any_of(out.begin(), out.end(), [&](const Action& action) {
+            const auto* connected = std::get_if<ConnectLink>(&action);
+            return connected != nullptr && connected->poll.view() == url;
+        });
+    };
+    EXPECT_TRUE(connects("tcp://m1.example:1"));
+    EXPECT_TRUE(connects("tcp://10.0.0.1:1"));
+    welcome(1, now);
+    out.clear();
+    const RawTime end = now + seconds{20};
+    while (now < end) {
+        now = core.next_deadline();
+        core.on_timer(now, out);
+    }
+    EXPECT_TRUE(connects("tcp://10.0.0.1:1")) << "the first is the spare one now";
 }
 
 TEST_F(SlaveCoreTest, SilentLinkIsConnectedAnew) {

@@ -143,7 +143,7 @@ TEST_F(TransportLimits, AConnectionThatSaysNothingIsCutAndOneThatSpokeIsNot) {
     ASSERT_TRUE(slave->connect_link(0, poll_.view()).has_value());
     ASSERT_TRUE(speaks(*slave, "hello"));
     RawPeer speaker = raw(zmq::socket_type::xsub, s1_, publish_);
-    speaker.send("\1topic");
+    speaker.send("\1round/");
     const std::array<const Url*, 3> urls{&poll_, &publish_, &heartbeat_};
     std::uint64_t before = 0;
     for (const Url* url : urls) {
@@ -232,6 +232,21 @@ TEST_F(TransportLimits, WhoMayNotSubscribeIsCutWhateverItSends) {
     EXPECT_TRUE(sound());
 }
 
+TEST_F(TransportLimits, ANodeSubscribesToItsOwnTopicsAndToNobodyElses) {
+    for (const std::string_view words : {"\1c/s2/", "\1c/", "\1", "\1round", "\1heartbeat/", "\1topic"})
+        expect_cut(s1_, words, "forbidden-subscription");
+    for (const std::string& topic : {correction_topic(node_id("s1")), std::string(kRoundTopic)}) {
+        RawPeer peer = raw(zmq::socket_type::xsub, s1_, publish_);
+        ASSERT_TRUE(in(peer));
+        peer.send("\1" + topic);
+        std::string heard;
+        EXPECT_TRUE(until([&] {
+            master_->publish(Channel::publish, topic, encoded("mine"));
+            return peer.receive(heard);
+        })) << topic;
+    }
+}
+
 TEST_F(TransportLimits, WhoSendsAPublisherSomethingElseIsCut) {
     for (const std::string_view words : {"topic", ""}) expect_cut(s1_, words, "malformed-subscription");
     const std::uint64_t before = drops_["malformed-subscription"];
@@ -250,8 +265,8 @@ TEST_F(TransportLimits, SubscriptionsAndTheirEndsAreCountedInTheBucketOfTheKey) 
     ASSERT_TRUE(in(peer));
     // Neither alone is too many.
     for (int i = 0; i < 12; ++i) {
-        peer.send("\1topic");
-        peer.send(std::string_view("\0topic", 6));
+        peer.send("\1round/");
+        peer.send(std::string_view("\0round/", 7));
     }
     EXPECT_TRUE(out(peer));
     EXPECT_GE(drops_["rate-limited"] + drops_["flood"], 1U);
