@@ -97,6 +97,7 @@ static int open_context(const char* path, berkeley_clock* clock) {
     clock->path = absolute(path);
     clock->boot = berkeley_boot_id();
     clock->time_namespace = berkeley_time_namespace();
+    clock->identity = berkeley_clock_identity(BERKELEY_PAGE_HEADER_VALUE, clock->boot, clock->time_namespace);
     clock->device = (uint64_t)status.st_dev;
     clock->inode = (uint64_t)status.st_ino;
     clock->looked_at = 0;
@@ -149,6 +150,7 @@ static int go_over(berkeley_clock* clock, int fd) {
 /* Looks what became of a stale page. 1: another look at the page is worth it. */
 static int look(berkeley_clock* clock, int64_t t) {
     int64_t last = __atomic_load_n(&clock->looked_at, __ATOMIC_RELAXED);
+    uint64_t time_namespace;
     int went = 0;
     int fd;
     const int saved = errno; /* of the code that a signal handler interrupts */
@@ -156,7 +158,11 @@ static int look(berkeley_clock* clock, int64_t t) {
     if (!__atomic_compare_exchange_n(&clock->looked_at, &last, t, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         return 0;
     /* A process that was moved (CRIU) sees other clocks than when it opened the page. */
-    __atomic_store_n(&clock->time_namespace, berkeley_time_namespace(), __ATOMIC_RELAXED);
+    time_namespace = berkeley_time_namespace();
+    __atomic_store_n(&clock->time_namespace, time_namespace, __ATOMIC_RELAXED);
+    __atomic_store_n(&clock->identity,
+                     berkeley_clock_identity(BERKELEY_PAGE_HEADER_VALUE, clock->boot, time_namespace),
+                     __ATOMIC_RELAXED);
     fd = open_page(clock->path);
     if (fd >= 0) {
         went = go_over(clock, fd);
@@ -201,12 +207,11 @@ static int take_patiently(const berkeley_clock* clock, struct berkeley_snapshot*
     return check(clock, &snapshot->copy);
 }
 
-/* The rare path, kept out of the caller's: the page is being written, stale, or cannot be evaluated. */
-static __attribute__((noinline)) int look_closer(const berkeley_clock* clock,
-                                                 struct berkeley_snapshot* snapshot) {
+int berkeley_clock_take(const berkeley_clock* clock, struct berkeley_snapshot* snapshot) {
     /* A context is made by berkeley_clock_open() alone, in memory that may be written. */
     berkeley_clock* writable = (berkeley_clock*)(uintptr_t)clock;
     int error = take_patiently(clock, snapshot);
+    snapshot->slept = 0;
     if ((error != BERKELEY_CLOCK_OK || is_stale(snapshot)) && look(writable, snapshot->t))
         error = take_patiently(clock, snapshot);
     if (error == BERKELEY_CLOCK_OK) error = check(clock, &snapshot->copy);
@@ -215,13 +220,4 @@ static __attribute__((noinline)) int look_closer(const berkeley_clock* clock,
                                                   berkeley_page_int(&snapshot->copy, BERKELEY_PAGE_ASLEEP)) >=
                       BERKELEY_PAGE_SLEEP_MIN_NS;
     return BERKELEY_CLOCK_OK;
-}
-
-int berkeley_clock_take(const berkeley_clock* clock, struct berkeley_snapshot* snapshot) {
-    snapshot->slept = 0;
-    if (__builtin_expect(berkeley_page_try_snapshot(clock->page, &snapshot->copy, &snapshot->t) &&
-                             check(clock, &snapshot->copy) == BERKELEY_CLOCK_OK && !is_stale(snapshot),
-                         1))
-        return BERKELEY_CLOCK_OK;
-    return look_closer(clock, snapshot);
 }

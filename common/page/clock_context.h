@@ -17,6 +17,7 @@ struct berkeley_clock {
     uint64_t boot;                    /* of this machine; 0: unknown */
     /* The rest is atomic: threads that find the page stale write it. */
     uint64_t time_namespace; /* of this process, when last looked; 0: unknown */
+    uint64_t identity;       /* berkeley_clock_identity() of a page that is in order */
     uint64_t device;
     uint64_t inode;
     int64_t looked_at; /* when the path was last looked at; 0: never */
@@ -29,10 +30,14 @@ struct berkeley_snapshot {
     int slept; /* the machine was suspended since the page was written */
 };
 
-int berkeley_clock_take(const berkeley_clock* clock, struct berkeley_snapshot* snapshot);
+/* Header, boot and time namespace in one word, to be compared at once. Two of them would have to be wrong by
+ * the same 64 bits to look right. */
+static inline uint64_t berkeley_clock_identity(uint64_t header, uint64_t boot, uint64_t time_namespace) {
+    return header ^ boot ^ time_namespace;
+}
 
-/* Evaluates the snapshot at its own time. */
-void berkeley_clock_evaluate(const struct berkeley_snapshot* snapshot, berkeley_clock_interval* interval);
+/* Any page, with all doubts looked into. */
+int berkeley_clock_take(const berkeley_clock* clock, struct berkeley_snapshot* snapshot);
 
 /* The unbounded interval; returns `error`. */
 int berkeley_clock_fail(berkeley_clock_interval* interval, int error);
