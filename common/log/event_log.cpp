@@ -183,7 +183,7 @@ void EventLog::hear(const StatusEvent& event, const EventStamp& stamp) {
 void EventLog::hear(const RoleEvent& event, const EventStamp& stamp) {
     const bool lost = role_ == Role::master && event.role != Role::master;
     role_ = event.role;
-    if (event.role != Role::master) watch_ = {};
+    if (event.role != Role::master) watch_ = RoundWatch(options_.max_drift_ppb);
     std::string text = human_text(event, stamp);
     // Without a majority a candidate asks again and again.
     const bool seeks = event.role == Role::listen || event.role == Role::candidate;

@@ -35,6 +35,7 @@ struct EventLogOptions {
     NodeId node;
     bool json = false;
     LogLevel level = LogLevel::info;
+    std::int64_t max_drift_ppb = 0;  ///< of any oscillator; 0: not watched
     int json_fd = 1;
     int human_fd = 2;
     /// Runs a job that may wait, soon and on another thread; false: not now. Without it the log itself writes
@@ -123,7 +124,7 @@ private:
     std::shared_ptr<LogStream> json_;  ///< null: not wanted, or its reader is gone
     std::map<std::string, Drops, std::less<>> drops_;
     std::map<std::string, Repeat, std::less<>> repeats_;
-    RoundWatch watch_;
+    RoundWatch watch_{options_.max_drift_ppb};
     std::optional<Hour> hour_;
     std::optional<Role> role_;
     ClockStatus status_ = ClockStatus::unsynchronized;

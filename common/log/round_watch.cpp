@@ -1,5 +1,10 @@
 #include "log/round_watch.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+
+#include <fmt/format.h>
+
 #include "log/human_text.hpp"
 
 namespace berkeley {
@@ -16,6 +21,7 @@ std::vector<NoteEvent> RoundWatch::look_at(const RoundEvent& event) {
     look_at_state(event, out);
     // In a split nobody knows who is wrong.
     if (event.state != RoundState::split) look_at_outliers(event, out);
+    if (max_drift_ppb_ > 0) look_at_drift(event, out);
     return out;
 }
 
@@ -31,6 +37,29 @@ void RoundWatch::look_at_state(const RoundEvent& event, std::vector<NoteEvent>& 
     out.push_back({severity, std::move(text)});
     told_ = event.state;
     calm_rounds_ = 0;
+}
+
+/// Against the median of all oscillators, the master's own (0) among them. Of two nobody knows which it is.
+void RoundWatch::look_at_drift(const RoundEvent& event, std::vector<NoteEvent>& out) {
+    if (event.peers.size() < 2) return;
+    std::vector<std::int64_t> rates{0};
+    for (const PeerResult& peer : event.peers) rates.push_back(peer.freq_ppb);
+    const auto middle = rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2);
+    std::nth_element(rates.begin(), middle, rates.end());
+    for (const PeerResult& peer : event.peers) {
+        const std::int64_t off = peer.freq_ppb - *middle;
+        if (std::abs(off) <= max_drift_ppb_) {
+            drifting_.erase(peer.id);
+        } else if (unsigned& rounds = drifting_[peer.id];
+                   rounds <= kDriftRounds && ++rounds == kDriftRounds) {
+            out.push_back(
+                {Severity::warning,
+                 fmt::format("the oscillator of {} is {:.3g} ppm {} than the others, beyond "
+                             "--max-drift ({:.3g} ppm)",
+                             peer.id.view(), static_cast<double>(std::abs(off)) * 1e-3,
+                             off > 0 ? "faster" : "slower", static_cast<double>(max_drift_ppb_) * 1e-3)});
+        }
+    }
 }
 
 void RoundWatch::look_at_outliers(const RoundEvent& event, std::vector<NoteEvent>& out) {

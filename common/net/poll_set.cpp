@@ -31,8 +31,9 @@ tl::unexpected<std::string> failed(const char* call) {
 }  // namespace
 
 Result<void> PollSet::open(const RawSource& clock, bool handle_signals,
-                           std::shared_ptr<const Doorbell> doorbell) {
+                           std::shared_ptr<const Doorbell> doorbell, int witnesses) {
     clock_ = clock;
+    witnesses_ = witnesses;
     doorbell_ = std::move(doorbell);
     if (handle_signals) {
         const sigset_t set = handled_signals();
@@ -40,7 +41,8 @@ Result<void> PollSet::open(const RawSource& clock, bool handle_signals,
         signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
         if (signals_.get() < 0) return failed("signalfd");
     }
-    timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    // CLOCK_BOOTTIME goes on in a suspend: a deadline that passed meanwhile wakes the loop on resume.
+    timer_.reset(::timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC));
     if (timer_.get() < 0) return failed("timerfd");
     epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (epoll_.get() < 0) return failed("epoll");
@@ -66,6 +68,7 @@ bool PollSet::add(int descriptor, std::size_t n) { return watch(descriptor, kFir
 bool PollSet::add_own() {
     bool whole = watch(timer_.get(), kTimer);
     if (signals_.get() >= 0) whole = watch(signals_.get(), kSignals) && whole;
+    if (witnesses_ >= 0) whole = watch(witnesses_, kWitnesses) && whole;
     if (doorbell_) whole = watch(doorbell_->descriptor(), kDoorbell) && whole;
     return whole;
 }
@@ -99,6 +102,8 @@ void PollSet::take(std::size_t item, News& news) {
         armed_.reset();
     } else if (item == kSignals) {
         news.signal = take_signal();
+    } else if (item == kWitnesses) {
+        news.woken = true;
     } else {
         doorbell_->silence();
         news.rung = true;

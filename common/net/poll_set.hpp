@@ -1,4 +1,5 @@
-// PollSet: what a node's loop sleeps on: the descriptors of its sockets, a timer, signals and a doorbell.
+// PollSet: what a node's loop sleeps on: the descriptors of its sockets, a timer, signals, a doorbell and
+// what witnesses jumps of time.
 //
 // epoll and not poll(2), which looks at every descriptor before and after it sleeps: a master has three times
 // as many as a slave, and the difference would be measured as an asymmetry of the path. Not thread-safe.
@@ -24,13 +25,14 @@ public:
     struct News {
         std::optional<int> signal;
         bool rung = false;         ///< the doorbell
+        bool woken = false;        ///< by the witnesses' descriptor, which its owner has to drain
         bool interrupted = false;  ///< by a signal that is not ours (a debugger, SIGCONT)
     };
 
     /// Blocks SIGINT, SIGTERM and SIGHUP where signals are handled: requires that no other thread runs yet.
-    /// `doorbell` may be null.
+    /// `doorbell` may be null, and `witnesses` -1.
     [[nodiscard]] Result<void> open(const RawSource& clock, bool handle_signals,
-                                    std::shared_ptr<const Doorbell> doorbell);
+                                    std::shared_ptr<const Doorbell> doorbell, int witnesses = -1);
     void close() { epoll_.reset(); }
 
     /// Forgets all descriptors. libzmq closes the descriptor of a closed socket in its own time, so they do
@@ -65,7 +67,8 @@ private:
     static constexpr std::size_t kTimer = 0;
     static constexpr std::size_t kSignals = 1;
     static constexpr std::size_t kDoorbell = 2;
-    static constexpr std::size_t kFirstSocket = 3;
+    static constexpr std::size_t kWitnesses = 3;
+    static constexpr std::size_t kFirstSocket = 4;
 
     bool watch(int descriptor, std::size_t item);
     int wait(bool may_sleep);
@@ -76,6 +79,7 @@ private:
     FileDescriptor timer_;
     FileDescriptor signals_;
     std::shared_ptr<const Doorbell> doorbell_;
+    int witnesses_ = -1;
     std::vector<int> watched_;
     std::vector<epoll_event> ready_;  ///< as many
     std::optional<RawTime> armed_;    ///< when the timer fires; it has not yet

@@ -101,7 +101,8 @@ Result<std::unique_ptr<Transport>> Transport::create(const TransportOptions& opt
     impl->clock = options.clock;
     impl->names = Names(options.look_up);
     // Before the context exists: its threads inherit the mask of signals.
-    const auto opened = impl->poll_set.open(options.clock, options.handle_signals, options.doorbell);
+    const auto opened =
+        impl->poll_set.open(options.clock, options.handle_signals, options.doorbell, options.witnesses);
     if (!opened) return failure(opened.error());
     raise_file_limit();
     try {
@@ -214,7 +215,7 @@ Wake Transport::poll(RawTime deadline) {
     impl_->pending_next = impl_->pending_end = 0;
     impl_->gate->cut_endless(impl_->clock.now());
     bool undisturbed = true;
-    while (undisturbed && !wake.readable && !wake.deadline && !wake.signal && !wake.rung) {
+    while (undisturbed && !wake.readable && !wake.deadline && !wake.signal && !wake.rung && !wake.woken) {
         impl_->tend_addresses_when_due();
         if (impl_->slots_stale) impl_->rebuild_slots();
         undisturbed = impl_->gather(deadline, wake);

@@ -69,6 +69,7 @@ struct Wake {
     bool deadline = false;      ///< the deadline given to poll() has passed
     std::optional<int> signal;  ///< SIGINT, SIGTERM or SIGHUP
     bool rung = false;          ///< the doorbell of the options rang
+    bool woken = false;         ///< `witnesses` of the options has news
 };
 
 struct TransportOptions {
@@ -77,6 +78,8 @@ struct TransportOptions {
     bool handle_signals = false;
     /// Another thread wakes poll() with it. May be null.
     std::shared_ptr<const Doorbell> doorbell;
+    /// A descriptor that wakes poll() while it is readable; the caller drains it. -1: none.
+    int witnesses = -1;
     /// For inproc endpoints between two Transports of one process: use the other's context.
     const class Transport* share_context_with = nullptr;
     /// CURVE on every socket, and only authorised keys and pinned servers. Nothing: in the clear.

@@ -199,6 +199,7 @@ bool Transport::Impl::gather(RawTime deadline, Wake& wake) {
     const auto news = poll_set.sleep(may_sleep, [this](std::size_t i) { slots[i].news = true; });
     wake.signal = news.signal;
     wake.rung = news.rung;
+    wake.woken = news.woken;
     for (Slot& slot : slots) {
         if (slots_stale) break;
         if (slot.news || slot.socket->readiness != Readiness::settled) look(slot);

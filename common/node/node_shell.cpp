@@ -70,6 +70,7 @@ NodeShell::NodeShell(const NodeOptions& options, SuspendDetector suspend)
       log_({.node = options.id,
             .json = options.json,
             .level = options.log_level,
+            .max_drift_ppb = options.max_drift_ppb,
             .run =
                 [this](std::function<void()> job) {
                     return output_.submit([job = std::move(job)] {
@@ -77,9 +78,9 @@ NodeShell::NodeShell(const NodeOptions& options, SuspendDetector suspend)
                         return Worker::Finish{};
                     });
                 }}),
-      suspend_(suspend) {
-    static_cast<void>(suspend_.update());
-}
+      witnesses_(suspend),
+      oscillator_(this_oscillator(witnesses_.clock_source(), options.clock_drift_ppb)),
+      drift_watch_(options.max_drift_ppb) {}
 
 NodeShell::~NodeShell() = default;
 
@@ -114,6 +115,9 @@ Result<void> NodeShell::open_state() {
     }
     saved_ = **saved;
     if (!saved_.learned_lost.empty()) log_.note(Severity::warning, saved_.learned_lost);
+    if (saved_.learned.freq_ppb != 0 && kinship(saved_.learned.oscillator, oscillator_) == Kinship::strange) {
+        log_.note(Severity::info, "the saved rate is of another oscillator, and is not used");
+    }
     // Under another name its promises would bind nobody, and the committee would wait for the old one for
     // ever.
     const NodeId& owner = saved_.promises.id;
@@ -135,6 +139,7 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
     transport.handle_signals = beside == nullptr;
     if (beside != nullptr) transport.share_context_with = beside->transport_.get();
     transport.doorbell = shell->doorbell_;
+    transport.witnesses = shell->witnesses_.descriptor();
     std::optional<KeyDirectory> keys;
     if (credentials) keys = credentials->keys;
     transport.credentials = std::move(credentials);
@@ -199,7 +204,8 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
                            .promises = saved_.promises,
                            .page = page_.get(),
                            .waker = waker_.get(),
-                           .suspend = suspend_});
+                           .witnesses = witnesses_,
+                           .oscillator = oscillator_});
     if (const auto begun = begin(running, endpoints); !begun) {
         log_.exit(1, begun.error(), running.ports.stamp());
         return 1;
@@ -231,7 +237,7 @@ int NodeShell::loop(Running& running) {
     int signal = 0;
     bool again = false;
     while (signal == 0 || (!again && node.needed(now()))) {
-        notice_sleep(running);
+        notice_disruption(running);
         if (const RawTime at = now(); node.next_deadline() <= at) {
             running.step([&](Actions& out) { node.on_timer(at, out); });
         }
@@ -240,7 +246,8 @@ int NodeShell::loop(Running& running) {
         RawTime deadline = std::min(node.next_deadline(), clock_.raw(housekeeping_at_) + Duration{1});
         if (system_clock_) deadline = std::min(deadline, clock_.raw(system_clock_->due()) + Duration{1});
         const Wake wake = transport_->poll(deadline);
-        notice_sleep(running);
+        if (wake.woken && witnesses_.take_woken() && system_clock_) system_clock_->hurry();
+        notice_disruption(running);
         if (wake.rung) take_finished(running);
         if (wake.signal == SIGHUP && keys_) keys_->look(KeyDirectory::Thoroughness::everything);
         if (wake.signal && *wake.signal != SIGHUP) {
@@ -363,10 +370,11 @@ void NodeShell::take_finished(Running& running) {
     }
 }
 
-/// Before anything is done after a sleep: the raw clock stood still meanwhile, and a lease ran out.
-void NodeShell::notice_sleep(Running& running) {
-    if (!running.ports.take_sleep()) return;
-    running.step([&](Actions& out) { running.node.slave().disrupt("the machine was suspended", out); });
+/// Before anything is done after it: the raw clock stood still or jumped meanwhile, and a lease ran out.
+void NodeShell::notice_disruption(Running& running) {
+    const std::string_view why = running.ports.take_disruption();
+    if (why.empty()) return;
+    running.step([&](Actions& out) { running.node.slave().disrupt(why, out); });
     // A leader steps down before it hears what came meanwhile: an answer would end a round that began before
     // the sleep.
     running.step([&](Actions& out) { running.node.on_timer(now(), out); });
@@ -397,6 +405,23 @@ void NodeShell::tell_service(const Running& running) {
     service_.alive();
 }
 
+/// Another clock source is another oscillator: its rate is not known, and nothing bounds the error meanwhile.
+void NodeShell::watch_oscillator(Running& running, TrueTime now) {
+    const SlaveCore& slave = running.node.slave();
+    if (const auto before = witnesses_.changed_clock_source()) {
+        oscillator_ = this_oscillator(witnesses_.clock_source(), options_.clock_drift_ppb);
+        const std::string why = "the kernel's clock source is now " + witnesses_.clock_source() +
+                                ", and was " + one_line(*before) + ": another oscillator";
+        log_.note(Severity::warning, why);
+        running.step([&](Actions& out) { running.node.slave().disrupt(why, out); });
+        running.step([&](Actions& out) { running.node.on_timer(this->now(), out); });
+    }
+    const Discipline& clock = slave.discipline();
+    if (const auto note = drift_watch_.look(clock.map().rate_ppb, clock.trusted(), now)) {
+        log_.note(note->severity, note->text);
+    }
+}
+
 void NodeShell::housekeeping(Running& running, TrueTime now) {
     housekeeping_at_ = now + kHousekeeping;
     tell_service(running);
@@ -404,6 +429,7 @@ void NodeShell::housekeeping(Running& running, TrueTime now) {
     transport_->tend();
     for (const DroppedEvent& drop : transport_->take_drops()) running.ports.tell(drop);
     for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);
+    watch_oscillator(running, now);
     if (keys_) keys_->look(KeyDirectory::Thoroughness::changes);
     if (running.ports.take_save_soon()) learned_->hurry();
     if (learned_->due(now)) learned_->save(running.ports.learned(), now);

@@ -16,6 +16,7 @@
 #include "node/key_watch.hpp"
 #include "node/learned_saver.hpp"
 #include "node/name_lookup.hpp"
+#include "node/saved_rate.hpp"
 #include "node/shell_ports.hpp"
 #include "node/system_clock_keeper.hpp"
 #include "node/worker.hpp"
@@ -44,7 +45,8 @@ public:
 
     Transport& transport() { return *transport_; }
     const std::vector<CandidateInfo>& saved_candidates() const { return saved_.learned.candidates; }
-    SavedRate saved_rate() const { return {saved_.learned.freq_ppb, saved_.learned.freq_skew_ppb}; }
+    /// What an earlier run learned of this oscillator.
+    SavedRate saved_rate() const { return usable_rate(saved_.learned, oscillator_, options_.max_drift_ppb); }
     RawTime now() const { return clock_.now(); }
     /// Where the node's clock starts: the machine's clock, with the injected offset.
     ClusterTime initial_time() const;
@@ -68,7 +70,8 @@ private:
     void receive(Running& running);
     bool trusted(const Inbound& in, const Message& message, Running& running);
     bool placed(Route route, Running& running);
-    void notice_sleep(Running& running);
+    void notice_disruption(Running& running);
+    void watch_oscillator(Running& running, TrueTime now);
     void housekeeping(Running& running, TrueTime now);
     void follow(Running& running);
     void tend_page(Running& running);
@@ -92,7 +95,9 @@ private:
     std::string page_trouble_;  ///< told last
     ServiceNotifier service_;
     std::unique_ptr<SystemClockKeeper> system_clock_;  ///< null: --clock virtual
-    SuspendDetector suspend_;
+    Witnesses witnesses_;
+    Oscillator oscillator_;
+    DriftWatch drift_watch_;
     std::unique_ptr<CpuWaker> waker_;  ///< null: not wanted
     Message inbound_;
     TrueTime housekeeping_at_{};

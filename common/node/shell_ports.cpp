@@ -90,18 +90,16 @@ Saved ShellPorts::saved(const Result<void>& result) {
 
 Learned ShellPorts::learned() const {
     const SavedRate rate = node_.slave().discipline().rate_to_save();
-    return {rate.ppb, rate.skew_ppb, node_.slave().known_candidates()};
+    return {rate.ppb, rate.skew_ppb, parts_.oscillator, node_.slave().known_candidates()};
 }
 
 bool ShellPorts::slept() {
-    slept_ = parts_.suspend.update() != Duration{0} || slept_;
-    return slept_;
+    if (const std::string_view why = parts_.witnesses.look(); !why.empty()) disrupted_ = why;
+    return !disrupted_.empty();
 }
 
-bool ShellPorts::take_sleep() {
-    if (!slept()) return false;
-    slept_ = false;
-    return true;
+std::string_view ShellPorts::take_disruption() {
+    return slept() ? std::exchange(disrupted_, {}) : std::string_view{};
 }
 
 EventStamp ShellPorts::stamp() const {

@@ -13,6 +13,7 @@
 #include "net/transport.hpp"
 #include "os/cpu_waker.hpp"
 #include "os/os_clock.hpp"
+#include "os/witnesses.hpp"
 #include "page/clock_page.hpp"
 #include "slave/interpreter.hpp"
 #include "state/state_file.hpp"
@@ -29,7 +30,8 @@ struct ShellParts {
     Promises& promises;     ///< as last saved
     ClockPageWriter* page;  ///< null: none wanted
     CpuWaker* waker;        ///< null: CPUs may sleep
-    SuspendDetector& suspend;
+    Witnesses& witnesses;
+    const Oscillator& oscillator;  ///< as of now
 };
 
 class ShellPorts final : public Ports {
@@ -58,8 +60,8 @@ public:
     Saved saved(const Result<void>& result);
     /// What the core has learned, as of now.
     Learned learned() const;
-    /// True once after a sleep: before anything else is done.
-    bool take_sleep();
+    /// Why the machine's time jumped, once, before anything else is done; empty: it did not.
+    std::string_view take_disruption();
     EventStamp stamp() const;
 
 private:
@@ -70,9 +72,9 @@ private:
     Encoded encoded_;
     std::uint64_t jumps_published_ = 0;
     bool clock_published_ = false;
-    bool slept_ = false;        ///< the machine did, and the core does not know
-    bool save_soon_ = false;    ///< what was learned
-    bool save_failed_ = false;  ///< it was said so
+    std::string_view disrupted_;  ///< why, where the core does not know; a literal
+    bool save_soon_ = false;      ///< what was learned
+    bool save_failed_ = false;    ///< it was said so
 };
 
 }  // namespace berkeley

@@ -35,6 +35,8 @@ public:
 
     /// When to update, at the latest.
     TrueTime due() const { return due_; }
+    /// CLOCK_REALTIME was set: look at it now.
+    void hurry() { due_ = TrueTime::min(); }
     void update(SlaveCore& slave, const OsClock& clock, Actions& out);
     /// The node ends.
     void release() { system_.release(); }

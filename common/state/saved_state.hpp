@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "os/oscillator.hpp"
 #include "protocol/messages.hpp"
 
 namespace berkeley {
@@ -21,6 +22,7 @@ struct Promises {
 struct Learned {
     std::int64_t freq_ppb = 0;
     std::int64_t freq_skew_ppb = 0;
+    Oscillator oscillator{};                ///< that has this rate; an early release saved none
     std::vector<CandidateInfo> candidates;  ///< at most kMaxCandidates
     friend bool operator==(const Learned&, const Learned&) = default;
 };

@@ -38,6 +38,12 @@ Text read_text(const Json& value) {
     return Text::from(value.get_ref<const std::string&>()).value();
 }
 
+std::string read_word(const Json& value) {
+    auto word = value.get<std::string>();
+    if (word.size() > kOscillatorWordMax) throw std::out_of_range("word");
+    return word;
+}
+
 NodeId read_name(const Json& value, bool may_be_empty) {
     const auto name = read_text<NodeId>(value);
     if (!(may_be_empty && name.empty()) && !is_valid_name(name.view())) throw std::invalid_argument("name");
@@ -62,6 +68,11 @@ Learned read_learned(const Json& json) {
     learned.freq_skew_ppb = read_integer<std::int64_t>(json.at("freq_skew_ppb"));
     if (learned.freq_ppb < -kRateMaxPpb || learned.freq_ppb > kRateMaxPpb || learned.freq_skew_ppb < 0) {
         throw std::out_of_range("frequency");
+    }
+    if (const auto found = json.find("oscillator"); found != json.end()) {
+        learned.oscillator = {read_word(found->at("machine")), read_word(found->at("boot")),
+                              read_word(found->at("clock_source")),
+                              read_integer<std::int64_t>(found->at("injected_ppb"))};
     }
     const Json& candidates = json.at("candidates");
     if (candidates.size() > kMaxCandidates) throw std::out_of_range("list");
@@ -144,6 +155,11 @@ std::string to_text(const Learned& learned) {
     return with_checksum({{"format", kFormat},
                           {"freq_ppb", learned.freq_ppb},
                           {"freq_skew_ppb", learned.freq_skew_ppb},
+                          {"oscillator",
+                           {{"machine", learned.oscillator.machine},
+                            {"boot", learned.oscillator.boot},
+                            {"clock_source", learned.oscillator.clock_source},
+                            {"injected_ppb", learned.oscillator.injected_ppb}}},
                           {"candidates", candidates}});
 }
 

@@ -31,6 +31,7 @@ protected:
     static Learned learned() {
         return {-12'345,
                 67,
+                {"0123456789abcdef", "b1-b2", "tsc", 30'000},
                 {{node_id("m1"), -3, Url::from("tcp://a:1").value(), Url::from("tcp://a:2").value(),
                   Url::from("tcp://a:3").value()}}};
     }
@@ -103,7 +104,9 @@ TEST_F(StateFileTest, AFileOfAnEarlierReleaseHoldsBothAndNeitherIsLostWhenPromis
         const auto loaded = file->load();
         ASSERT_TRUE(loaded.has_value() && loaded->has_value()) << loaded.error();
         EXPECT_EQ((*loaded)->promises, promises());
-        EXPECT_EQ((*loaded)->learned, learned());
+        Learned early = learned();
+        early.oscillator = {};  // such a release did not know whose rate it was
+        EXPECT_EQ((*loaded)->learned, early);
         ASSERT_TRUE(file->save(promises()).has_value());
     }
 }
