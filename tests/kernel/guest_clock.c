@@ -1,5 +1,6 @@
-/* guest_clock serve PORT | read | step SECONDS | frequency PPM: a guest's kernel clock, for scripts/kernel-test.
- * `serve` answers each datagram with itself and CLOCK_REALTIME in nanoseconds. `read` prints one line of JSON.
+/* guest_clock serve PORT | wait FILE | read | step SECONDS | frequency PPM: a guest's kernel clock, for scripts/kernel-test.
+ * `serve` answers each datagram with itself and CLOCK_REALTIME in nanoseconds. `wait` ends when the
+ * file is there, without a process at each look, which costs a guest milliseconds. `read` prints one line of JSON.
  * Statically linked. It sets the clock of the kernel that it runs on: never run it on a host. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 static int64_t realtime_ns(void) {
     struct timespec now;
@@ -36,6 +38,10 @@ int main(int count, char** given) {
     struct timex request;
     memset(&request, 0, sizeof request);
     if (count == 3 && strcmp(given[1], "serve") == 0) return serve(given[2]);
+    if (count == 3 && strcmp(given[1], "wait") == 0) {
+        while (access(given[2], F_OK) != 0) usleep(200000);
+        return 0;
+    }
     if (count == 3 && strcmp(given[1], "step") == 0) {
         const double by = atof(given[2]);
         request.modes = ADJ_SETOFFSET | ADJ_NANO;
