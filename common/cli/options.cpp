@@ -23,6 +23,7 @@
 #include "cli/config_file.hpp"
 #include "cli/key_options.hpp"
 #include "cli/option_kinds.hpp"
+#include "os/refclock.hpp"
 #include "protocol/messages.hpp"
 
 namespace berkeley {
@@ -62,6 +63,14 @@ void add_node_options(Command& app, NodeOptions& node, Unresolved& raw, const st
         "--claim-sync", node.claim_sync,
         "With --clock system: clear STA_UNSYNC, so that programs take CLOCK_REALTIME for UTC and the "
         "kernel writes it to the hardware clock. (The kernel's maxerror and esterror are always set.)");
+    add_integer(app,
+                {"--refclock-shm",
+                 "Give cluster time to a running chronyd or ntpd: unit of NTP's shared memory", "UNIT", ""},
+                {0, kRefclockUnitMax}, [&node](std::int64_t unit) { node.refclock_shm = unit; });
+    add_text(
+        app,
+        {"--refclock-sock", "Give cluster time to a running chronyd: the path of its refclock SOCK", "PATH"},
+        node.refclock_sock);
     add_duration(app, "--clock-offset", node.clock_offset, {-3650 * kDay, 3650 * kDay},
                  "Inject this error into the clock, for demonstrations and tests");
     add_rate(app, "--clock-drift", node.clock_drift_ppb, -100'000, 100'000,
@@ -137,6 +146,10 @@ void resolve(NodeOptions& node, const Unresolved& raw, const std::string& defaul
     if (node.clock == ClockKind::system_clock && (node.clock_offset != 0ns || node.clock_drift_ppb != 0)) {
         reject("--clock",
                "system does not go with --clock-offset or --clock-drift: they are for --clock virtual");
+    }
+    if (node.clock == ClockKind::system_clock && (node.refclock_shm >= 0 || !node.refclock_sock.empty())) {
+        reject(node.refclock_shm >= 0 ? "--refclock-shm" : "--refclock-sock",
+               "does not go with --clock system: one of both programs steers the machine's clock");
     }
     if (node.claim_sync && node.clock != ClockKind::system_clock) {
         reject("--claim-sync", "is for --clock system: no other clock is the kernel's");

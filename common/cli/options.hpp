@@ -33,6 +33,8 @@ struct NodeOptions {
     ClusterName cluster;
     ClockKind clock = ClockKind::virtual_clock;
     bool claim_sync = false;           ///< tell the kernel that the system clock is right
+    std::int64_t refclock_shm = -1;    ///< unit of NTP's shared memory; -1: none
+    std::string refclock_sock;         ///< chronyd's socket; empty: none
     Duration clock_offset{0};          ///< injected
     std::int64_t clock_drift_ppb = 0;  ///< injected
     std::int64_t max_drift_ppb = 50'000;

@@ -35,12 +35,12 @@ struct EventLogOptions {
     NodeId node;
     bool json = false;
     LogLevel level = LogLevel::info;
-    std::int64_t max_drift_ppb = 0;  ///< of any oscillator; 0: not watched
     int json_fd = 1;
     int human_fd = 2;
     /// Runs a job that may wait, soon and on another thread; false: not now. Without it the log itself writes
     /// as much as its readers take at once.
     std::function<bool(std::function<void()>)> run = {};
+    std::int64_t max_drift_ppb = 0;  ///< of any oscillator; 0: not watched
 };
 
 /// Name and URL: {"poll", "tcp://127.0.0.1:5250"}.

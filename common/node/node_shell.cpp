@@ -70,14 +70,14 @@ NodeShell::NodeShell(const NodeOptions& options, SuspendDetector suspend)
       log_({.node = options.id,
             .json = options.json,
             .level = options.log_level,
-            .max_drift_ppb = options.max_drift_ppb,
             .run =
                 [this](std::function<void()> job) {
                     return output_.submit([job = std::move(job)] {
                         job();
                         return Worker::Finish{};
                     });
-                }}),
+                },
+            .max_drift_ppb = options.max_drift_ppb}),
       witnesses_(suspend),
       oscillator_(this_oscillator(witnesses_.clock_source(), options.clock_drift_ppb)),
       drift_watch_(options.max_drift_ppb) {}
@@ -160,6 +160,9 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
     if (!options.let_cpus_sleep) shell->waker_ = std::make_unique<CpuWaker>();
+    auto feed = ClockFeed::open(options);
+    if (!feed) return failure(feed.error());
+    shell->feed_.emplace(std::move(*feed));
     if (options.clock == ClockKind::system_clock) {
         std::vector<NoteEvent> notes;
         auto keeper =
@@ -430,6 +433,9 @@ void NodeShell::housekeeping(Running& running, TrueTime now) {
     for (const DroppedEvent& drop : transport_->take_drops()) running.ports.tell(drop);
     for (const std::string& line : transport_->take_notes()) log_.note(Severity::warning, line);
     watch_oscillator(running, now);
+    if (const auto fed = feed_->feed(running.node.slave(), clock_, machine_clock_); !fed) {
+        log_.note(Severity::warning, fed.error());
+    }
     if (keys_) keys_->look(KeyDirectory::Thoroughness::changes);
     if (running.ports.take_save_soon()) learned_->hurry();
     if (learned_->due(now)) learned_->save(running.ports.learned(), now);

@@ -13,6 +13,7 @@
 #include "keys/credentials.hpp"
 #include "log/event_log.hpp"
 #include "net/transport.hpp"
+#include "node/clock_feed.hpp"
 #include "node/key_watch.hpp"
 #include "node/learned_saver.hpp"
 #include "node/name_lookup.hpp"
@@ -94,6 +95,8 @@ private:
     std::unique_ptr<ClockPageWriter> page_;
     std::string page_trouble_;  ///< told last
     ServiceNotifier service_;
+    LinuxSystemClock machine_clock_;
+    std::optional<ClockFeed> feed_;
     std::unique_ptr<SystemClockKeeper> system_clock_;  ///< null: --clock virtual
     Witnesses witnesses_;
     Oscillator oscillator_;

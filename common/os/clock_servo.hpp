@@ -31,6 +31,7 @@ namespace berkeley {
 struct ClockObservation {
     TrueTime at{};
     std::int64_t realtime_ns = 0;  ///< CLOCK_REALTIME
+    Duration doubt{0};             ///< how long the look took
 };
 
 struct ClockServoOptions {

@@ -58,16 +58,16 @@ std::int64_t LinuxSystemClock::realtime_ns() {
 
 TrueTime LinuxSystemClock::true_now() { return berkeley::true_now(); }
 
-ClockObservation SystemClock::observe() {
+ClockObservation observe_clocks(SystemClockCalls& calls) {
     ClockObservation best;
     Duration narrowest = Duration::max();
     for (int i = 0; i < kObservations; ++i) {
-        const TrueTime before = calls_.true_now();
-        const std::int64_t realtime = calls_.realtime_ns();
-        const TrueTime after = calls_.true_now();
+        const TrueTime before = calls.true_now();
+        const std::int64_t realtime = calls.realtime_ns();
+        const TrueTime after = calls.true_now();
         if (after - before >= narrowest) continue;
         narrowest = after - before;
-        best = {before + narrowest / 2, realtime};
+        best = {before + narrowest / 2, realtime, narrowest};
     }
     return best;
 }
@@ -189,7 +189,7 @@ Result<SystemClock::Report> SystemClock::update(const Node& node) {
     if (!owned_) {
         if (auto taken = take_over(); !taken) return failure(taken.error());
     }
-    ClockObservation seen = observe();
+    ClockObservation seen = observe_clocks(calls_);
     ServoPlan plan =
         node.trusted ? servo_.follow(seen, node.map, node.jumps) : servo_.coast(seen, node.jumps);
     report.residual = node.trusted
@@ -199,7 +199,7 @@ Result<SystemClock::Report> SystemClock::update(const Node& node) {
     if (plan.step) {
         report.stepped = *plan.step;
         if (auto stepped = step(*plan.step); !stepped) return failure(stepped.error());
-        seen = observe();
+        seen = observe_clocks(calls_);
         plan = servo_.follow(seen, node.map, node.jumps);
     }
     if (auto set = set_frequency(plan.frequency_ppm, report); !set) return failure(set.error());

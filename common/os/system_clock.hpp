@@ -33,6 +33,9 @@ public:
     virtual TrueTime true_now() = 0;
 };
 
+/// Both clocks at one instant.
+ClockObservation observe_clocks(SystemClockCalls& calls);
+
 class LinuxSystemClock final : public SystemClockCalls {
 public:
     int adjust(timex& request) override;
@@ -99,7 +102,6 @@ public:
     KernelMark mark() const;
 
 private:
-    ClockObservation observe();
     [[nodiscard]] Result<void> take_over();
     [[nodiscard]] Result<void> step(Duration by);
     [[nodiscard]] Result<void> set_frequency(double ppm, Report& report);

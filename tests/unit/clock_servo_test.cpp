@@ -38,12 +38,12 @@ public:
     void move(Duration by) { real_ += static_cast<double>(by.count()); }
 
     ServoPlan update(const TrueMap& map, std::uint64_t jumps, bool trusted = true) {
-        ServoPlan plan =
-            trusted ? servo.follow({now, realtime()}, map, jumps) : servo.coast({now, realtime()}, jumps);
+        ServoPlan plan = trusted ? servo.follow({now, realtime(), {}}, map, jumps)
+                                 : servo.coast({now, realtime(), {}}, jumps);
         if (plan.step) {
             ++steps;
             move(*plan.step);
-            const ServoPlan next = servo.follow({now, realtime()}, map, jumps);
+            const ServoPlan next = servo.follow({now, realtime(), {}}, map, jumps);
             EXPECT_FALSE(next.step);
             set_ppm = next.frequency_ppm;
         } else {
