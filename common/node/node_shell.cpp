@@ -6,6 +6,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "base/plausible_time.hpp"
 #include "base/text.hpp"
 #include "log/event_json.hpp"
 #include "protocol/candidate_address.hpp"
@@ -160,6 +161,11 @@ Result<std::unique_ptr<NodeShell>> NodeShell::create(const NodeOptions& options,
         shell->page_ = std::make_unique<ClockPageWriter>(std::move(*page));
     }
     if (!options.let_cpus_sleep) shell->waker_ = std::make_unique<CpuWaker>();
+    if (const ClusterTime shown = machine_time(options); !is_plausible(shown)) {
+        shell->log_.note(Severity::warning, "this machine's clock shows " + calendar_text(shown) +
+                                                ", which cannot be right: the node starts as one that knows "
+                                                "no time");
+    }
     auto feed = ClockFeed::open(options);
     if (!feed) return failure(feed.error());
     shell->feed_.emplace(std::move(*feed));

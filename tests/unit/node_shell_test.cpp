@@ -119,6 +119,12 @@ TEST_F(NodeShellTest,
     EXPECT_EXIT(run(options(), nothing), kEnded, "ready\n[^\n]*exit 0") << "awake";
 }
 
+TEST_F(NodeShellTest, MachineWhoseClockCannotBeRightIsToldOf) {
+    NodeOptions old = options();
+    old.clock_offset = -std::chrono::hours{24 * 3650};
+    EXPECT_EXIT(run(old, nothing), kEnded, "this machine's clock shows 20[0-9-]+ [^\n]*cannot be right");
+}
+
 TEST_F(NodeShellTest, NodeWithANameOfThisRunOnlyGivesNoVote) {
     const auto asks = [](const SlaveCore& core, RawTime, Actions& out) {
         say(core.elector().disabled() ? "no vote" : "a vote", out);
