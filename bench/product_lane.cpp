@@ -33,7 +33,7 @@ public:
     RoundTeller(const CandidateOptions& options, NodeShell& shell)
         : shell_(shell),
           delay_(options.master.interval / 4),
-          node_(options, {}, shell.seeded(), shell.now(), shell.initial_time(), SavedRate{}) {}
+          node_(options, shell.seeded(), shell.now(), shell.initial_time(), SavedRate{}) {}
 
     void start(RawTime now, Actions& out) override { node_.start(now, out); }
     void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {

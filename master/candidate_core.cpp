@@ -17,26 +17,27 @@ constexpr std::uint32_t kListenerMisses = 2;
 constexpr Duration kBelieveAgain = std::chrono::minutes{1};
 /// Within this time every member greets.
 constexpr Duration kAllGreet = std::chrono::milliseconds{1250};
+/// Changes of the directory are told together, no more often than this: each costs a message to every member.
+constexpr Duration kTellAgain = std::chrono::seconds{1};
 
 }  // namespace
 
-CandidateCore::CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng,
-                             RawTime now, ClusterTime initial, const SavedRate& rate)
+CandidateCore::CandidateCore(const CandidateOptions& options, Prng prng, RawTime now, ClusterTime initial,
+                             const SavedRate& rate)
     : options_(options),
       slave_(options.slave, Prng{prng.next()}, now, initial, rate),
       master_(options.master, slave_, Prng{prng.next()}),
       election_(options.election, slave_.elector(), Prng{prng.next()}, now),
-      known_(std::move(known)) {
+      ranked_at_(now) {
     assert(options_.slave.candidate);
 }
 
 void CandidateCore::start(RawTime now, Actions& out) {
     started_at_ = now;
     slave_.start(now, out);
-    for (const CandidateInfo& info : known_) slave_.add_candidate(info, now, out);
     // A node that remembers voters stands for election among them, and they may find it.
-    const bool alone =
-        options_.slave.masters.empty() && known_.empty() && slave_.elector().committee().voters.empty();
+    const bool alone = options_.slave.masters.empty() && slave_.directory().entries().empty() &&
+                       slave_.elector().committee().voters.empty();
     if (options_.election.standby && alone) {
         out.add(EmitEvent{NoteEvent{Severity::warning,
                                     "a standby without --peer that remembers no candidate: it hears of a "
@@ -72,6 +73,7 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
     } else if (const auto* wanted = std::get_if<StepDown>(&message.body)) {
         on_step_down_request(route, wanted->successor, received_at, out);
     } else if (const auto* bye = std::get_if<Bye>(&message.body)) {
+        if (from_member(route, header.sender)) election_.on_bye(header.sender);
         master_.on_bye(route, header.sender, *bye, out);
     } else if (const auto* ack = std::get_if<Ack>(&message.body)) {
         if (from_member(route, header.sender)) {
@@ -93,8 +95,8 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
             std::exchange(refusals_[header.sender], election_.term() + 1) != election_.term() + 1) {
             out.add(EmitEvent{VoteEvent{header.sender, false, refused->reason.str()}});
         }
-        if (refused->kind == RefuseKind::vote && from_member(route, header.sender)) {
-            election_.on_refusal(header.sender, header.term, received_at);
+        if (vote && from_member(route, header.sender)) {
+            election_.on_refusal(header.sender, header.term, *refused, received_at);
         }
         // A voter that knows a newer term ends this leadership.
         if (from_member(route, header.sender) && weigh_term_report(header.sender, header.term, received_at)) {
@@ -127,9 +129,8 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
     switch (master_.on_hello(route, sender, hello, now, out)) {
         case Roster::Claim::joined:
         case Roster::Claim::known:
-            welcome(route, sender, hello.generation, out);
-            if (hello.candidate && hello.candidate->id == sender)
-                slave_.add_candidate(*hello.candidate, now, out);
+            hear_of_candidates(message, hello, now, out);
+            welcome(route, sender, hello.generation, now, out);
             if (hello.candidate || weigh_term_report(sender, message.header.term, now)) {
                 election_.on_term(message.header.term, hello.leader, now);
             }
@@ -149,13 +150,31 @@ void CandidateCore::on_hello(Route route, const Message& message, const Hello& h
     }
 }
 
-void CandidateCore::welcome(Route route, const NodeId& to, Generation generation, Actions& out) const {
+/// What a greeting says of candidates: of the sender itself, and of the leader that it follows. So two
+/// candidates find each other through any member.
+void CandidateCore::hear_of_candidates(const Message& message, const Hello& hello, RawTime now,
+                                       Actions& out) {
+    const NodeId& sender = message.header.sender;
+    using Source = CandidateDirectory::Source;
+    if (hello.candidate && hello.candidate->id == sender) {
+        slave_.hear_of(*hello.candidate, Source::owner, now, out);
+        if (hello.leader == sender) {
+            election_.on_rival(sender, hello.candidate->priority, message.header.term, hello.committee, now);
+        }
+    }
+    if (hello.leader_info && hello.leader_info->id == hello.leader) {
+        slave_.hear_of(*hello.leader_info, Source::hearsay, now, out);
+    }
+}
+
+void CandidateCore::welcome(Route route, const NodeId& to, Generation generation, RawTime now,
+                            Actions& out) const {
     Welcome message;
     message.generation = generation;
     message.role = election_.role();
     message.leader = election_.leader();
     message.interval = options_.master.interval;
-    message.candidates = all_candidates();
+    message.candidates = told_candidates(now);
     message.listen = listeners_.contains(to);
     out.add(SendToRoute{route, slave_.make(std::move(message)), 0});
 }
@@ -169,16 +188,18 @@ void CandidateCore::refuse(Route route, Generation generation, RefuseKind kind, 
     out.add(SendToRoute{route, slave_.make(std::move(message)), 0});
 }
 
-std::vector<CandidateInfo> CandidateCore::all_candidates() const {
-    std::vector<CandidateInfo> all{*options_.slave.candidate};
-    for (CandidateInfo& info : slave_.known_candidates()) {
-        if (all.size() < kMaxCandidates && may_be_told(info, all.front().poll)) all.push_back(std::move(info));
-    }
+/// What others should hear of candidates.
+std::vector<CandidateInfo> CandidateCore::told_candidates(RawTime now) const {
+    std::vector<CandidateInfo> all = slave_.directory().descriptions(now);
+    std::erase_if(all, [&](const CandidateInfo& info) {
+        return info.id != options_.slave.id && !may_be_told(info, options_.slave.candidate->poll);
+    });
     return all;
 }
 
 void CandidateCore::on_timer(RawTime now, Actions& out) {
     slave_.on_timer(now, out);
+    if (election_.about_to_found(now)) election_.set_views(views(now));
     const bool beats = election_.on_timer(now);
     // The voters' disks and this node's own write a change of the committee at the same time. This node
     // counts itself only at the next heartbeat, and by then it has saved. The vote that began a term is on
@@ -194,11 +215,38 @@ void CandidateCore::on_timer(RawTime now, Actions& out) {
         hand_over("its own clock is a falseticker", successor(), now, out);
     }
     settle(now, out);
+    if (now >= tell_at_) tell_members(now, out);
+    // The rank in a takeover depends on who is alive.
+    if (now - ranked_at_ >= kTellAgain) {
+        ranked_at_ = now;
+        election_.set_peers(slave_.directory().living(now));
+    }
+}
+
+/// What the members that greeted of late say of their cluster.
+MemberViews CandidateCore::views(RawTime now) const {
+    MemberViews views;
+    std::map<NodeId, std::size_t> followers;
+    for (const auto& [id, member] : master_.roster().members()) {
+        if (now - member->heard_at > kViewAge) continue;
+        ++views.greeted;
+        const bool follows = !member->follows.empty() && member->follows != options_.slave.id;
+        if (follows) {
+            ++views.follow_others;
+            const std::size_t count = ++followers[member->follows];
+            if (views.leader.empty() || count > followers[views.leader]) views.leader = member->follows;
+        } else if (member->committee.voters.size() > 1) {
+            ++views.remember_others;
+            if (newer(member->committee, views.committee)) views.committee = member->committee;
+        }
+    }
+    return views;
 }
 
 RawTime CandidateCore::next_deadline() const {
     const RawTime leaves = stays_until_.value_or(RawTime::max());
-    return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline(), leaves});
+    return std::min({slave_.next_deadline(), master_.next_deadline(), election_.next_deadline(), leaves,
+                     tell_at_, ranked_at_ + kTellAgain});
 }
 
 /// Weighs a slave's report of a newer term, which would end a leadership and an election under way. Returns
@@ -253,10 +301,10 @@ void CandidateCore::settle(RawTime now, Actions& out) {
     }
     master_.set_lease(election_.lease_until());
     if (election_.role() == Role::warmup && master_.warm() && election_.has_lease(now)) election_.on_warm();
-    report_changes(out);
+    report_changes(now, out);
 }
 
-void CandidateCore::report_changes(Actions& out) {
+void CandidateCore::report_changes(RawTime now, Actions& out) {
     if (const Committee& committee = slave_.elector().committee();
         committee.voters != told_committee_.voters && !committee.voters.empty()) {
         told_committee_ = committee;
@@ -273,21 +321,38 @@ void CandidateCore::report_changes(Actions& out) {
                                                             "'; to join one, use --standby --peer URL"}});
         }
     }
+    if (std::string notice = election_.take_notice(); !notice.empty()) {
+        out.add(EmitEvent{NoteEvent{Severity::warning, std::move(notice)}});
+    }
     const bool new_candidates = slave_.candidates_version() != told_candidates_;
     if (new_candidates) {
         told_candidates_ = slave_.candidates_version();
-        election_.set_peers(slave_.known_candidates());
+        election_.set_peers(slave_.directory().living(now));
+        tell_at_ = std::min(tell_at_, std::max(now, told_at_ + kTellAgain));
     }
-    if (!new_candidates && !new_role) return;
-    tell_equal_priority(out);
-    // The members learn who leads now and at which interval that master polls.
+    // The members learn who leads now and at which interval that master polls. They learn it in the next
+    // timer's time, so that a new leader's first heartbeat leaves before.
+    const bool new_leader = election_.leads() != told_leads_ ||
+                            (!election_.leader().empty() && election_.leader() != told_leader_);
+    if (new_leader) {
+        told_leads_ = election_.leads();
+        told_leader_ = election_.leader();
+        tell_at_ = now;
+    }
+    if (new_candidates || new_role) tell_equal_priority(out);
+}
+
+void CandidateCore::tell_members(RawTime now, Actions& out) {
+    tell_at_ = RawTime::max();
+    told_at_ = now;
     for (const auto& [id, member] : master_.roster().members())
-        welcome(member->route, id, member->generation, out);
+        welcome(member->route, id, member->generation, now, out);
 }
 
 void CandidateCore::tell_equal_priority(Actions& out) {
     if (told_priority_ || !election_.leads()) return;
-    for (const CandidateInfo& info : slave_.known_candidates()) {
+    for (const auto& entry : slave_.directory().entries()) {
+        const CandidateInfo& info = entry.info;
         if (info.priority != options_.election.priority) continue;
         told_priority_ = true;
         return out.add(EmitEvent{NoteEvent{
@@ -311,20 +376,33 @@ void CandidateCore::send_ballots(Actions& out) {
 
 /// Asks as many slaves as the committee has room for to acknowledge heartbeats: the same ones as long as
 /// they answer.
-void CandidateCore::choose_listeners(Actions& out) {
+void CandidateCore::choose_listeners(RawTime now, Actions& out) {
     const auto& members = master_.roster().members();
-    const auto candidates =
-        1 + static_cast<std::size_t>(std::count_if(members.begin(), members.end(), [](const auto& m) {
-            return m.second->candidate.has_value();
-        }));
+    std::size_t candidates = 1;
+    for (const auto& entry : slave_.directory().entries())
+        candidates += members.contains(entry.info.id) ? 1U : 0U;
     const std::size_t target = std::min(kMaxCommittee, std::max(kFill, candidates | 1U));
     // We ask a few more than there is room for, so that a dead voter is replaced at once.
     const std::size_t room = target - std::min(target, candidates) + kSpareListeners;
     const auto fit = [&](const NodeId& id, const Member& member) {
-        return !member.candidate && member.missed < (listeners_.contains(id) ? kListenerMisses : 1);
+        return !member.candidate && member.votes &&
+               member.missed < (listeners_.contains(id) ? kListenerMisses : 1);
     };
-    std::set<NodeId> chosen;
     const Committee& committee = election_.leadership().committee();
+    // This is asked ten times a second, and nearly always the answer is: all is well.
+    const bool all_well = listeners_.size() == std::min(room, members.size()) &&
+                          std::all_of(listeners_.begin(), listeners_.end(), [&](const NodeId& id) {
+                              const auto member = members.find(id);
+                              return member != members.end() && fit(id, *member->second);
+                          });
+    const bool voters_hear =
+        std::all_of(committee.voters.begin(), committee.voters.end(), [&](const Voter& voter) {
+            const auto member = members.find(voter.id);
+            return member == members.end() || !fit(voter.id, *member->second) ||
+                   listeners_.contains(voter.id);
+        });
+    if (all_well && voters_hear) return;
+    std::set<NodeId> chosen;
     const auto choose = [&](const auto& preferred) {
         for (const auto& [id, member] : members) {
             if (chosen.size() >= room) return;
@@ -339,13 +417,13 @@ void CandidateCore::choose_listeners(Actions& out) {
     const std::set<NodeId> before = std::exchange(listeners_, std::move(chosen));
     for (const auto& [id, member] : members) {
         if (before.contains(id) != listeners_.contains(id))
-            welcome(member->route, id, member->generation, out);
+            welcome(member->route, id, member->generation, now, out);
     }
 }
 
 void CandidateCore::beat(RawTime now, Actions& out) {
     if (!election_.leads()) return;
-    choose_listeners(out);
+    choose_listeners(now, out);
     Heartbeat heartbeat;
     heartbeat.sequence = election_.beats();
     heartbeat.role = election_.role();
@@ -353,7 +431,7 @@ void CandidateCore::beat(RawTime now, Actions& out) {
     heartbeat.round = master_.round();
     heartbeat.lease_left = election_.lease_left(now);
     heartbeat.committee = election_.announced_committee();
-    heartbeat.candidates = all_candidates();
+    heartbeat.candidates = told_candidates(now);
     heartbeat.timeout = slave_.elector().options().timeout;
     out.add(Publish{Channel::heartbeat, slave_.make(std::move(heartbeat))});
 }
@@ -369,14 +447,19 @@ void CandidateCore::answer_status(Route route, const StatusRequest& request, Raw
     answer.bound = clock.bound(now);
     answer.cluster_time = clock.map().cluster(now);
     answer.disruptions = clock.disruptions();
-    answer.candidates = all_candidates();
+    answer.candidates = slave_.directory().descriptions(now);
     answer.first_member = request.first_member;
     answer.committee = slave_.elector().committee();
     answer.lease_left = election_.lease_left(now);
     answer.members_total = static_cast<std::uint32_t>(master_.roster().size());
-    std::uint32_t index = 0;
-    for (const auto& [id, member] : master_.roster().members()) {
-        if (index++ < request.first_member) continue;
+    const auto& members = master_.roster().members();
+    // By name the next page is found at once; by number only an early release of berkeleyctl asks.
+    auto next = request.after.empty() ? members.begin() : members.upper_bound(request.after);
+    if (request.after.empty()) {
+        for (std::uint32_t i = 0; i < request.first_member && next != members.end(); ++i) ++next;
+    }
+    for (; next != members.end(); ++next) {
+        const auto& [id, member] = *next;
         if (answer.members.size() == kMaxStatusMembers) break;
         MemberStatus status;
         status.id = id;

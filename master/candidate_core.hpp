@@ -24,9 +24,8 @@ struct CandidateOptions {
 
 class CandidateCore {
 public:
-    /// `known` are the candidates that an earlier run knew.
-    CandidateCore(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
-                  ClusterTime initial, const SavedRate& rate);
+    CandidateCore(const CandidateOptions& options, Prng prng, RawTime now, ClusterTime initial,
+                  const SavedRate& rate);
     CandidateCore(const CandidateCore&) = delete;
     CandidateCore& operator=(const CandidateCore&) = delete;
 
@@ -53,15 +52,19 @@ private:
     void on_hello(Route route, const Message& message, const Hello& hello, RawTime now, Actions& out);
     std::string fault_of(const Hello& hello) const;
     void answer_status(Route route, const StatusRequest& request, RawTime now, Actions& out);
-    void welcome(Route route, const NodeId& to, Generation generation, Actions& out) const;
+    void hear_of_candidates(const Message& message, const Hello& hello, RawTime now, Actions& out);
+    void welcome(Route route, const NodeId& to, Generation generation, RawTime now, Actions& out) const;
     void refuse(Route route, Generation generation, RefuseKind kind, std::string_view why,
                 Actions& out) const;
     void settle(RawTime now, Actions& out);
-    void report_changes(Actions& out);
+    MemberViews views(RawTime now) const;
+    std::vector<CandidateInfo> told_candidates(RawTime now) const;
+    void report_changes(RawTime now, Actions& out);
+    void tell_members(RawTime now, Actions& out);
     void tell_equal_priority(Actions& out);
     void tell_step_down(const NodeId& successor, Actions& out) const;
     void beat(RawTime now, Actions& out);
-    void choose_listeners(Actions& out);
+    void choose_listeners(RawTime now, Actions& out);
     void send_ballots(Actions& out);
     bool from_member(Route route, const NodeId& sender) const;
     bool weigh_term_report(const NodeId& slave, Term term, RawTime now);
@@ -69,7 +72,6 @@ private:
     void hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
     NodeId successor() const;
-    std::vector<CandidateInfo> all_candidates() const;
 
     CandidateOptions options_;
     SlaveCore slave_;
@@ -77,7 +79,6 @@ private:
     Election election_;
     Role told_role_ = Role::slave;  ///< nothing reported yet
     Term led_term_ = 0;             ///< the term in which the master core runs
-    std::vector<CandidateInfo> known_;
     RawTime started_at_{};
     std::optional<RawTime> stays_until_;  ///< the latest time until which it stays for its vote
     std::optional<RawTime> believed_at_;  ///< when reports of fewer than a third last counted
@@ -85,8 +86,13 @@ private:
     std::map<NodeId, Term> refusals_;     ///< refusals reported already, by voter: one a term
     Committee told_committee_;
     std::set<NodeId> listeners_;         ///< slaves asked to acknowledge heartbeats
-    std::uint64_t told_candidates_ = 0;  ///< version last sent
-    bool told_priority_ = false;         ///< reported that another candidate has the same priority
+    std::uint64_t told_candidates_ = 0;  ///< version last noticed
+    bool told_leads_ = false;
+    NodeId told_leader_;
+    RawTime tell_at_ = RawTime::max();  ///< when the members are told of what has changed
+    RawTime told_at_{};
+    RawTime ranked_at_;           ///< when the others' ranks were last looked at
+    bool told_priority_ = false;  ///< reported that another candidate has the same priority
 };
 
 }  // namespace berkeley

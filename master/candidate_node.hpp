@@ -11,9 +11,9 @@ namespace berkeley {
 
 class CandidateNode final : public Node {
 public:
-    CandidateNode(const CandidateOptions& options, std::vector<CandidateInfo> known, Prng prng, RawTime now,
-                  ClusterTime initial, SavedRate rate)
-        : core_(options, std::move(known), prng, now, initial, rate) {}
+    CandidateNode(const CandidateOptions& options, Prng prng, RawTime now, ClusterTime initial,
+                  SavedRate rate)
+        : core_(options, prng, now, initial, rate) {}
 
     void start(RawTime now, Actions& out) override { core_.start(now, out); }
     void on_link_message(Link link, Via via, const Message& message, RawTime at, Actions& out) override {

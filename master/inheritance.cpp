@@ -11,6 +11,8 @@ namespace {
 /// most a fifth of max-drift.
 constexpr Duration kHorizon = std::chrono::seconds{2000};
 constexpr int kHorizonShare = 5;
+/// By then a member that has applied nothing of this term is not SYNCHRONIZED, or its claim is wrong.
+constexpr int kPatience = 2;
 /// At once the rate may change by a fiftieth of max-drift.
 constexpr int kCreditShare = 50;
 
@@ -33,7 +35,7 @@ void Inheritance::update_after_round(Duration adopted, bool all_follow, const Di
         bound_ = adopted;
         at_ = now;
         drift_ppb_ = clock.options().max_drift_ppb;
-    } else if (all_follow && now - at_ > clock.valid_for()) {
+    } else if (now - at_ > (all_follow ? 1 : kPatience) * clock.valid_for()) {
         bound_ = Duration{0};
     }
 }

@@ -16,7 +16,9 @@ public:
     /// How far this master's time may lie from its predecessor's; 0 once all have followed.
     Duration bound(RawTime now) const;
     /// Updates the bound after a round. `adopted` is the bound of a time taken over from others in it, or 0.
-    /// `all_follow` says that each member has applied a correction of this term.
+    /// `all_follow` says that each member that calls itself SYNCHRONIZED has applied a correction of this
+    /// term. The bound ends a valid time later, or after two valid times whatever the members say: one that
+    /// cannot be corrected must not cost the others their bounds.
     void update_after_round(Duration adopted, bool all_follow, const Discipline& clock, RawTime now);
 
 private:

@@ -282,7 +282,8 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
     for (const MemberVerdict& m : verdict.members) {
         const Member& member = *m.member;
         const Reply& reply = *member.reply;
-        all_follow = all_follow && reply.applied_term == self_.term();
+        all_follow =
+            all_follow && (reply.status != ClockStatus::synchronized || reply.applied_term == self_.term());
         if (m.waits) continue;
         watch_applied(*m.member, out);
         Correction correction;

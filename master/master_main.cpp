@@ -62,8 +62,8 @@ int run(const MasterOptions& options, std::optional<Credentials> credentials) {
     core.election.priority = options.priority;
     core.election.standby = options.standby;
     core.election.heartbeat_interval = options.node.heartbeat_interval;
-    CandidateNode node(core, (*shell)->saved_candidates(), (*shell)->seeded(), (*shell)->now(),
-                       (*shell)->initial_time(), (*shell)->saved_rate());
+    CandidateNode node(core, (*shell)->seeded(), (*shell)->now(), (*shell)->initial_time(),
+                       (*shell)->saved_rate());
     return (*shell)->run(node, endpoints);
 }
 

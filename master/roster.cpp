@@ -12,14 +12,13 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
     }
     const bool same_clock = holder->generation == hello.generation;
     if (same_clock && holder->route == route) {
-        holder->heard_at = now;
-        holder->candidate = hello.candidate;
+        note_greeting(*holder, hello, now);
         return Claim::known;
     }
     // Generations are not secret: a claimant over another connection counts as the holder only once the
     // holder is silent.
     if (leads && holder->route != route) {
-        if (holder->challenge_token == 0) {
+        if (holder->challenge_token == 0 || now - holder->challenged_at > kChallengeExpires) {
             holder->challenge_token = new_token;
             holder->challenged_at = now;
             return Claim::pending;
@@ -36,14 +35,21 @@ Roster::Claim Roster::on_hello(const NodeId& id, Route route, const Hello& hello
         routes_.erase(holder->route);
         holder->route = route;
         routes_[route] = holder;
-        holder->heard_at = now;
-        holder->candidate = hello.candidate;
+        note_greeting(*holder, hello, now);
         holder->challenge_token = 0;
         return Claim::known;
     }
     remove(id);
     admit(id, route, hello, now);
     return Claim::joined;
+}
+
+void Roster::note_greeting(Member& member, const Hello& hello, RawTime now) {
+    member.heard_at = now;
+    member.candidate = hello.candidate;
+    member.follows = hello.leader;
+    member.committee = hello.committee;
+    member.votes = hello.votes;
 }
 
 void Roster::admit(const NodeId& id, Route route, const Hello& hello, RawTime now) {
@@ -54,8 +60,8 @@ void Roster::admit(const NodeId& id, Route route, const Hello& hello, RawTime no
     member->route = route;
     member->generation = hello.generation;
     member->incarnation = hello.incarnation;
-    member->candidate = hello.candidate;
-    member->heard_at = member->joined_at = now;
+    member->joined_at = now;
+    note_greeting(*member, hello, now);
     routes_[route] = member.get();
     members_[id] = std::move(member);
 }

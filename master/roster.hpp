@@ -20,6 +20,8 @@
 namespace berkeley {
 
 inline constexpr Duration kChallengePatience = std::chrono::milliseconds{150};
+/// A claimant greets four times a second. Later it is another claim, and the holder is asked again.
+inline constexpr Duration kChallengeExpires = std::chrono::seconds{2};
 
 /// The fate of one probe's token. It tells a late or duplicate reply from a forged one.
 enum class ProbeFate : std::uint8_t { none, pending, answered, expired };
@@ -44,6 +46,9 @@ struct Member {
     Generation generation = 0;
     Incarnation incarnation = 0;
     std::optional<CandidateInfo> candidate;
+    NodeId follows;       ///< the leader that it hears, as of its last HELLO
+    Committee committee;  ///< that it remembers, as of its last HELLO
+    bool votes = true;
     RawTime heard_at{};
     RawTime joined_at{};  ///< when it joined with this generation
 
@@ -93,6 +98,7 @@ public:
     const auto& members() const { return members_; }
 
 private:
+    static void note_greeting(Member& member, const Hello& hello, RawTime now);
     void admit(const NodeId& id, Route route, const Hello& hello, RawTime now);
 
     std::size_t max_members_;

@@ -111,6 +111,7 @@ void SimCluster::begin(Host& node, std::optional<Duration> offset) {
     options.incarnation = node.incarnation;
     options.heartbeat_timeout = options_.heartbeat_timeout;
     options.memory = node.memory;
+    options.known = node.known;
     options.discipline = options_.discipline;
     for (const std::string& master : spec.masters) options.masters.push_back(url(master, "poll"));
     const ClusterTime initial = from_ns<ClusterTime>(kEpochNs + to_ns(now_)) + offset.value_or(spec.offset);
@@ -127,8 +128,8 @@ void SimCluster::begin(Host& node, std::optional<Duration> offset) {
         all.election.priority = spec.priority;
         all.election.standby = spec.standby;
         all.election.heartbeat_interval = options_.heartbeat_interval;
-        auto candidate = std::make_unique<CandidateNode>(all, node.known, Prng{prng_.next()}, raw_now,
-                                                         initial, node.saved_rate);
+        auto candidate =
+            std::make_unique<CandidateNode>(all, Prng{prng_.next()}, raw_now, initial, node.saved_rate);
         node.candidate = &candidate->candidate();
         core = std::move(candidate);
     } else {
@@ -306,7 +307,7 @@ std::uint64_t SimCluster::dropped(const std::string& node, std::string_view reas
 void SimCluster::save(Host& node) { node.memory = core(node).elector().memory(); }
 
 void SimCluster::save_learned(Host& node) {
-    node.known = core(node).known_candidates();
+    node.known = core(node).directory().descriptions(raw(node.index));
     node.saved_rate = core(node).discipline().rate_to_save();
 }
 

@@ -170,8 +170,8 @@ private:
         std::vector<CandidateInfo> known;
         Incarnation incarnation = 0;
         SavedRate saved_rate;
-        std::array<Route, kMaxCandidates> links{};  ///< 0: none
-        std::array<Subscriptions, kMaxCandidates> subscriptions{};
+        std::array<Route, kMaxLinks> links{};  ///< 0: none
+        std::array<Subscriptions, kMaxLinks> subscriptions{};
         std::vector<Delivery> waiting;          ///< came while the process was paused
         TrueTime busy_until = TrueTime::min();  ///< saves until then
         TrueTime wake = TrueTime::max();

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "slave/slave_core.hpp"
+#include "slave/links.hpp"
 
 namespace berkeley {
 namespace {
@@ -21,57 +21,45 @@ constexpr int kBeatsMissed = 3;  ///< timeouts, of which each is several heartbe
 
 }  // namespace
 
-void SlaveCore::note_heard(LinkState& state, Via via, RawTime now) {
-    switch (via) {
-        case Via::dealer:
-            state.heard_at = state.answered_at = now;
-            state.silence_told = false;
-            break;
-        case Via::publish:
-            state.publish = {now, 0, false};
-            break;
-        case Via::heartbeat:
-            state.heartbeat = {now, 0, false};
-            break;
+void Links::tell_dead_end(SubscriptionWatch& watch, std::string_view way, const CandidateInfo& info,
+                          const Url& url, RawTime now, Actions& out) const {
+    if (!std::exchange(watch.told, true)) {
+        out.add(EmitEvent{DeadEndEvent{
+            way, info.id, url,
+            "hears nothing from " + info.id.str() + " at its " + std::string(way) + " endpoint " + url.str() +
+                ", though it polls this node: does a firewall close that port, or does the URL lead elsewhere "
+                "(--advertise-" +
+                std::string(way) + " of " + info.id.str() + ")?"}});
     }
+    watch.begin(now);
 }
 
 /// At each POLL of the leader. Rounds are counted, since a master that gathers repeats a round's number and
 /// publishes nothing.
-void SlaveCore::watch_subscriptions(Link link, const Poll& poll, RawTime now, Actions& out) {
-    LinkState& state = links_[link];
-    if (leader_link_ != link || !state.info) {
+void Links::on_poll(Link link, const Polled& polled, RawTime now, Actions& out) {
+    State& state = links_[link];
+    const auto* entry = state.id.empty() ? nullptr : directory_.find(state.id);
+    if (!polled.by_leader || entry == nullptr) {
         state.publish.begin(now);
         state.heartbeat.begin(now);
         return;
     }
-    const auto tell = [&](SubscriptionWatch& watch, std::string_view way, const Url& url) {
-        if (!std::exchange(watch.told, true)) {
-            out.add(EmitEvent{DeadEndEvent{
-                way, state.info->id, url,
-                "hears nothing from " + state.info->id.str() + " at its " + std::string(way) + " endpoint " +
-                    url.str() +
-                    ", though it polls this node: does a firewall close that port, or does the URL "
-                    "lead elsewhere (--advertise-" +
-                    std::string(way) + " of " + state.info->id.str() + ")?"}});
-        }
-        watch.begin(now);
-    };
+    const CandidateInfo& info = entry->info;
     const auto patience = [](const SubscriptionWatch& watch, Duration first) {
         return watch.told ? std::max(first, kRenewEvery) : first;
     };
     if (!hears_heartbeats_) state.heartbeat.begin(now);
-    const Duration silence = std::max<Duration>(kDeadEndMin, kBeatsMissed * elector_.options().timeout);
+    const Duration silence = std::max<Duration>(kDeadEndMin, kBeatsMissed * polled.timeout);
     if (now - state.heartbeat.since > patience(state.heartbeat, silence)) {
-        tell(state.heartbeat, "heartbeat", state.info->heartbeat);
-        out.add(SubscribeLink{link, {}, state.info->heartbeat});
+        tell_dead_end(state.heartbeat, "heartbeat", info, info.heartbeat, now, out);
+        out.add(SubscribeLink{link, {}, info.heartbeat});
     }
-    if (poll.round == answered_[0]) return;
+    if (!polled.new_round) return;
     ++state.publish.rounds;
     if (state.publish.rounds > kDeadEndRounds &&
         now - state.publish.since > patience(state.publish, kDeadEndMin)) {
-        tell(state.publish, "publish", state.info->publish);
-        out.add(SubscribeLink{link, state.info->publish, hears_heartbeats_ ? state.info->heartbeat : Url{}});
+        tell_dead_end(state.publish, "publish", info, info.publish, now, out);
+        subscribe(link, out);
     }
 }
 

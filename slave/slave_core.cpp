@@ -35,28 +35,32 @@ SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, Cl
           options.memory, now),
       generation_(prng_.next() | 1),
       discipline_(options.discipline, now, initial, rate),
-      polled_at_(now) {
-    hears_heartbeats_ = options.want_heartbeats || elector_.is_voter();
+      links_({options.id, options.cluster, options.masters, options.candidate, options.known},
+             Prng{prng_.next()}, now),
+      polled_at_(now),
+      leader_heard_at_(now) {
     term_ = elector_.term();
+    if (!options.votes) elector_.disable();
     discipline_.set_valid_for(valid_for(interval_));
     if (options.resumed && discipline_.resume(*options.resumed, now)) corrected_term_ = options.resumed_term;
 }
 
 void SlaveCore::start(RawTime now, Actions& out) {
-    for (const Url& url : options_.masters) add_candidate_url(url, now, out);
+    update_heartbeat_subscriptions(out);
+    links_.start(now, out);
     out.add(PublishClock{});
     tell_status("the clock goes on from its page", out);
 }
 
 void SlaveCore::on_message(Link link, Via via, const Message& told, RawTime received_at, Actions& out) {
-    if (link >= links_.size() || !links_[link].used) return drop("unknown-link", out);
+    if (!links_.used(link)) return drop("unknown-link", out);
     Message changed;
-    const Message& message = with_complete_candidates(told, links_[link].poll, changed, out);
+    const Message& message = with_complete_candidates(told, links_.url(link), changed, out);
     const bool dealer = via == Via::dealer;
     if (message.header.sender == options_.id) {
         return dealer ? on_own_name(link, message, received_at, out) : drop("own-name", out);
     }
-    note_heard(links_[link], via, received_at);
+    links_.note_message(link, via, received_at);
     if (const auto* poll = std::get_if<Poll>(&message.body); poll && dealer) {
         on_poll(link, message, *poll, received_at, out);
     } else if (const auto* c = std::get_if<Correction>(&message.body); c && via == Via::publish) {
@@ -88,14 +92,12 @@ void SlaveCore::on_own_name(Link link, const Message& message, RawTime now, Acti
     if (refuse == nullptr || refuse->kind != RefuseKind::name_in_use || refuse->generation != generation_) {
         return drop("own-name", out);
     }
-    LinkState& state = links_[link];
-    state.heard_at = now;
-    state.hello_backoff = kRefusedWait;
-    state.hello_at = now + kRefusedWait;
-    if (std::exchange(state.own_name_told, true)) return;
-    out.add(EmitEvent{
-        NoteEvent{Severity::error, "the id '" + options_.id.str() + "' is in use at " + state.poll.str() +
-                                       ", by another node or by this one: give each node an id of its own"}});
+    links_.note_message(link, Via::dealer, now);
+    links_.put_off(link, kRefusedWait, now);
+    if (links_.own_name_told(link)) return;
+    out.add(EmitEvent{NoteEvent{Severity::error,
+                                "the id '" + options_.id.str() + "' is in use at " + links_.url(link).str() +
+                                    ", by another node or by this one: give each node an id of its own"}});
 }
 
 void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now,
@@ -104,24 +106,10 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
     if (welcome.candidates.empty() || welcome.candidates.front().id != message.header.sender) {
         return drop("bad-welcome", out);
     }
-    LinkState& state = links_[link];
     const CandidateInfo& sender = welcome.candidates.front();
-    for (Link i = 0; i < links_.size(); ++i) {
-        // Two URLs lead to one candidate (a name and an address, say), so the second link is of no use.
-        if (i != link && links_[i].used && links_[i].info && links_[i].info->id == sender.id) {
-            if (links_[i].welcomed) return make_spare(link, sender.id, out);
-            make_spare(i, sender.id, out);
-        }
-    }
-    if (!state.welcomed) {
-        out.add(EmitEvent{
-            NoteEvent{Severity::info, "welcomed by " + sender.id.str() + " at " + state.poll.str()}});
-    }
-    state.welcomed = true;
-    if (!state.info || *state.info != sender) {
-        note_candidates_changed(out);
-        state.info = sender;
-        subscribe(link, out);
+    if (!links_.on_welcome(link, sender, now, out)) {
+        if (leader_link_ == link) leader_link_.reset();
+        return;
     }
     if (welcome.role == Role::master || welcome.role == Role::warmup) {
         interval_ = std::clamp(welcome.interval, Duration{milliseconds{1}}, Duration{std::chrono::hours{1}});
@@ -130,19 +118,25 @@ void SlaveCore::on_welcome(Link link, const Message& message, const Welcome& wel
         update_heartbeat_subscriptions(out);
     }
     for (const CandidateInfo& info : welcome.candidates) {
-        if (info.id != sender.id) add_candidate(info, now, out);
+        if (info.id != sender.id) links_.hear(info, CandidateDirectory::Source::hearsay, now, out);
     }
 }
 
-void SlaveCore::follow_and_report(Term term, const NodeId& leader, Actions& out) {
+void SlaveCore::follow_and_report(Term term, const NodeId& leader, RawTime now, Actions& out) {
     follow(term, leader);
+    leader_heard_at_ = now;
+    // Another candidate that leads, or is about to, learns of this leader at once.
+    links_.greet_soon(now);
     out.add(EmitEvent{
         NoteEvent{Severity::info, "following " + leader.str() + " in term " + std::to_string(term_)}});
 }
 
 void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat& beat, RawTime now,
                              Actions& out) {
-    for (const CandidateInfo& info : beat.candidates) add_candidate(info, now, out);
+    for (const CandidateInfo& info : beat.candidates) {
+        if (info.id != message.header.sender)
+            links_.hear(info, CandidateDirectory::Source::hearsay, now, out);
+    }
     const Header& header = message.header;
     if (header.term < elector_.term() && (beat.role == Role::master || beat.role == Role::warmup)) {
         Refuse refuse;
@@ -158,7 +152,8 @@ void SlaveCore::on_heartbeat(Link link, const Message& message, const Heartbeat&
     if (!elector_.on_heartbeat(header.sender, header.term, beat, now)) return;
     // A term has one leader: the one that the voters hear.
     if (header.term > term_ || (header.term == term_ && leader_ != header.sender))
-        follow_and_report(header.term, header.sender, out);
+        follow_and_report(header.term, header.sender, now, out);
+    leader_heard_at_ = now;
     // In WARMUP the lease needs voters only. An acknowledgement is a promise, and a learner's disk would
     // delay the first round; learners are needed only once the committee may change again.
     if (beat.role == Role::warmup && !elector_.is_voter()) return update_heartbeat_subscriptions(out);
@@ -222,14 +217,18 @@ void SlaveCore::on_poll(Link link, const Message& message, const Poll& poll, Raw
     }
     if (header.term == term_ && !leader_.empty() && leader_ != header.sender) return drop("not-leader", out);
     if (header.term > term_ || leader_.empty()) {
-        follow_and_report(header.term, header.sender, out);
+        follow_and_report(header.term, header.sender, received_at, out);
         // A reply promises nothing. The term is saved before the next ACK or GRANT, or when this clock has
         // been corrected in it, so the first round does not wait for the disks.
         elector_.observe(header.term);
     }
-    watch_subscriptions(link, poll, received_at, out);
+    links_.on_poll(link,
+                   {.by_leader = leader_link_ == link,
+                    .new_round = poll.round != answered_[0],
+                    .timeout = elector_.options().timeout},
+                   received_at, out);
     leader_link_ = link;
-    polled_at_ = received_at;
+    polled_at_ = leader_heard_at_ = received_at;
     if (poll.round > answered_[0]) answered_ = {poll.round, answered_[0]};
     Reply reply;
     reply.round = poll.round;
@@ -288,23 +287,26 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
 
 void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now,
                           Actions& out) {
-    LinkState& state = links_[link];
     if (refuse.kind != RefuseKind::name_in_use && refuse.kind != RefuseKind::roster_full &&
         refuse.kind != RefuseKind::not_allowed) {
         return;  // refusals of votes and terms concern candidates, which read this message themselves
     }
     if (refuse.generation != generation_) return drop("generation", out);
-    if (refuse.kind == RefuseKind::name_in_use && is_second_way(link, message, out)) return;
-    state.welcomed = false;
-    state.hello_backoff = kRefusedWait;
-    state.hello_at = now + kRefusedWait;
+    // Its own name, held by its other connection to that candidate.
+    if (refuse.kind == RefuseKind::name_in_use &&
+        links_.on_name_in_use(link, message.header.sender, now, out)) {
+        return;
+    }
+    links_.put_off(link, kRefusedWait, now);
     out.add(EmitEvent{NoteEvent{Severity::error,
                                 message.header.sender.str() + " refuses this node: " + refuse.reason.str()}});
 }
 
 void SlaveCore::on_timer(RawTime now, Actions& out) {
     if (applied_term_ == term_ && elector_.take_changed()) out.add(SaveState{});
-    watch_links(now, out);
+    const bool polled = now - polled_at_ < kMissedRounds * interval_;
+    const auto due = links_.tend(polled ? leader_link_ : std::nullopt, interval_, now, out);
+    for (const Link link : due) out.add(SendToLink{link, greeting(now)});
     if (discipline_.tick(now)) {
         out.add(PublishClock{});
         tell_status(discipline_.status() == ClockStatus::holdover ? "no correction for too long"
@@ -314,7 +316,30 @@ void SlaveCore::on_timer(RawTime now, Actions& out) {
 }
 
 RawTime SlaveCore::next_deadline() const {
-    return std::min(discipline_.next_deadline(), next_link_deadline());
+    return std::min(discipline_.next_deadline(), links_.next_deadline());
+}
+
+Message SlaveCore::greeting(RawTime now) const {
+    Hello hello;
+    hello.incarnation = options_.incarnation;
+    hello.generation = generation_;
+    hello.freq_ppb = discipline_.map().rate_ppb;
+    // Whoever has heard nothing of its leader for so long must not keep others from leading.
+    const bool hears_leader = leader_ == options_.id || now - leader_heard_at_ < valid_for(interval_);
+    if (hears_leader) hello.leader = leader_;
+    hello.candidate = links_.directory().own();
+    hello.committee = elector_.committee();
+    hello.votes = options_.votes;
+    const auto* leader = hello.leader.empty() ? nullptr : links_.directory().find(leader_);
+    if (leader != nullptr) hello.leader_info = leader->info;
+    return make(std::move(hello));
+}
+
+/// Candidates, voters and slaves that the leader asks hear heartbeats. For the other slaves of a large
+/// cluster heartbeats are noise.
+void SlaveCore::update_heartbeat_subscriptions(Actions& out) {
+    const bool asked = options_.votes && (asked_to_listen_ || elector_.is_voter());
+    links_.set_hears_heartbeats(options_.want_heartbeats || asked, out);
 }
 
 void SlaveCore::follow(Term term, const NodeId& leader) {
@@ -332,10 +357,7 @@ void SlaveCore::disrupt(std::string_view why, Actions& out) {
     // tells the master.
     generation_ = prng_.next() | 1;
     answered_ = {};
-    for (LinkState& link : links_) {
-        link.welcomed = false;
-        link.hello_at = RawTime::min();
-    }
+    links_.greet_anew();
     out.add(PublishClock{});
     tell_status(why, out);
 }
@@ -353,9 +375,7 @@ void SlaveCore::set_astray(bool astray, std::string_view reason, Actions& out) {
 }
 
 void SlaveCore::stop(Actions& out) {
-    for (Link i = 0; i < links_.size(); ++i) {
-        if (links_[i].used) out.add(SendToLink{i, make(Bye{generation_})});
-    }
+    for (const Link link : links_.connected()) out.add(SendToLink{link, make(Bye{generation_})});
 }
 
 }  // namespace berkeley

@@ -19,6 +19,7 @@
 #include "discipline/discipline.hpp"
 #include "election/elector.hpp"
 #include "protocol/actions.hpp"
+#include "slave/links.hpp"
 
 namespace berkeley {
 
@@ -33,11 +34,10 @@ struct SlaveCoreOptions {
     std::optional<CandidateInfo> candidate;  ///< set where this node is a candidate; goes into HELLO
     bool want_heartbeats = false;
     Duration heartbeat_timeout = std::chrono::milliseconds{500};
-    ElectorMemory memory;  ///< the promises of an earlier run
+    ElectorMemory memory;              ///< the promises of an earlier run
+    std::vector<CandidateInfo> known;  ///< the candidates that an earlier run knew, itself perhaps among them
+    bool votes = true;                 ///< false: never asked to be a voter
 };
-
-/// The socket of a link that a message came from.
-enum class Via : std::uint8_t { dealer, publish, heartbeat };
 
 class SlaveCore {
 public:
@@ -52,9 +52,14 @@ public:
     /// Says BYE on every link.
     void stop(Actions& out);
 
-    /// Connects to a candidate that it learned of elsewhere (a HELLO, a saved state), unless it is known.
-    void add_candidate(const CandidateInfo& info, RawTime now, Actions& out);
-    void add_candidate_url(const Url& poll, RawTime now, Actions& out);
+    /// Takes a candidate's description of itself that came another way than over a link (a HELLO), or what
+    /// somebody else says of it.
+    void hear_of(const CandidateInfo& info, CandidateDirectory::Source source, RawTime now, Actions& out) {
+        links_.hear(info, source, now, out);
+    }
+    /// Forgets a candidate on purpose, here and wherever this node is heard. Returns false where it is not
+    /// known.
+    bool forget_candidate(const NodeId& id, RawTime now, Actions& out) { return links_.forget(id, now, out); }
 
     /// Makes this node follow `leader` (perhaps itself) in `term`. Requires: term >= this->term().
     void follow(Term term, const NodeId& leader);
@@ -77,10 +82,9 @@ public:
     const SlaveCoreOptions& options() const { return options_; }
     Discipline& discipline() { return discipline_; }
     const Discipline& discipline() const { return discipline_; }
-    /// The candidates that this node knows, without itself.
-    std::vector<CandidateInfo> known_candidates() const;
-    /// Changes whenever the known candidates change.
-    std::uint64_t candidates_version() const { return candidates_version_; }
+    const CandidateDirectory& directory() const { return links_.directory(); }
+    /// Changes whenever the known candidates do.
+    std::uint64_t candidates_version() const { return links_.changes(); }
 
     Message make(Body body) const { return {{options_.cluster, options_.id, term_}, std::move(body)}; }
     /// Emits a status event and publishes the clock where the status differs from the last one reported.
@@ -94,40 +98,10 @@ public:
     void set_astray(bool astray, std::string_view reason, Actions& out);
 
 private:
-    /// What comes over a SUB, while the leader polls over the DEALER of the same link.
-    struct SubscriptionWatch {
-        RawTime since{};           ///< last heard, or when the SUB or the watch began
-        std::uint32_t rounds = 0;  ///< rounds that began since
-        bool told = false;         ///< that it is a dead end
-        void begin(RawTime now) { *this = {now, 0, told}; }
-    };
-    struct LinkState {
-        bool used = false;
-        Url poll;
-        std::optional<CandidateInfo> info;  ///< since WELCOME or gossip
-        /// The candidate that another link leads to as well; this one has no connection meanwhile. Empty:
-        /// none.
-        NodeId spare_for;
-        bool welcomed = false;
-        bool silence_told = false;
-        bool own_name_told = false;
-        RawTime heard_at{};     ///< last heard over the DEALER, or when that was replaced
-        RawTime answered_at{};  ///< last heard over the DEALER
-        SubscriptionWatch publish;
-        SubscriptionWatch heartbeat;
-        RawTime hello_at{};
-        Duration hello_backoff{0};
-    };
-
     const Message& with_complete_candidates(const Message& told, const Url& link, Message& changed,
                                             Actions& out) const;
-    void note_candidates_changed(Actions& out);
-    void connect(LinkState info, RawTime now, Actions& out);
     void on_own_name(Link link, const Message& message, RawTime now, Actions& out);
-    void make_spare(Link link, const NodeId& id, Actions& out);
-    bool is_second_way(Link link, const Message& message, Actions& out);
-    void wake_spares(const NodeId& id, RawTime now, Actions& out);
-    void greet(Link link, RawTime now, Actions& out);
+    Message greeting(RawTime now) const;
     void on_welcome(Link link, const Message& message, const Welcome& welcome, RawTime now, Actions& out);
     void on_poll(Link link, const Message& message, const Poll& poll, RawTime received_at, Actions& out);
     void on_correction(Link link, const Message& message, const Correction& correction, RawTime now,
@@ -138,27 +112,19 @@ private:
     void on_vote_request(Link link, const Message& message, const VoteRequest& request, RawTime now,
                          Actions& out);
     /// Follows `leader` and logs the change of leader or term.
-    void follow_and_report(Term term, const NodeId& leader, Actions& out);
-    void subscribe(Link link, Actions& out) const;
+    void follow_and_report(Term term, const NodeId& leader, RawTime now, Actions& out);
     void update_heartbeat_subscriptions(Actions& out);
     std::string_view fence(Link link, const Message& message, const Correction& correction,
                            RawTime now) const;
-    RawTime next_link_deadline() const;
-    void watch_links(RawTime now, Actions& out);
-    void watch_subscriptions(Link link, const Poll& poll, RawTime now, Actions& out);
-    static void note_heard(LinkState& state, Via via, RawTime now);
-    std::array<LinkState, kMaxCandidates>::iterator replaceable_link(RawTime now);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }
 
     SlaveCoreOptions options_;
     Prng prng_;
     Elector elector_;
-    bool asked_to_listen_ = false;   ///< the leader's WELCOME said `listen`
-    bool hears_heartbeats_ = false;  ///< heartbeats are subscribed to
+    bool asked_to_listen_ = false;  ///< the leader's WELCOME said `listen`
     Generation generation_;
     Discipline discipline_;
-    std::array<LinkState, kMaxCandidates> links_{};
-    std::uint64_t candidates_version_ = 0;
+    Links links_;
     Term term_ = 0;
     NodeId leader_;
     std::optional<Link> leader_link_;
@@ -169,6 +135,7 @@ private:
     /// travel on different sockets.
     std::array<Round, 2> answered_{};
     RawTime polled_at_{};
+    RawTime leader_heard_at_{};  ///< by a poll or a heartbeat
     Duration interval_ = std::chrono::seconds{1};
     Duration told_timeout_{};  ///< D of the leader heard last
     bool astray_ = false;      ///< the machine's clock does not follow

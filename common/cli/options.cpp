@@ -366,8 +366,11 @@ Program<SlaveOptions> slave_program() {
         app.group("Slave");
         add_connects(app, "--master", options.masters,
                      "Poll URL of a master or standby; may be repeated [tcp://127.0.0.1:5250]");
+        app.add_flag("--no-vote", options.no_vote,
+                     "Never be a voter: for slaves that come and go, of which no election should depend");
     };
     const auto finish = [](SlaveOptions& options) {
+        options.node.votes = !options.no_vote;
         if (options.masters.empty()) options.masters.push_back(Url::from("tcp://127.0.0.1:5250").value());
     };
     // Lets several slaves run without an option: on one machine, and in containers, where host names and

@@ -50,6 +50,7 @@ struct NodeOptions {
     bool json = false;
     LogLevel log_level = LogLevel::info;
     bool let_cpus_sleep = false;  ///< also during bursts
+    bool votes = true;            ///< false: never a voter; slaves only
     bool insecure = false;
     KeyFiles keys;  ///< none: no encryption
 };
@@ -76,6 +77,7 @@ struct MasterOptions {
 struct SlaveOptions {
     NodeOptions node;
     std::vector<Url> masters;  ///< poll endpoints of candidates; at least one
+    bool no_vote = false;      ///< node.votes is the same, resolved
 };
 
 template <class Options>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace berkeley {
 namespace {
 
@@ -14,6 +16,15 @@ constexpr Duration kVotePatience = std::chrono::milliseconds{500};
 /// cluster after all.
 constexpr Duration kToldWait = std::chrono::milliseconds{1250};
 constexpr Duration kToldMax = std::chrono::seconds{5};
+/// Of two leaders of one term that know of each other one takes a later term within this time.
+constexpr Duration kRivalPatience = std::chrono::seconds{2};
+/// A takeover may need a second vote. Only a third one in vain is worth a word.
+constexpr std::uint32_t kFailuresTold = 3;
+/// A candidate that its voters do not elect asks them less and less often, down to a fourth.
+constexpr std::uint32_t kFailuresPerTimeout = 4;
+constexpr std::uint32_t kTimeoutsMax = 4;
+constexpr Duration kComplainAgain = std::chrono::seconds{30};
+constexpr Duration kComplainSame = std::chrono::minutes{5};
 
 }  // namespace
 
@@ -55,7 +66,7 @@ bool Election::on_timer(RawTime now) {
     if (phase_ != Phase::none && now >= ask_at_ && now < deadline_) ask(now);
     if (now < deadline_) return false;
     if (phase_ != Phase::none) {
-        listen("the voters did not agree to it", now);
+        fail(now);
     } else if (!elector_.committee().voters.empty()) {
         campaign(Phase::pre_vote, "no heartbeat for too long", now);
     } else if (!options_.standby) {
@@ -66,8 +77,42 @@ bool Election::on_timer(RawTime now) {
     return leads() && on_timer(now);
 }
 
+bool Election::about_to_found(RawTime now) const {
+    return !leads() && phase_ == Phase::none && now >= deadline_ && !options_.standby &&
+           elector_.committee().voters.empty();
+}
+
+/// A cluster that lives, or that may, must not get a second one beside it. Members that hear no leader and
+/// remember only one voter are free: nobody else can ever lead them again.
+bool Election::defer_founding(RawTime now) {
+    const std::size_t taken = views_.follow_others + views_.remember_others;
+    if (3 * taken <= views_.greeted) return false;
+    const std::string of = " of " + counted(views_.greeted, "member");
+    if (views_.follow_others > 0) {
+        complain("founding no cluster: " + std::to_string(views_.follow_others) + of + " follow " +
+                     views_.leader.str() + ", so this node waits as its standby",
+                 now);
+    } else {
+        std::string voters;
+        for (const Voter& voter : views_.committee.voters) voters += " " + voter.id.str();
+        complain("founding no cluster: " + std::to_string(views_.remember_others) + of +
+                     " remember a cluster with the voters" + voters +
+                     ", of which too few answer; start those again, or give them up with berkeleyctl "
+                     "force-bootstrap",
+                 now);
+    }
+    return true;
+}
+
+void Election::complain(std::string text, RawTime now) {
+    const Duration wait = text == complaint_ ? kComplainSame : kComplainAgain;
+    if (!complaint_.empty() && now - complained_at_ < wait) return;
+    complained_at_ = now;
+    notice_ = complaint_ = std::move(text);
+}
+
 void Election::found(RawTime now) {
-    if (retired_) return arm(now);
+    if (retired_ || defer_founding(now)) return arm(now);
     if (told_since_ && now < *told_since_ + kToldMax) return arm(now);
     const ElectorOptions& self = elector_.options();
     const Term term = elector_.term() + 1;
@@ -76,6 +121,7 @@ void Election::found(RawTime now) {
         return arm(now);  // silent after a restart
     }
     elector_.replace({term, 1, {{self.id, self.incarnation}}});
+    views_ = {};
     founded_ = true;
     lead(now, "no master heard");
 }
@@ -89,7 +135,8 @@ void Election::campaign(Phase phase, std::string reason, RawTime now) {
                               .incarnation = self.incarnation,
                               .priority = options_.priority,
                               .committee_term = committee.term,
-                              .committee_version = committee.version};
+                              .committee_version = committee.version,
+                              .timeout = self.timeout};
     if (const auto why = elector_.judge(self.id, term, request, now); !why.empty()) {
         phase_ = Phase::none;
         return arm(now, 0);
@@ -122,7 +169,8 @@ void Election::ask(RawTime now) {
                              .incarnation = self.incarnation,
                              .priority = options_.priority,
                              .committee_term = committee.term,
-                             .committee_version = committee.version}});
+                             .committee_version = committee.version,
+                             .timeout = self.timeout}});
     }
 }
 
@@ -133,15 +181,46 @@ void Election::on_grant(const NodeId& from, Term term, const Grant& grant, RawTi
     count(now);
 }
 
-void Election::on_refusal(const NodeId& from, Term term, RawTime now) {
+void Election::on_refusal(const NodeId& from, Term term, const Refuse& refusal, RawTime now) {
+    if (!seeks_vote_from(from)) return;
+    if (refusal.kind == RefuseKind::pre_vote) refused_[from] = refusal.reason.str();
     // The refusal is of this very term, so the vote went to another candidate. Waiting cannot win it back.
-    if (phase_ != Phase::vote || term != asked_) return;
-    const auto& voters = elector_.committee().voters;
-    if (std::none_of(voters.begin(), voters.end(), [&](const Voter& voter) { return voter.id == from; }))
-        return;
-    refused_.insert(from);
-    if (voters.size() - refused_.size() < majority(elector_.committee()))
-        listen("the voters did not agree to it", now);
+    if (refusal.kind != RefuseKind::vote || phase_ != Phase::vote || term != asked_) return;
+    refused_[from] = refusal.reason.str();
+    if (elector_.committee().voters.size() - refused_.size() < majority(elector_.committee())) fail(now);
+}
+
+/// Asks again later, and says what to do where this goes on.
+void Election::fail(RawTime now) {
+    ++failures_;
+    if (failures_ >= kFailuresTold) complain(describe_failure(), now);
+    leader_ = NodeId{};
+    phase_ = Phase::none;
+    arm(now, static_cast<int>(std::min(1 + failures_ / kFailuresPerTimeout, kTimeoutsMax)));
+}
+
+std::string Election::describe_failure() const {
+    std::string agreed;
+    std::string refused;
+    std::string silent;
+    for (const Voter& voter : elector_.committee().voters) {
+        const auto why = refused_.find(voter.id);
+        if (granted_.contains(voter.id)) {
+            agreed += " " + voter.id.str();
+        } else if (why != refused_.end()) {
+            refused += " " + voter.id.str() + " (" + why->second + ")";
+        } else {
+            silent += " " + voter.id.str();
+        }
+    }
+    const std::size_t all = elector_.committee().voters.size();
+    std::string text = "not elected: " + std::to_string(majority(elector_.committee())) + " of " +
+                       counted(all, "voter") + " must agree;";
+    text += agreed.empty() ? " nobody agreed" : " agreed:" + agreed;
+    if (!refused.empty()) text += "; refused:" + refused;
+    if (silent.empty()) return text;
+    return text + "; no answer from:" + silent +
+           " (start them again, or give them up with berkeleyctl force-bootstrap)";
 }
 
 void Election::count(RawTime now) {
@@ -162,7 +241,7 @@ void Election::on_ack(const NodeId& from, Term term, const Ack& ack, bool candid
 void Election::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
     if (heartbeat.role != Role::master && heartbeat.role != Role::warmup) return;
     if (term < elector_.term() || !elector_.plausible(term) || from == elector_.options().id) return;
-    if (leads() && term == asked_) return resolve_rival(from, heartbeat.committee, now);
+    if (leads() && term == asked_) return on_rival(from, heartbeat.priority, term, heartbeat.committee, now);
     on_term(term, from, now);
     follow(from, now);
 }
@@ -285,16 +364,22 @@ void Election::renew(RawTime now) {
 }
 
 /// Resolves two clusters of one term: two candidates each founded one, could not hear each other, and now
-/// do. Rounds of that term cannot tell one time from the other. So one of the two takes a later term, whose
-/// committee is newer than all that either side knows, and the other steps down. If it is the only voter it
-/// forgets its committee, which must not elect it beside the other. A committee with other voters elects
-/// nobody without them, so it is kept: a voter that forgot it would vote for older ones.
-void Election::resolve_rival(const NodeId& other, const Committee& theirs, RawTime now) {
+/// do. Rounds of that term cannot tell one time from the other. So the one of higher priority takes a later
+/// term, whose committee is newer than all that either side knows, and the other steps down. If it is the
+/// only voter it forgets its committee, which must not elect it beside the other. A committee with other
+/// voters elects nobody without them, so it is kept: a voter that forgot it would vote for older ones.
+void Election::on_rival(const NodeId& other, std::int32_t priority, Term term, const Committee& theirs,
+                        RawTime now) {
     const NodeId& self = elector_.options().id;
+    if (!leads() || term != asked_ || other == self) return;
     const std::string reason = other.str() + " leads the same term";
     const bool alone = elector_.committee().voters.size() <= 1;
     const bool other_alone = theirs.voters.size() <= 1;
-    if (alone != other_alone ? alone : other < self) {
+    const bool precedes = priority != options_.priority ? priority > options_.priority : other < self;
+    if (alone != other_alone ? alone : precedes) {
+        // It takes a later term as soon as it hears of this node, and that frees the members of both.
+        if (!rival_since_) rival_since_ = now;
+        if (now - *rival_since_ < kRivalPatience) return;
         elector_.observe(asked_ + 1);
         if (alone) {
             elector_.replace({});
@@ -337,6 +422,9 @@ void Election::change(Role role, std::string reason) {
 
 void Election::lead(RawTime now, std::string reason) {
     phase_ = Phase::none;
+    rival_since_.reset();
+    failures_ = 0;
+    complaint_.clear();
     leader_ = elector_.options().id;
     followed_ = asked_;
     leadership_.begin(elector_.options(), options_.heartbeat_interval, elector_.term(), elector_.committee(),
@@ -348,6 +436,8 @@ void Election::lead(RawTime now, std::string reason) {
 void Election::follow(const NodeId& leader, RawTime now) {
     phase_ = Phase::none;
     founded_ = false;
+    failures_ = 0;
+    complaint_.clear();
     if (role_ != Role::standby || leader_ != leader) change(Role::standby, "following " + leader.str());
     leader_ = leader;
     followed_ = elector_.term();

@@ -8,10 +8,12 @@
 //     |                                                          v
 //     '--------- lease lost, higher term, refusal: STEPDOWN --- MASTER
 //
-// CANDIDATE first asks for pre-votes, then for votes; with a majority it leads, in vain it is back in LISTEN.
+// CANDIDATE first asks for pre-votes, then for votes; with a majority it leads, in vain it asks again.
 //
 // A candidate founds a cluster (term 1, committee {itself}) only where it remembers none, was not started as
-// a standby, and has heard neither a master nor a member of a cluster for a full timeout, 2.25 s at least. A
+// a standby, has heard no master for a full timeout, 2.25 s at least, and where no more than a third of the
+// members that greet it follow somebody else or remember other voters. Else it waits to be that cluster's
+// standby. A
 // leader that cannot renew its lease stops leading; its Leadership says until when it may lead. Sources: see
 // elector.hpp and leadership.hpp. Pure; not thread-safe. Times are raw times, never the disciplined clock.
 #pragma once
@@ -40,6 +42,17 @@ struct ElectionOptions {
     Duration founding = std::chrono::milliseconds{2250};
 };
 
+/// What the members that greeted a candidate in the last seconds say of their cluster.
+struct MemberViews {
+    std::size_t greeted = 0;
+    std::size_t follow_others = 0;    ///< of them, those that hear another leader,
+    std::size_t remember_others = 0;  ///< and those that hear none, but remember several voters
+    NodeId leader;                    ///< whom most of the former follow
+    Committee committee;              ///< a newest that the latter remember
+};
+/// How fresh a greeting must be to count. Members greet once a second.
+inline constexpr Duration kViewAge = std::chrono::seconds{3};
+
 /// A request for a vote, to be sent to the voter named.
 struct Ballot {
     Voter to;
@@ -59,8 +72,16 @@ public:
     void on_term(Term term, const NodeId& leader, RawTime now);
     void on_step_down(const NodeId& from, Term term, const StepDown& step_down, RawTime now);
     void on_grant(const NodeId& from, Term term, const Grant& grant, RawTime now);
-    /// A voter refused its vote; `term` is the voter's own.
-    void on_refusal(const NodeId& from, Term term, RawTime now);
+    /// A voter refused its vote or pre-vote; `term` is the voter's own.
+    void on_refusal(const NodeId& from, Term term, const Refuse& refusal, RawTime now);
+    /// A voter said goodbye.
+    void on_bye(const NodeId& from) { leadership_.forget(from); }
+    /// `other` says itself that it leads `term`, with this committee and priority.
+    void on_rival(const NodeId& other, std::int32_t priority, Term term, const Committee& committee,
+                  RawTime now);
+    /// Whether the next on_timer may found a cluster, for which set_views must be called before.
+    bool about_to_found(RawTime now) const;
+    void set_views(MemberViews views) { views_ = std::move(views); }
     void on_ack(const NodeId& from, Term term, const Ack& ack, bool candidate, RawTime now);
     /// A member has named the committee of its cluster. A node that has no cluster, or founded one that
     /// nobody joined, takes it as its own. A standby that missed changes learns them too, once enough voters
@@ -110,6 +131,8 @@ public:
     const ElectionOptions& options() const { return options_; }
     /// The reason of the last change of role.
     const std::string& reason() const { return reason_; }
+    /// What keeps this candidate from leading, for people: a sentence each time that there is news.
+    [[nodiscard]] std::string take_notice() { return std::exchange(notice_, {}); }
     RawTime next_deadline() const;
     [[nodiscard]] std::vector<Ballot> take_ballots() { return std::exchange(ballots_, {}); }
 
@@ -123,7 +146,10 @@ private:
     void found(RawTime now);
     void lead(RawTime now, std::string reason);
     void follow(const NodeId& leader, RawTime now);
-    void resolve_rival(const NodeId& other, const Committee& theirs, RawTime now);
+    bool defer_founding(RawTime now);
+    void fail(RawTime now);
+    std::string describe_failure() const;
+    void complain(std::string text, RawTime now);
     void listen(std::string reason, RawTime now);
     void learn_committee(const Voter& from, const Committee& committee, RawTime now);
     bool weigh_report(const Voter& from, const Committee& committee, std::size_t members, RawTime now);
@@ -143,7 +169,13 @@ private:
     Term asked_ = 0;     ///< the term that this node asks votes for, or leads
     Term followed_ = 0;  ///< the last term in which this node had a leader, perhaps itself
     std::set<NodeId> granted_;
-    std::set<NodeId> refused_;
+    std::map<NodeId, std::string> refused_;  ///< why, by voter
+    std::uint32_t failures_ = 0;             ///< campaigns in vain, in a row
+    MemberViews views_;
+    std::optional<RawTime> rival_since_;  ///< since when another leader of this term is known
+    std::string notice_;
+    std::string complaint_;  ///< the last one
+    RawTime complained_at_{};
     /// Newer committees, by the member that named them: a voter of the known or of the named committee.
     std::map<NodeId, std::pair<Incarnation, Committee>> told_;
     std::vector<Ballot> ballots_;

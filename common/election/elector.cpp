@@ -17,9 +17,15 @@ bool contains(const Committee& committee, const NodeId& id, Incarnation incarnat
 std::size_t majority(const Committee& committee) { return committee.voters.size() / 2 + 1; }
 
 Elector::Elector(const ElectorOptions& options, ElectorMemory memory, RawTime now)
-    : options_(options), memory_(std::move(memory)), quiet_until_(now) {
+    : options_(options), memory_(std::move(memory)), quiet_until_(now), bound_until_(now) {
+    if (memory_.term == 0) {
+        memory_.timeout = options_.timeout;
+        return;
+    }
     // An earlier life may have acknowledged a heartbeat just before it ended.
-    if (memory_.term > 0) quiet_until_ = now + options_.timeout + options_.lease;
+    const Duration longer = std::max(Duration{0}, memory_.timeout - options_.timeout);
+    quiet_until_ = bound_until_ = now + options_.timeout + options_.lease + 2 * longer;
+    memory_.timeout = std::max(memory_.timeout, options_.timeout);
 }
 
 bool Elector::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heartbeat, RawTime now) {
@@ -33,6 +39,7 @@ bool Elector::on_heartbeat(const NodeId& from, Term term, const Heartbeat& heart
     leader_ = from;
     leader_term_ = term;
     quiet_until_ = std::max(quiet_until_, now + options_.timeout);
+    if (changed_ && now >= bound_until_) memory_.timeout = options_.timeout;
     return !disabled_;
 }
 
@@ -49,6 +56,7 @@ void Elector::record_own_heartbeat(RawTime now) {
 std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest& request, RawTime now) {
     if (disabled_) return "cannot save its vote";
     if (!plausible(term)) return "the term is too far ahead";
+    if (request.timeout > options_.timeout) return "its --heartbeat-timeout is longer than this node's";
     const bool voted = term == memory_.term && memory_.voted_for == from;
     if (term < memory_.term) return "a newer term has begun";
     if (term == memory_.term && !voted && !memory_.voted_for.empty()) return "voted already";
@@ -62,6 +70,7 @@ std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest
     if (request.pre_vote || voted) return {};
     memory_.term = term;
     memory_.voted_for = from;
+    if (now >= bound_until_) memory_.timeout = options_.timeout;
     changed_ = true;
     return {};
 }

@@ -4,7 +4,9 @@
 // and leader stickiness: Ongaro's thesis, 2014, section 9.6), for a log that holds one entry, the committee:
 //   - one vote a term, persisted before it is given: `changed()` says that the memory must be saved;
 //   - no vote while a master is heard, nor for D afterwards: until then its lease may hold;
-//   - no vote for D + L after a restart: its acknowledgement before the restart may still support a lease;
+//   - no vote for D + L after a restart: its acknowledgement before the restart may still support a lease
+//     (D and L of then, where they were longer);
+//   - no vote for a candidate whose D is longer: its lease would outlast this voter's silence;
 //   - no vote for a candidate whose committee is older than the one known here.
 // Times are raw times. Pure; not thread-safe.
 #pragma once
@@ -24,6 +26,7 @@ struct ElectorMemory {
     Term term = 0;     ///< the newest seen
     NodeId voted_for;  ///< in `term`; empty: nobody
     Committee committee;
+    Duration timeout{0};  ///< D by which the promises were made; 0: not known
     friend bool operator==(const ElectorMemory&, const ElectorMemory&) = default;
 };
 
@@ -93,6 +96,7 @@ private:
     NodeId leader_;         ///< heard last,
     Term leader_term_ = 0;  ///< and in this term
     RawTime quiet_until_;   ///< no vote before
+    RawTime bound_until_;   ///< until then promises of an earlier life hold
     bool changed_ = false;
     bool disabled_ = false;
     bool doubt_ = false;

@@ -39,6 +39,7 @@ std::uint64_t Leadership::beat(RawTime now) {
 void Leadership::on_ack(const NodeId& from, const Ack& ack, bool candidate, RawTime now) {
     // An acknowledgement of a heartbeat that was never sent, or sent long ago, tells nothing.
     if (ack.sequence == 0 || ack.sequence > sequence_ || ack.sequence + kHeartbeatsKept <= sequence_) return;
+    if (!nodes_.contains(from) && nodes_.size() >= kNodesMax) make_room(now);
     if (!nodes_.contains(from) && nodes_.size() >= kNodesMax) return;
     Node& node = nodes_[from];
     if (node.incarnation != ack.incarnation) node = Node{};
@@ -51,6 +52,27 @@ void Leadership::on_ack(const NodeId& from, const Ack& ack, bool candidate, RawT
     node.in_a_row = ack.sequence - node.sequence <= kGapMax || node.sequence == 0 ? node.in_a_row + 1 : 1;
     node.sequence = ack.sequence;
     node.sent_at = sent_[ack.sequence % kHeartbeatsKept];
+}
+
+/// Names that come and go must not keep a living node from becoming a voter.
+void Leadership::make_room(RawTime now) {
+    std::erase_if(nodes_, [&](const auto& known) {
+        return now - known.second.heard_at > kDeadTimeouts * options_.timeout &&
+               !contains(committee_, known.first, known.second.incarnation);
+    });
+}
+
+void Leadership::forget(const NodeId& id) {
+    const auto found = nodes_.find(id);
+    if (found == nodes_.end()) return;
+    const bool voter = contains(committee_, id, found->second.incarnation);
+    // What it has acknowledged still holds, so a voter's entry stays.
+    if (voter) {
+        found->second.heard_at = begun_at_ - 2 * kDeadTimeouts * options_.timeout;
+        found->second.in_a_row = 0;
+    } else {
+        nodes_.erase(found);
+    }
 }
 
 const Leadership::Node* Leadership::node_of(const Voter& voter) const {

@@ -33,7 +33,8 @@ public:
     std::uint64_t beat(RawTime now);
     /// `candidate` says whether that node can lead.
     void on_ack(const NodeId& from, const Ack& ack, bool candidate, RawTime now);
-    void forget(const NodeId& id) { nodes_.erase(id); }
+    /// The node left: it counts as dead at once.
+    void forget(const NodeId& id);
 
     const Committee& committee() const { return committee_; }
     /// Whether a majority has acknowledged the present committee.
@@ -73,7 +74,9 @@ private:
     RawTime begun_at_{};
     std::uint64_t sequence_ = 0;
     std::array<RawTime, kHeartbeatsKept> sent_{};
-    std::map<NodeId, Node> nodes_;  ///< the nodes that have acknowledged; the roster bounds their number
+    void make_room(RawTime now);
+
+    std::map<NodeId, Node> nodes_;  ///< the nodes that have acknowledged; at most kNodesMax
 };
 
 }  // namespace berkeley

@@ -49,7 +49,7 @@ void Transport::Impl::cancel_pending(Link link, bool dealer, bool subscriptions)
 }
 
 void Transport::Impl::tend_links(bool keys_changed) {
-    for (std::size_t i = 0; i < kMaxCandidates; ++i) {
+    for (std::size_t i = 0; i < kMaxLinks; ++i) {
         if (!links[i].tend_keys(link_context(), keys_changed)) continue;
         slots_stale = true;
         if (keys_changed) cancel_pending(static_cast<Link>(i), true, true);
@@ -128,7 +128,7 @@ Result<Url> Transport::bind_publish(Channel channel, std::string_view url) {
 }
 
 Result<void> Transport::connect_link(Link link, std::string_view url) {
-    assert(link < kMaxCandidates);
+    assert(link < kMaxLinks);
     impl_->cancel_pending(link, true, false);
     impl_->slots_stale = true;
     const auto connected = impl_->links[link].connect(impl_->link_context(), url);
@@ -138,7 +138,7 @@ Result<void> Transport::connect_link(Link link, std::string_view url) {
 
 Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
                                        std::string_view heartbeat_url, const NodeId& own_id) {
-    assert(link < kMaxCandidates);
+    assert(link < kMaxLinks);
     if (!publish_url.empty()) impl_->cancel_pending(link, false, true);
     impl_->slots_stale = true;
     const auto subscribed =
@@ -148,14 +148,14 @@ Result<void> Transport::subscribe_link(Link link, std::string_view publish_url,
 }
 
 void Transport::drop_link(Link link, Duration linger) {
-    assert(link < kMaxCandidates);
+    assert(link < kMaxLinks);
     impl_->cancel_pending(link, true, true);
     impl_->slots_stale = true;
     impl_->links[link].close(to_linger(linger));
 }
 
 void Transport::name_peer(Link link, const NodeId& id) {
-    assert(link < kMaxCandidates);
+    assert(link < kMaxLinks);
     impl_->links[link].name_peer(id);
 }
 
@@ -186,7 +186,7 @@ Sent Transport::send(Route route, Encoded& message) {
 }
 
 Sent Transport::send(Link link, Encoded& message) {
-    assert(link < kMaxCandidates);
+    assert(link < kMaxLinks);
     Socket& dealer = impl_->links[link].of(Source::dealer).socket();
     if (!dealer) return {};
     return impl_->send_payload(dealer, message);
@@ -248,7 +248,7 @@ std::vector<DroppedEvent> Transport::take_drops() { return impl_->gate->drops().
 std::vector<std::string> Transport::take_notes() { return impl_->gate->take_notes(); }
 
 void Transport::close(Duration linger) {
-    for (std::size_t i = 0; i < kMaxCandidates; ++i) drop_link(static_cast<Link>(i), linger);
+    for (std::size_t i = 0; i < kMaxLinks; ++i) drop_link(static_cast<Link>(i), linger);
     impl_->bound.close(to_linger(linger));
     impl_->gate.reset();
     impl_->pending_next = impl_->pending_end = 0;

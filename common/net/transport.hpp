@@ -102,7 +102,7 @@ public:
     [[nodiscard]] Result<Url> bind_poll(std::string_view url);
     [[nodiscard]] Result<Url> bind_publish(Channel channel, std::string_view url);
 
-    /// (Re)creates the DEALER. Requires: link < kMaxCandidates, here and below.
+    /// (Re)creates the DEALER. Requires: link < kMaxLinks, here and below.
     [[nodiscard]] Result<void> connect_link(Link link, std::string_view url);
     /// (Re)creates the SUBs: own corrections and rounds, and heartbeats unless that URL is empty. Without
     /// `publish_url` only the one of heartbeats.
@@ -153,7 +153,7 @@ private:
 };
 
 /// Most messages that one poll() brings in.
-inline constexpr std::size_t kMaxReceivePerPoll = 32 + 3 * 4 * kMaxCandidates;
+inline constexpr std::size_t kMaxReceivePerPoll = 32 + 3 * 4 * kMaxLinks;
 
 /// Raises the soft limit of open files to the hard one: a candidate holds three connections a slave.
 void raise_file_limit();

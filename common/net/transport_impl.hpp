@@ -48,7 +48,7 @@ struct Transport::Impl {
     std::optional<Gate> gate;
     Names names;
     BoundSockets bound;
-    std::array<LinkSockets, kMaxCandidates> links;
+    std::array<LinkSockets, kMaxLinks> links;
     RawTime links_due = RawTime::max();  ///< when the address of one may have to change
 
     std::vector<Slot> slots;

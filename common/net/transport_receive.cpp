@@ -11,7 +11,7 @@ namespace {
 /// Shares of one poll(): what a single socket may bring in.
 constexpr std::size_t kRouterShare = 32;
 constexpr std::size_t kLinkShare = 4;
-static_assert(kMaxReceivePerPoll == kRouterShare + 3 * kLinkShare * kMaxCandidates);
+static_assert(kMaxReceivePerPoll == kRouterShare + 3 * kLinkShare * kMaxLinks);
 /// Subscriptions, handshakes and events of connections that are taken in at a time.
 constexpr std::size_t kServiceShare = 32;
 

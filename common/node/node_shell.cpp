@@ -191,7 +191,10 @@ SlaveCoreOptions NodeShell::core_options() const {
     const Promises& promises = saved_.promises;
     core.incarnation = promises.incarnation;
     core.heartbeat_timeout = options_.heartbeat_timeout;
-    core.memory = {promises.term, promises.voted_for, promises.committee};
+    core.memory = {promises.term, promises.voted_for, promises.committee, promises.timeout};
+    core.known = saved_.learned.candidates;
+    // A voter that never comes back under its name would only be missing.
+    core.votes = options_.votes && !options_.id_is_of_process;
     core.discipline.max_slew_ppb = options_.max_slew_ppb;
     core.discipline.step_threshold = options_.step_threshold;
     core.discipline.max_correction = options_.max_correction;
@@ -225,8 +228,6 @@ int NodeShell::run(Node& node, const NamedEndpoints& endpoints) {
 
 Result<void> NodeShell::begin(Running& running, const NamedEndpoints& endpoints) {
     Node& node = running.node;
-    // A voter that never comes back under its name would only be missing.
-    if (options_.id_is_of_process) node.slave().elector().disable();
     Actions actions;
     node.start(now(), actions);
     running.ports.publish_clock();  // whoever waits for `ready` may read the page

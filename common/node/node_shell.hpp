@@ -45,7 +45,6 @@ public:
     ~NodeShell();
 
     Transport& transport() { return *transport_; }
-    const std::vector<CandidateInfo>& saved_candidates() const { return saved_.learned.candidates; }
     /// What an earlier run learned of this oscillator.
     SavedRate saved_rate() const { return usable_rate(saved_.learned, oscillator_, options_.max_drift_ppb); }
     RawTime now() const { return clock_.now(); }

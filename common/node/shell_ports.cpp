@@ -78,6 +78,7 @@ Saved ShellPorts::save() {
     promises.term = memory.term;
     promises.voted_for = memory.voted_for;
     promises.committee = memory.committee;
+    promises.timeout = memory.timeout;
     return saved(parts_.state.save(promises));
 }
 
@@ -90,7 +91,7 @@ Saved ShellPorts::saved(const Result<void>& result) {
 
 Learned ShellPorts::learned() const {
     const SavedRate rate = node_.slave().discipline().rate_to_save();
-    return {rate.ppb, rate.skew_ppb, parts_.oscillator, node_.slave().known_candidates()};
+    return {rate.ppb, rate.skew_ppb, parts_.oscillator, node_.slave().directory().descriptions(parts_.clock.now())};
 }
 
 bool ShellPorts::slept() {

@@ -17,7 +17,7 @@ namespace berkeley {
 
 /// A peer behind our ROUTER: the four random bytes of the routing id that libzmq gave it.
 using Route = std::uint32_t;
-/// A candidate that we connect to: the index of its DEALER and SUBs, 0 .. kMaxCandidates - 1.
+/// A candidate that we connect to: the index of its DEALER and SUBs, 0 .. kMaxLinks - 1.
 using Link = std::uint8_t;
 
 enum class Channel : std::uint8_t { publish, heartbeat };

@@ -41,6 +41,8 @@ inline constexpr std::uint8_t kWireVersion = 1;
 inline constexpr std::size_t kMaxMembers = 16384;
 inline constexpr std::size_t kMaxCandidates = 8;
 inline constexpr std::size_t kMaxCommittee = 9;
+/// One for each endpoint that a user may give, and for each candidate that may be learned of.
+inline constexpr std::size_t kMaxLinks = 2 * kMaxCandidates;
 inline constexpr std::size_t kMaxStatusMembers = 32;  ///< members in one STATUS answer; the rest by paging
 /// After so many rounds in which nothing came over one way, while another to the same peer works, it is told.
 inline constexpr std::uint32_t kDeadEndRounds = 3;
@@ -49,13 +51,16 @@ using Reason = BoundedString<kMaxReason>;
 
 enum class Role : std::uint8_t { slave, listen, standby, candidate, warmup, master };
 
-/// The endpoints of a candidate. A higher `priority` takes over sooner.
+/// The endpoints of a candidate. A higher `priority` takes over sooner. Of two descriptions the one with the
+/// higher `version` is the newer, which only the candidate itself raises.
 struct CandidateInfo {
     NodeId id;
     std::int32_t priority = 0;
     Url poll;
     Url publish;
     Url heartbeat;
+    std::uint64_t version = 0;
+    Duration age{0};  ///< since the teller, or whom it has this from, heard the candidate itself
     friend bool operator==(const CandidateInfo&, const CandidateInfo&) = default;
 };
 
@@ -85,10 +90,12 @@ struct Header {
 struct Hello {
     Incarnation incarnation = 0;
     Generation generation = 0;
-    std::int64_t freq_ppb = 0;               ///< the rate of the sender's clock map
-    NodeId leader;                           ///< the master that the sender follows; empty: none
-    std::optional<CandidateInfo> candidate;  ///< where the sender is a candidate itself
-    Committee committee;                     ///< the newest that the sender knows; term 0: none known
+    std::int64_t freq_ppb = 0;                 ///< the rate of the sender's clock map
+    NodeId leader;                             ///< the master that the sender follows; empty: none
+    std::optional<CandidateInfo> candidate;    ///< where the sender is a candidate itself
+    Committee committee;                       ///< the newest that the sender knows; term 0: none known
+    std::optional<CandidateInfo> leader_info;  ///< of `leader`, where its endpoints are known
+    bool votes = true;                         ///< false: never ask the sender to be a voter
     friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -185,6 +192,7 @@ struct VoteRequest {
     std::int32_t priority = 0;
     Term committee_term = 0;
     std::uint64_t committee_version = 0;
+    Duration timeout{0};  ///< the asker's D, on which its lease will rely; 0: not told
     friend bool operator==(const VoteRequest&, const VoteRequest&) = default;
 };
 
@@ -211,9 +219,10 @@ struct StepDown {
     friend bool operator==(const StepDown&, const StepDown&) = default;
 };
 
-/// berkeleyctl -> candidate. It asks for the members page by page.
+/// berkeleyctl -> candidate. It asks for the members page by page, in the order of their names.
 struct StatusRequest {
-    std::uint32_t first_member = 0;
+    std::uint32_t first_member = 0;  ///< the number of members that it has seen
+    NodeId after;                    ///< the last of them; empty: from the first on
     friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
 };
 

@@ -16,6 +16,7 @@ struct Promises {
     Incarnation incarnation = 0;
     NodeId voted_for;  ///< in `term`; empty: nobody yet
     Committee committee;
+    Duration timeout{0};  ///< D by which they were made; 0: not known
     friend bool operator==(const Promises&, const Promises&) = default;
 };
 

@@ -81,6 +81,11 @@ Learned read_learned(const Json& json) {
                                       read_integer<std::int32_t>(c.at("priority")),
                                       read_text<Url>(c.at("poll")), read_text<Url>(c.at("publish")),
                                       read_text<Url>(c.at("heartbeat"))});
+        // An earlier release saved neither.
+        CandidateInfo& info = learned.candidates.back();
+        if (c.contains("version")) info.version = read_integer<std::uint64_t>(c.at("version"));
+        if (c.contains("age_ns")) info.age = Duration{read_integer<std::int64_t>(c.at("age_ns"))};
+        if (info.version > kTermMax || info.age < Duration{0}) throw std::out_of_range("candidate");
     }
     return learned;
 }
@@ -88,6 +93,12 @@ Learned read_learned(const Json& json) {
 Promises read_promises(const Json& json) {
     Promises promises;
     if (json.contains("id")) promises.id = read_name(json.at("id"), true);
+    if (json.contains("timeout_ns")) {
+        promises.timeout = Duration{read_integer<std::int64_t>(json.at("timeout_ns"))};
+        if (promises.timeout < Duration{0} || promises.timeout > std::chrono::hours{1}) {
+            throw std::out_of_range("timeout");
+        }
+    }
     promises.term = read_integer<Term>(json.at("term"));
     promises.voted_for = read_name(json.at("voted_for"), true);
     promises.incarnation = read_integer<Incarnation>(json.at("incarnation"));
@@ -139,6 +150,7 @@ std::string to_text(const Promises& promises) {
          {"term", promises.term},
          {"voted_for", promises.voted_for.view()},
          {"incarnation", promises.incarnation},
+         {"timeout_ns", std::int64_t{promises.timeout.count()}},
          {"committee", {{"term", committee.term}, {"version", committee.version}, {"voters", voters}}}});
 }
 
@@ -150,7 +162,9 @@ std::string to_text(const Learned& learned) {
                               {"priority", c.priority},
                               {"poll", c.poll.view()},
                               {"publish", c.publish.view()},
-                              {"heartbeat", c.heartbeat.view()}});
+                              {"heartbeat", c.heartbeat.view()},
+                              {"version", c.version},
+                              {"age_ns", std::int64_t{c.age.count()}}});
     }
     return with_checksum({{"format", kFormat},
                           {"freq_ppb", learned.freq_ppb},

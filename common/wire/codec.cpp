@@ -52,10 +52,9 @@ Type type_of(const Body& body) {
 /// Reuses the body where it is already of this kind, so frequent messages cost no allocation.
 template <class B>
 void read_body(Reader& r, Message& out, std::uint32_t size) {
-    const std::uint32_t extra = r.extra_of(size, kHeaderElements + Fields<B>::count);
     if (!std::holds_alternative<B>(out.body)) out.body.template emplace<B>();
-    Fields<B>::each(r, std::get<B>(out.body));
-    r.skip_extra(extra);
+    r.elements(size, kHeaderElements + wire::required<B>(),
+               [&] { Fields<B>::each(r, std::get<B>(out.body)); });
 }
 
 void read_vote(Reader& r, Message& out, std::uint32_t size, bool pre_vote) {

@@ -1,6 +1,7 @@
 // The fields of each message and of its parts, in the order of the wire: one list for the writer and the
 // reader. `count` is the number of elements; of a message, the number after the header. Append only: a
-// reader of an older version skips the elements that it does not know. docs/PROTOCOL.md documents the same.
+// reader of an older version skips the elements that it does not know, and a newer reader does without those
+// after the first `required`. docs/PROTOCOL.md documents the same.
 //
 // Io is a Writer, with a const part, or a Reader.
 #pragma once
@@ -16,7 +17,8 @@ struct Fields;
 
 template <>
 struct Fields<CandidateInfo> {
-    static constexpr std::uint32_t count = 5;
+    static constexpr std::uint32_t count = 7;
+    static constexpr std::uint32_t required = 5;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.name(b.id);
@@ -24,6 +26,8 @@ struct Fields<CandidateInfo> {
         io.url(b.poll);
         io.url(b.publish);
         io.url(b.heartbeat);
+        io.appended(b.version, std::uint64_t{0}, [&](auto& version) { io.term(version); });
+        io.appended(b.age, Duration{0}, [&](auto& age) { io.length(age); });
     }
 };
 
@@ -64,6 +68,7 @@ struct Fields<Committee> {
 template <>
 struct Fields<MemberStatus> {
     static constexpr std::uint32_t count = 9;
+    static constexpr std::uint32_t required = 8;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.name(b.id);
@@ -74,13 +79,14 @@ struct Fields<MemberStatus> {
         io.length(b.bound);
         io.number(b.freq_ppb);
         io.length(b.last_seen);
-        io.number(b.unapplied);
+        io.appended(b.unapplied, decltype(b.unapplied){0}, [&](auto& unapplied) { io.number(unapplied); });
     }
 };
 
 template <>
 struct Fields<Hello> {
-    static constexpr std::uint32_t count = 6;
+    static constexpr std::uint32_t count = 8;
+    static constexpr std::uint32_t required = 6;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.number(b.incarnation);
@@ -89,6 +95,8 @@ struct Fields<Hello> {
         io.name_or_none(b.leader);
         io.optional(b.candidate);
         io.part(b.committee);
+        io.appended(b.leader_info, std::optional<CandidateInfo>{}, [&](auto& info) { io.optional(info); });
+        io.appended(b.votes, true, [&](auto& votes) { io.flag(votes); });
     }
 };
 
@@ -198,7 +206,8 @@ struct Fields<Ack> {
 
 template <>
 struct Fields<VoteRequest> {
-    static constexpr std::uint32_t count = 5;
+    static constexpr std::uint32_t count = 6;
+    static constexpr std::uint32_t required = 5;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.number(b.incarnation);
@@ -206,6 +215,7 @@ struct Fields<VoteRequest> {
         io.number(b.committee_term);
         io.number(b.committee_version);
         io.reserved();
+        io.appended(b.timeout, Duration{0}, [&](auto& timeout) { io.length(timeout); });
     }
 };
 
@@ -241,10 +251,12 @@ struct Fields<StepDown> {
 
 template <>
 struct Fields<StatusRequest> {
-    static constexpr std::uint32_t count = 1;
+    static constexpr std::uint32_t count = 2;
+    static constexpr std::uint32_t required = 1;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.number(b.first_member);
+        io.appended(b.after, NodeId{}, [&](auto& after) { io.name_or_none(after); });
     }
 };
 

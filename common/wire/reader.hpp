@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "wire/codec.hpp"
@@ -19,6 +20,16 @@ namespace berkeley::wire {
 
 template <class Part>
 struct Fields;
+
+/// How many elements of a part every version has written. A part with elements appended since says so.
+template <class Part>
+constexpr std::uint32_t required() {
+    if constexpr (requires { Fields<Part>::required; }) {
+        return Fields<Part>::required;
+    } else {
+        return Fields<Part>::count;
+    }
+}
 
 /// The reader skips elements that a newer version has appended, nested no deeper than this.
 inline constexpr int kSkipDepthMax = 4;
@@ -44,13 +55,25 @@ public:
         fail(DecodeError::malformed);
         return 0;
     }
-    /// The number of elements left to skip_extra() in an array of `size` elements that must have `minimum`.
-    std::uint32_t extra_of(std::uint32_t size, std::uint32_t minimum) {
-        if (good() && (size < minimum || size > minimum + kMaxExtraElements)) fail(DecodeError::malformed);
-        return good() ? size - minimum : 0;
+    /// Reads an array of `size` elements, of which the first `required` must be there. `read` reads those
+    /// that this version knows; the rest is skipped.
+    template <class Read>
+    void elements(std::uint32_t size, std::uint32_t required, Read read) {
+        if (good() && (size < required || size > required + kMaxExtraElements)) fail(DecodeError::malformed);
+        const std::uint32_t outer = std::exchange(extra_, good() ? size - required : 0);
+        read();
+        for (; extra_ > 0 && good(); --extra_) skip(kSkipDepthMax);
+        extra_ = outer;
     }
-    void skip_extra(std::uint32_t extra) {
-        for (std::uint32_t i = 0; i < extra && good(); ++i) skip(kSkipDepthMax);
+    /// An element that was appended later: a message of an older version lacks it, and then it gets `absent`.
+    template <class Value, class Read>
+    void appended(Value& out, Value absent, Read read) {
+        if (extra_ == 0) {
+            out = std::move(absent);
+            return;
+        }
+        --extra_;
+        read(out);
     }
 
     template <class Number>
@@ -115,9 +138,7 @@ public:
     template <class Part>
     void part(Part& out) {
         out = Part{};
-        const std::uint32_t extra = extra_of(array(), Fields<Part>::count);
-        Fields<Part>::each(*this, out);
-        skip_extra(extra);
+        elements(array(), required<Part>(), [&] { Fields<Part>::each(*this, out); });
     }
     template <class Part>
     void list(std::vector<Part>& out, std::size_t size_max) {
@@ -228,6 +249,7 @@ private:
     }
 
     std::span<const std::byte> rest_;
+    std::uint32_t extra_ = 0;  ///< elements of the present array that are left beyond the required ones
     std::optional<DecodeError> error_;
 };
 

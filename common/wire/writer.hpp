@@ -63,6 +63,11 @@ public:
     void name_or_none(const NodeId& value) { text(value); }
     void url(const Url& value) { text(value); }
 
+    template <class Value, class Write>
+    void appended(const Value& value, const Value& /*absent*/, Write write) {
+        write(value);
+    }
+
     template <class Part>
     void part(const Part& value) {
         array(Fields<Part>::count);

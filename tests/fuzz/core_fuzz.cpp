@@ -56,7 +56,7 @@ void step(CoreWorld& world, fuzz::Input& input) {
             return world.to_route(from, fuzz::MessageMaker(input, world.known()).make());
         }
         case 7: {
-            const auto link = static_cast<Link>(input.byte() % (kMaxCandidates + 1));
+            const auto link = static_cast<Link>(input.byte() % (kMaxLinks + 1));
             return world.to_link(who_of(flags), link, via_of(flags),
                                  fuzz::MessageMaker(input, world.known()).make());
         }

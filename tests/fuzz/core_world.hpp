@@ -35,7 +35,7 @@ public:
 
     CoreWorld()
         : cluster_(*ClusterName::from("lab")),
-          candidate_node_(candidate_options(), {}, Prng{1}, now_, ClusterTime{std::chrono::hours{24}}, {}),
+          candidate_node_(candidate_options(), Prng{1}, now_, ClusterTime{std::chrono::hours{24}}, {}),
           slave_node_(slave_options("s1"), Prng{2}, now_, ClusterTime{std::chrono::hours{25}}, {}) {
         candidate_.start(now_, out_);
         carry_out(Who::candidate);
@@ -298,7 +298,7 @@ private:
         Term& newest = newest_[static_cast<std::size_t>(who)];
         require(core.elector().term() >= newest, "terms never fall");
         newest = core.elector().term();
-        require(core.known_candidates().size() <= kMaxCandidates, "candidates are bounded");
+        require(core.directory().entries().size() <= kMaxCandidates, "candidates are bounded");
         require(core.elector().committee().voters.size() <= kMaxCommittee, "committees are bounded");
         require(candidate_.master().roster().size() <= kFewMembers, "rosters are bounded");
         const ClockMap& map = core.discipline().map();

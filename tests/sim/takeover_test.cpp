@@ -400,8 +400,8 @@ TEST_F(Takeover, LinkThatWorksIsNotTakenOverByAnothersHello) {
         return true;
     };
     run(seconds{20});
-    for (const CandidateInfo& info : cluster_->slave("s0").known_candidates()) {
-        EXPECT_NE(info.poll.str(), "inproc://s2/poll");
+    for (const auto& entry : cluster_->slave("s0").directory().entries()) {
+        EXPECT_NE(entry.info.poll.str(), "inproc://s2/poll");
     }
     EXPECT_EQ(cluster_->slave("m2").discipline().status(), ClockStatus::synchronized);
 }

@@ -29,13 +29,12 @@ protected:
         options.slave.masters = {info("m2").poll};
         options.slave.memory = std::move(memory);
         options.election.standby = !options.slave.memory.committee.voters.empty();
-        core_ = std::make_unique<CandidateCore>(options, std::vector<CandidateInfo>{}, Prng{1}, kStart,
-                                                ClusterTime{kHour}, SavedRate{});
+        core_ = std::make_unique<CandidateCore>(options, Prng{1}, kStart, ClusterTime{kHour}, SavedRate{});
         core_->start(kStart, out_);
     }
     static CandidateInfo info(const std::string& id) {
         const auto url = [&](const char* port) { return *Url::from("tcp://" + id + ":" + port); };
-        return {node_id(id), 100, url("1"), url("2"), url("3")};
+        return {node_id(id), 100, url("1"), url("2"), url("3"), 1, Duration{0}};
     }
     static Message from(const std::string& sender, Term term, Body body) {
         return {{node_id("c"), node_id(sender), term}, std::move(body)};

@@ -142,12 +142,13 @@ TEST(Election, VoteThatAMajorityRefusesIsGivenUpAtOnce) {
     const RawTime asked = m2.run(kStart + seconds{5});
     m2.grant("s1", asked);
     const Term term = m2.ballots.at(0).term;
-    m2.election.on_refusal(node_id("s1"), term - 1, asked);  // of an earlier question
-    m2.election.on_refusal(node_id("stranger"), term, asked);
-    m2.election.on_refusal(node_id("s1"), term, asked);
-    EXPECT_EQ(m2.election.role(), Role::candidate);
-    m2.election.on_refusal(node_id("m1"), term, asked);
-    EXPECT_EQ(m2.election.role(), Role::listen);
+    const Refuse refusal{RefuseKind::vote, 0, *Reason::from("voted already")};
+    m2.election.on_refusal(node_id("s1"), term - 1, refusal, asked);  // of an earlier question
+    m2.election.on_refusal(node_id("stranger"), term, refusal, asked);
+    m2.election.on_refusal(node_id("s1"), term, refusal, asked);
+    EXPECT_TRUE(m2.election.seeks_vote_from(node_id("m1")));
+    m2.election.on_refusal(node_id("m1"), term, refusal, asked);
+    EXPECT_FALSE(m2.election.seeks_vote_from(node_id("m1")));
 }
 
 TEST(Election, LowerPriorityWaitsForTheHigherOnes) {
@@ -453,17 +454,88 @@ TEST(Election, OfTwoFoundersThatHearEachOtherOneTakesALaterTermAndTheOtherFollow
     ASSERT_TRUE(m1.election.leads() && m2.election.leads());
     Heartbeat alone = beat();
     alone.committee = {1, 1, {{node_id("mx"), 1}}};
-    m1.hear("m2", 1, at, alone);
+    alone.priority = 100;
     m2.hear("m1", 1, at, alone);
-    EXPECT_FALSE(m2.election.leads());
-    EXPECT_EQ(m2.elector.term(), 2U)
-        << "which its refusals of m1's heartbeats tell, where m1 does not hear its own";
-    EXPECT_EQ(m2.elector.committee(), Committee{});
+    EXPECT_TRUE(m2.election.leads()) << "until m1 has heard of it: a term that m2 began would need a third";
+    m1.hear("m2", 1, at, alone);
     EXPECT_EQ(m1.election.term(), 2U);
     EXPECT_TRUE(m1.election.leads()) << "its only voter is itself";
     m2.hear("m1", 2, at + milliseconds{1});
+    EXPECT_FALSE(m2.election.leads());
+    EXPECT_EQ(m2.elector.committee(), Committee{});
     EXPECT_EQ(m2.election.term(), 2U);
     EXPECT_EQ(m2.election.leader(), node_id("m1"));
+}
+
+TEST(Election, AFounderWhoseRivalDoesNotHearItStepsDownInTheEnd) {
+    Node m2("m2");
+    const RawTime at = m2.run(kStart + seconds{5});
+    ASSERT_TRUE(m2.election.leads());
+    Heartbeat alone = beat();
+    alone.committee = {1, 1, {{node_id("m1"), 1}}};
+    alone.priority = 100;
+    for (Duration t{0}; t <= seconds{2}; t += milliseconds{100}) m2.hear("m1", 1, at + t, alone);
+    EXPECT_FALSE(m2.election.leads());
+    EXPECT_EQ(m2.elector.term(), 2U) << "which its refusals of m1's heartbeats tell";
+    EXPECT_EQ(m2.elector.committee(), Committee{});
+}
+
+TEST(Election, OfTwoFoundersTheOneOfHigherPriorityTakesTheLaterTerm) {
+    Node m1("m1", false, {}, 50);
+    Node m2("m2", false, {}, 100);
+    const RawTime at = std::max(m1.run(kStart + seconds{5}), m2.run(kStart + seconds{5}));
+    const Committee alone{1, 1, {{node_id("mx"), 1}}};
+    m1.election.on_rival(node_id("m2"), 100, 1, alone, at);
+    m2.election.on_rival(node_id("m1"), 50, 1, alone, at);
+    EXPECT_EQ(m1.election.term(), 1U);
+    EXPECT_EQ(m2.election.term(), 2U);
+    m2.election.on_rival(node_id("m1"), 50, 1, alone, at);
+    EXPECT_EQ(m2.election.term(), 2U) << "that was of its last term";
+}
+
+TEST(Election, ACandidateFoundsNothingWhereItsMembersFollowAnotherOrRememberOtherVoters) {
+    const MemberViews follow{.greeted = 5, .follow_others = 2, .leader = node_id("m1")};
+    const MemberViews remember{.greeted = 5, .remember_others = 2, .committee = three()};
+    const MemberViews few{.greeted = 6, .follow_others = 1, .remember_others = 1, .leader = node_id("m1")};
+    for (const auto& [views, founds, said] :
+         {std::tuple{follow, false, "2 of 5 members follow m1"},
+          std::tuple{remember, false, "2 of 5 members remember a cluster with the voters m1 m2 s1"},
+          std::tuple{few, true, ""}}) {
+        Node m2("m2");
+        std::string notice;
+        for (RawTime at = kStart; at < kStart + seconds{60} && !m2.election.leads();) {
+            at = m2.election.next_deadline();
+            if (m2.election.about_to_found(at)) m2.election.set_views(views);
+            static_cast<void>(m2.election.on_timer(at));
+            if (notice.empty()) notice = m2.election.take_notice();
+        }
+        EXPECT_EQ(m2.election.leads(), founds);
+        EXPECT_NE(notice.find(said), std::string::npos) << notice;
+    }
+}
+
+TEST(Election, ACandidateThatNobodyElectsSaysWhoIsMissingAndOnlyNowAndThen) {
+    Node m2("m2", true, {.term = 3, .voted_for = {}, .committee = three()});
+    std::vector<std::string> notices;
+    std::size_t asked = 0;
+    for (RawTime at = kStart; at < kStart + seconds{120};) {
+        at = m2.election.next_deadline();
+        static_cast<void>(m2.election.on_timer(at));
+        if (!m2.election.take_ballots().empty()) ++asked;
+        if (m2.election.seeks_vote_from(node_id("s1"))) {
+            m2.election.on_refusal(
+                node_id("s1"), 3,
+                {RefuseKind::pre_vote, 0, *Reason::from("a master is heard, or was of late")}, at);
+        }
+        if (auto notice = m2.election.take_notice(); !notice.empty()) notices.push_back(std::move(notice));
+    }
+    ASSERT_EQ(notices.size(), 1U) << "as nothing changed";
+    EXPECT_EQ(
+        notices[0],
+        "not elected: 2 of 3 voters must agree; agreed: m2; refused: s1 (a master is heard, or was of "
+        "late); no answer from: m1 (start them again, or give them up with berkeleyctl force-bootstrap)");
+    EXPECT_EQ(m2.election.role(), Role::candidate) << "and its role does not flicker";
+    EXPECT_GT(asked, 20U);
 }
 
 TEST(Election, AFounderThatYieldsForgetsACommitteeOfItselfAloneAndNoOther) {

@@ -22,10 +22,19 @@ inline CandidateInfo example_candidate(std::string_view id, std::int32_t priorit
     const auto url = [&](std::string_view last) {
         return *Url::from("tcp://10.0.0.1:" + std::string(port) + std::string(last));
     };
-    return {node_id(id), priority, url("0"), url("1"), url("2")};
+    return {node_id(id), priority, url("0"), url("1"), url("2"), 0, Duration{0}};
 }
-inline CandidateInfo first_candidate() { return example_candidate("m1", 100, "525"); }
-inline CandidateInfo second_candidate() { return example_candidate("m2", -50, "526"); }
+inline CandidateInfo first_candidate() {
+    CandidateInfo info = example_candidate("m1", 100, "525");
+    info.version = 2;
+    return info;
+}
+inline CandidateInfo second_candidate() {
+    CandidateInfo info = example_candidate("m2", -50, "526");
+    info.version = 5;
+    info.age = std::chrono::milliseconds{1500};
+    return info;
+}
 
 inline ClockMap example_map() {
     return {.anchor_raw = from_ns<RawTime>(86'400'000'000'000),
@@ -51,7 +60,9 @@ inline std::vector<Example> example_messages() {
               .freq_ppb = -30'000,
               .leader = node_id("m1"),
               .candidate = second_candidate(),
-              .committee = {3, 4, {{node_id("m1"), 7}}}});
+              .committee = {3, 4, {{node_id("m1"), 7}}},
+              .leader_info = first_candidate(),
+              .votes = false});
     add("WELCOME", "m1",
         Welcome{.generation = 0x99aabbccddeeff01,
                 .role = Role::master,
@@ -102,8 +113,12 @@ inline std::vector<Example> example_messages() {
                   .candidates = {first_candidate()},
                   .timeout = std::chrono::milliseconds{500}});
     add("ACK", "s1", Ack{.sequence = 420, .incarnation = 73, .committee_term = 3, .committee_version = 9});
-    const VoteRequest ask{
-        .pre_vote = true, .incarnation = 72, .priority = -50, .committee_term = 2, .committee_version = 9};
+    const VoteRequest ask{.pre_vote = true,
+                          .incarnation = 72,
+                          .priority = -50,
+                          .committee_term = 2,
+                          .committee_version = 9,
+                          .timeout = std::chrono::milliseconds{500}};
     add("PREVOTE", "m2", ask);
     VoteRequest vote = ask;
     vote.pre_vote = false;
@@ -114,7 +129,7 @@ inline std::vector<Example> example_messages() {
                .generation = 0x99aabbccddeeff01,
                .reason = *Reason::from("the roster is full (16384 members)")});
     add("STEPDOWN", "m1", StepDown{.successor = node_id("m2")});
-    add("STATUS_REQUEST", "ctl-4711", StatusRequest{.first_member = 32});
+    add("STATUS_REQUEST", "ctl-4711", StatusRequest{.first_member = 32, .after = node_id("s32")});
     add("STATUS_ANSWER", "m1",
         StatusAnswer{.role = Role::master,
                      .leader = node_id("m1"),

@@ -14,8 +14,9 @@
 namespace berkeley {
 namespace {
 
-SlaveCoreOptions core_options() {
+SlaveCoreOptions core_options(bool votes) {
     SlaveCoreOptions options;
+    options.votes = votes;
     options.cluster = node_id("c");
     options.id = node_id("s1");
     return options;
@@ -25,8 +26,10 @@ SlaveCoreOptions core_options() {
 class OneShot final : public Node {
 public:
     using Do = std::function<void(SlaveCore&, RawTime, Actions&)>;
-    OneShot(Do first, Do last, RawTime now)
-        : first_(std::move(first)), last_(std::move(last)), core_(core_options(), Prng{1}, now, {}, {}) {}
+    OneShot(Do first, Do last, bool votes, RawTime now)
+        : first_(std::move(first)),
+          last_(std::move(last)),
+          core_(core_options(votes), Prng{1}, now, {}, {}) {}
 
     void start(RawTime, Actions&) override {}
     void on_link_message(Link, Via, const Message&, RawTime, Actions&) override {}
@@ -74,7 +77,7 @@ protected:
     [[noreturn]] static void run(const NodeOptions& options, OneShot::Do first, OneShot::Do last = nothing) {
         const auto shell = NodeShell::create(options, std::nullopt, SuspendDetector{sleepy});
         if (!shell) std::exit(kRefused);
-        OneShot node(std::move(first), std::move(last), (*shell)->now());
+        OneShot node(std::move(first), std::move(last), (*shell)->core_options().votes, (*shell)->now());
         std::exit((*shell)->run(node, {}));
     }
     static constexpr int kRefused = 99;
@@ -133,6 +136,9 @@ TEST_F(NodeShellTest, NodeWithANameOfThisRunOnlyGivesNoVote) {
     NodeOptions made_up = options();
     made_up.id_is_of_process = true;
     EXPECT_EXIT(run(made_up, asks), kEnded, "no vote");
+    NodeOptions told = options();
+    told.votes = false;
+    EXPECT_EXIT(run(told, asks), kEnded, "no vote") << "--no-vote";
 }
 
 TEST_F(NodeShellTest, StateOfAnotherNamesRunBelongsToNobody) {

@@ -262,7 +262,7 @@ TEST_F(SlaveCoreTest, AfterADisruptionNothingThatWasMeasuredBeforeIsApplied) {
 }
 
 TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
-    EXPECT_EQ(core_.known_candidates().size(), 2U);
+    EXPECT_EQ(core_.directory().entries().size(), 2U);
     Actions out;
     welcome("m1", out);
     EXPECT_EQ(first<ConnectLink>(out), nullptr) << "known ones are not connected again";
@@ -278,7 +278,7 @@ TEST_F(SlaveCoreTest, AWildcardIsCompletedByTheHostOfTheLinkThatWelcomedIt) {
     core_.on_message(0, Via::dealer, from("m1", 3, w), kStart, out);
     ASSERT_NE(first<SubscribeLink>(out), nullptr);
     EXPECT_EQ(first<SubscribeLink>(out)->publish.view(), "tcp://m1:7");
-    EXPECT_EQ(core_.known_candidates().front().heartbeat.view(), "tcp://m1:8");
+    EXPECT_EQ(core_.directory().entries().front().info.heartbeat.view(), "tcp://m1:8");
 }
 
 TEST_F(SlaveCoreTest, GossipOfAnEndpointThatCannotBeIsDroppedAndNamed) {
@@ -288,7 +288,7 @@ TEST_F(SlaveCoreTest, GossipOfAnEndpointThatCannotBeIsDroppedAndNamed) {
     beat.candidates.back().poll = *Url::from("inproc://m3");
     Actions out;
     core_.on_message(0, Via::heartbeat, from("m1", 3, beat), kStart, out);
-    EXPECT_EQ(core_.known_candidates().size(), 2U) << "m1 and m2";
+    EXPECT_EQ(core_.directory().entries().size(), 2U) << "m1 and m2";
     ASSERT_NE(first_event<DroppedEvent>(out), nullptr);
     EXPECT_EQ(first_event<DroppedEvent>(out)->reason, "bad-endpoint");
     EXPECT_EQ(first_event<DroppedEvent>(out)->from,
@@ -303,7 +303,7 @@ TEST_F(SlaveCoreTest, AWelcomeWhoseSenderCannotBeReachedIsNone) {
     Actions out;
     core_.on_message(0, Via::dealer, from("m1", 3, w), kStart, out);
     EXPECT_EQ(first<ConnectLink>(out), nullptr) << "m3";
-    EXPECT_EQ(core_.known_candidates().front().publish.view(), "tcp://m1:2");
+    EXPECT_EQ(core_.directory().entries().front().info.publish.view(), "tcp://m1:2");
 }
 
 /// Polls the slave once a second, as the leader of term 3, and returns what it did in each round.
