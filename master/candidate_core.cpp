@@ -163,7 +163,9 @@ void CandidateCore::hear_of_candidates(const Message& message, const Hello& hell
         }
     }
     if (hello.leader_info && hello.leader_info->id == hello.leader) {
-        slave_.hear_of(*hello.leader_info, Source::hearsay, now, out);
+        CandidateInfo leader = *hello.leader_info;
+        if (!complete(leader, sender_host({}, options_.slave.candidate->poll)).empty()) return;
+        slave_.hear_of(leader, Source::hearsay, now, out);
     }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/candidate_address.hpp"
+
 namespace berkeley {
 
 namespace {
@@ -45,8 +47,8 @@ CandidateDirectory::CandidateDirectory(const NodeId& self, std::optional<Candida
 CandidateDirectory::Change CandidateDirectory::hear(const CandidateInfo& info, Source source, RawTime now) {
     if (info.version > kVersionMax) return Change::none;
     if (info.id == self_) {
-        const bool outdone = own_ && info.version >= own_->version && !same_description(info, *own_);
-        if (!outdone) return Change::none;
+        if (!own_ || info.version < own_->version) return Change::none;
+        if (info.version == own_->version && same_place(*own_, info)) return Change::none;
         own_->version = info.version + 1;
         return Change::own;
     }

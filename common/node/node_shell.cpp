@@ -343,14 +343,22 @@ bool NodeShell::trusted(const Inbound& in, const Message& message, Running& runn
 /// A candidate that greets may leave its host to us: only here is its address known.
 bool NodeShell::placed(Route route, Running& running) {
     auto* hello = std::get_if<Hello>(&inbound_.body);
-    if (hello == nullptr || !hello->candidate) return true;
+    if (hello == nullptr) return true;
     const SlaveCore& self = running.node.slave();
     const Url own_poll = self.options().candidate ? self.options().candidate->poll : Url{};
-    const std::string why = complete(*hello->candidate, sender_host(transport_->sender_address(), own_poll));
+    const SenderHost sender = sender_host(transport_->sender_address(), own_poll);
+    const auto fault = [&](CandidateInfo& info) {
+        std::string why = complete(info, sender);
+        if (why.empty()) return why;
+        running.ports.tell(
+            DroppedEvent{"bad-endpoint", 1,
+                         inbound_.header.sender.str() + " at " + transport_->sender_address() + ": " + why});
+        return why;
+    };
+    if (hello->leader_info && !fault(*hello->leader_info).empty()) hello->leader_info.reset();
+    if (!hello->candidate) return true;
+    const std::string why = fault(*hello->candidate);
     if (why.empty()) return true;
-    running.ports.tell(
-        DroppedEvent{"bad-endpoint", 1,
-                     inbound_.header.sender.str() + " at " + transport_->sender_address() + ": " + why});
     const Refuse refuse{RefuseKind::not_allowed, hello->generation,
                         Reason::from(why.substr(0, kMaxReason)).value_or(Reason{})};
     static_cast<void>(running.ports.send(route, self.make(refuse), false));

@@ -13,6 +13,14 @@ bool is_local_host(const std::string& host) {
     return Endpoint{Scheme::tcp, host, 1, {}}.is_local() || host == "*";
 }
 
+bool same_place(const Url& own, const Url& told) {
+    if (own == told) return true;
+    const auto ours = parse_endpoint(own.view(), EndpointUse::bind);
+    const auto theirs = parse_endpoint(told.view(), EndpointUse::bind);
+    return ours && theirs && ours->is_wildcard() && theirs->scheme == Scheme::tcp &&
+           ours->port == theirs->port;
+}
+
 /// Empty: the endpoint can be used, and is complete now.
 std::string complete(Url& url, const SenderHost& sender) {
     auto endpoint = parse_endpoint(url.view(), EndpointUse::bind);
@@ -88,6 +96,10 @@ bool may_be_told(const CandidateInfo& info, const Url& own_poll) {
         return endpoint && endpoint->is_local();
     };
     return local(own_poll) || !(local(info.poll) || local(info.publish) || local(info.heartbeat));
+
+bool same_place(const CandidateInfo& own, const CandidateInfo& told) {
+    return own.priority == told.priority && same_place(own.poll, told.poll) &&
+           same_place(own.publish, told.publish) && same_place(own.heartbeat, told.heartbeat);
 }
 
 Url to_connect(const Url& url) {

@@ -46,6 +46,9 @@ SenderHost sender_host(std::string_view address, const Url& own_poll);
 /// for the other on their own machine.
 bool may_be_told(const CandidateInfo& info, const Url& own_poll);
 
+/// Whether `told` may be this candidate as others see it, who put a host in for `*`.
+bool same_place(const CandidateInfo& own, const CandidateInfo& told);
+
 /// The URL to connect to: `*` stands for this machine.
 Url to_connect(const Url& url);
 
