@@ -84,8 +84,20 @@ int run_status(const TargetText& text, bool json) {
     const Statuses statuses = ask_all(**asker, false);
     for (const std::string& line : statuses.silent) fail(line);
     if (statuses.reports.empty()) return 1;
-    const StatusReport& report = statuses.reports[statuses.best()];
-    return print(json ? as_json(report) + "\n" : as_table(report));
+    const auto leaders = statuses.leaders();
+    if (leaders.size() <= 1) {
+        const StatusReport& report = statuses.reports[statuses.best()];
+        return print(json ? as_json(report) + "\n" : as_table(report));
+    }
+    // Two clusters under one name: whoever looks at one only sees nothing wrong.
+    std::string names;
+    for (const std::size_t i : leaders) {
+        const StatusReport& report = statuses.reports[i];
+        names += " " + report.header.sender.str();
+        if (const int code = print(json ? as_json(report) + "\n" : as_table(report) + "\n"); code != 0)
+            return code;
+    }
+    return fail("several nodes lead:" + names + "; do they hear each other?");
 }
 
 int run_watch(const TargetText& text, Duration duration, bool json) {

@@ -40,8 +40,8 @@ void show_addresses(std::vector<CandidateInfo>& candidates, const std::string& a
 
 }  // namespace
 
-void StatusAsker::ask_page(Link link, std::uint32_t first) {
-    asker_.ask(link, StatusRequest{first}, [first](const Message& message) {
+void StatusAsker::ask_page(Link link, std::uint32_t first, const NodeId& after) {
+    asker_.ask(link, StatusRequest{first, after}, [first](const Message& message) {
         const auto* page = std::get_if<StatusAnswer>(&message.body);
         return page != nullptr && page->first_member == first;
     });
@@ -49,7 +49,7 @@ void StatusAsker::ask_page(Link link, std::uint32_t first) {
 
 void StatusAsker::ask(Link link) {
     parts_[link].reset();
-    ask_page(link, 0);
+    ask_page(link, 0, NodeId{});
 }
 
 std::optional<StatusAsker::Ended> StatusAsker::next(RawTime until) {
@@ -68,7 +68,7 @@ std::optional<StatusAsker::Ended> StatusAsker::next(RawTime until) {
         }
         const std::size_t have = part->answer.members.size();
         if (empty || have >= part->answer.members_total) return Ended{link, std::move(*part)};
-        ask_page(link, static_cast<std::uint32_t>(have));
+        ask_page(link, static_cast<std::uint32_t>(have), part->answer.members.back().id);
     }
     return std::nullopt;
 }
@@ -80,6 +80,31 @@ bool leads(const StatusReport& report) {
 std::size_t Statuses::best() const {
     const auto found = std::find_if(reports.begin(), reports.end(), leads);
     return found == reports.end() ? 0 : static_cast<std::size_t>(found - reports.begin());
+}
+
+std::vector<std::size_t> Statuses::leaders() const {
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+        if (leads(reports[i])) all.push_back(i);
+    }
+    return all;
+}
+
+Resilience resilience(const StatusReport& report) {
+    const StatusAnswer& a = report.answer;
+    Resilience result;
+    const auto present = [&](const NodeId& id) {
+        return id == report.header.sender ||
+               std::any_of(a.members.begin(), a.members.end(), [&](const auto& m) { return m.id == id; });
+    };
+    for (const Voter& voter : a.committee.voters) {
+        (present(voter.id) ? result.living : result.missing).push_back(voter.id);
+    }
+    for (const CandidateInfo& c : a.candidates) result.candidates += present(c.id) ? 1U : 0U;
+    const std::size_t needed = majority(a.committee);
+    const std::size_t spare = result.living.size() - std::min(result.living.size(), needed);
+    result.losses = std::min(spare, result.candidates - std::min<std::size_t>(result.candidates, 1));
+    return result;
 }
 
 Statuses ask_all(Asker& asker, bool until_led) {
@@ -106,6 +131,22 @@ Statuses ask_all(Asker& asker, bool until_led) {
     return all;
 }
 
+std::string resilience_text(const StatusReport& report) {
+    const Resilience r = resilience(report);
+    const auto names = [](const std::vector<NodeId>& ids) {
+        std::string text;
+        for (const NodeId& id : ids) text += " " + id.str();
+        return text;
+    };
+    const std::string missing = r.missing.empty() ? "" : "; missing:" + names(r.missing);
+    if (r.candidates <= 1) {
+        return "losses: without " + report.header.sender.str() +
+               " nobody leads: start a standby (berkeley-master --standby --peer URL)" + missing + "\n";
+    }
+    if (r.losses == 0) return "losses: bears the loss of no voter now" + missing + "\n";
+    return fmt::format("losses: bears the loss of any {} of{}{}\n", r.losses, names(r.living), missing);
+}
+
 std::string as_table(const StatusReport& report) {
     const StatusAnswer& a = report.answer;
     std::string text = fmt::format("{} is {} in term {}, cluster {}", report.header.sender.view(),
@@ -122,7 +163,9 @@ std::string as_table(const StatusReport& report) {
                     ? fmt::format(", lease for another {}", duration_text(a.lease_left))
                     : ", no lease: corrects nobody";
     }
-    text += "\ncandidates:";
+    text += "\n";
+    if (leads(report)) text += resilience_text(report);
+    text += "candidates:";
     for (const CandidateInfo& c : a.candidates) {
         text += fmt::format(" {} ({}, priority {})", c.id.view(), c.poll.view(), c.priority);
     }
@@ -166,7 +209,14 @@ std::string as_json(const StatusReport& report) {
     json.field("term", a.committee.term).field("version", a.committee.version);
     json.key("voters").begin_array();
     for (const Voter& voter : a.committee.voters) json.value(voter.id.view());
-    json.end_array().end_object().key("candidates").begin_array();
+    json.end_array().end_object();
+    if (leads(report)) {
+        const Resilience r = resilience(report);
+        json.field("losses", r.losses).key("missing_voters").begin_array();
+        for (const NodeId& id : r.missing) json.value(id.view());
+        json.end_array();
+    }
+    json.key("candidates").begin_array();
     for (const CandidateInfo& c : a.candidates) {
         json.begin_object()
             .field("id", c.id.view())

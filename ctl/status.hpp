@@ -31,7 +31,7 @@ public:
     [[nodiscard]] std::optional<Ended> next(RawTime until);
 
 private:
-    void ask_page(Link link, std::uint32_t first);
+    void ask_page(Link link, std::uint32_t first, const NodeId& after);
 
     Asker& asker_;
     std::array<std::optional<StatusReport>, kMaxCandidates>
@@ -39,6 +39,16 @@ private:
 };
 
 bool leads(const StatusReport& report);
+
+/// Which losses the cluster bears now, as its leader sees it.
+struct Resilience {
+    std::size_t losses = 0;       ///< any so many of `living` may be lost at once
+    std::size_t candidates = 0;   ///< of the living
+    std::vector<NodeId> living;   ///< voters
+    std::vector<NodeId> missing;  ///< voters
+};
+/// Requires: leads(report).
+Resilience resilience(const StatusReport& report);
 
 /// The answers of a set of candidates.
 struct Statuses {
@@ -48,6 +58,8 @@ struct Statuses {
 
     /// The index of the first report of a leader, else of the first. Requires: there is a report.
     std::size_t best() const;
+    /// The nodes that lead. Where there are several, the cluster is not one.
+    std::vector<std::size_t> leaders() const;
 };
 /// All of them; `until_led`: no longer than until one that leads has answered.
 [[nodiscard]] Statuses ask_all(Asker& asker, bool until_led);

@@ -19,6 +19,7 @@ constexpr Duration kBelieveAgain = std::chrono::minutes{1};
 constexpr Duration kAllGreet = std::chrono::milliseconds{1250};
 /// Changes of the directory are told together, no more often than this: each costs a message to every member.
 constexpr Duration kTellAgain = std::chrono::seconds{1};
+constexpr Duration kNotStraightBack = std::chrono::minutes{5};
 
 }  // namespace
 
@@ -54,6 +55,10 @@ void CandidateCore::on_link_message(Link link, Via via, const Message& message, 
         election_.on_heartbeat(header.sender, header.term, *heartbeat, received_at);
     } else if (const auto* step_down = std::get_if<StepDown>(&message.body);
                step_down && via == Via::heartbeat) {
+        if (step_down->successor == options_.slave.id && header.sender == election_.leader()) {
+            handed_by_ = header.sender;
+            handed_at_ = received_at;
+        }
         election_.on_step_down(header.sender, header.term, *step_down, received_at);
     } else if (const auto* welcome = std::get_if<Welcome>(&message.body); welcome && via == Via::dealer) {
         election_.on_term(header.term, welcome->leader, received_at);
@@ -212,9 +217,11 @@ void CandidateCore::on_timer(RawTime now, Actions& out) {
     if (beats && !begun) beat(now, out);
     master_.set_lease(election_.lease_until());
     master_.on_timer(now, out);
-    if (election_.role() == Role::master && master_.self_outlier_rounds() >= kSelfOutlierRounds &&
-        !successor().empty()) {
-        hand_over("its own clock is a falseticker", successor(), now, out);
+    if (election_.role() == Role::master && master_.self_outlier_rounds() >= kSelfOutlierRounds) {
+        const NodeId next = successor();
+        // Two falsetickers would hand the cluster to and fro.
+        const bool back = next == handed_by_ && now - handed_at_ < kNotStraightBack;
+        if (!next.empty() && !back) hand_over("its own clock is a falseticker", next, now, out);
     }
     settle(now, out);
     if (now >= tell_at_) tell_members(now, out);

@@ -87,6 +87,8 @@ private:
     Committee told_committee_;
     std::set<NodeId> listeners_;         ///< slaves asked to acknowledge heartbeats
     std::uint64_t told_candidates_ = 0;  ///< version last noticed
+    NodeId handed_by_;                   ///< the leader that last handed over to this node
+    RawTime handed_at_{};
     bool told_leads_ = false;
     NodeId told_leader_;
     RawTime tell_at_ = RawTime::max();  ///< when the members are told of what has changed

@@ -30,6 +30,8 @@ NodeId CandidateCore::successor() const {
     bool best_knows = false;
     for (const auto& [id, member] : master_.roster().members()) {
         if (!member->candidate || !member->reply || member->missed > 0) continue;
+        // The cluster's time would go with it.
+        if (member->falseticker || member->last.outlier) continue;
         // A standby that does not know the time leads only where no other can.
         const bool knows = member->reply->status == ClockStatus::synchronized ||
                            member->reply->status == ClockStatus::holdover;

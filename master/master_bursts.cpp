@@ -17,6 +17,7 @@ constexpr std::size_t kWarmupProbes = 2;
 constexpr std::uint32_t kLostInARow = 5;
 constexpr std::uint32_t kLostOfSilent = 3;
 constexpr int kPatienceFactor = 4;
+constexpr std::uint32_t kPatienceDoublings = 4;
 /// Delays are smoothed over so many samples.
 constexpr int kDelaySmoothing = 8;
 /// How precisely a joining clock's own rate tells its oscillator's frequency.
@@ -33,11 +34,17 @@ Duration MasterCore::probe_patience() const {
     return std::clamp<Duration>(options_.interval / 4, milliseconds{20}, milliseconds{250});
 }
 
-/// The time to wait for a probe: one that takes several times longer than usual is not worth it.
+/// The time to wait for a probe: one that takes several times longer than usual is not worth it. A member
+/// that did not answer in the last rounds may have a long way, so each round waits for twice as long. A
+/// member whose round trip takes more than an interval cannot be measured.
 Duration MasterCore::probe_patience(const Member& member) const {
-    if (member.delay_usual == Duration{0}) return probe_patience();
-    return std::min(probe_patience(),
-                    std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20}));
+    Duration patience = probe_patience();
+    if (member.missed > 0) {
+        patience *= std::int64_t{1} << std::min(member.missed, kPatienceDoublings);
+    } else if (member.delay_usual > Duration{0}) {
+        patience = std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20});
+    }
+    return std::min(patience, options_.interval);
 }
 
 /// Slaves refuse a correction whose measurement is two intervals old. So a round that takes longer than one
@@ -63,7 +70,10 @@ void MasterCore::start_due_bursts(RawTime now, Actions& out) {
 void MasterCore::start_burst(Member& member, RawTime now, Actions& out) {
     member.burst = {};
     member.burst.active = true;
-    member.burst.deadline = now + std::max<Duration>(options_.interval / 2, 2 * probe_patience());
+    const Duration usual = std::max<Duration>(options_.interval / 2, 2 * probe_patience());
+    // Two probes fit in where the way is long, but the round's other members wait for this one.
+    const Duration slow = std::min<Duration>(2 * probe_patience(member), options_.interval);
+    member.burst.deadline = now + std::max(usual, slow);
     bursting_.push_back(&member);
     probe(member, now, out);
 }
@@ -96,12 +106,18 @@ void MasterCore::on_reply(Route route, const NodeId& sender, const Reply& reply,
         return;
     }
     Burst& burst = member->burst;
-    if (burst.previous_token != 0 && reply.token == burst.previous_token) return drop("late-reply", out);
+    if (burst.previous_token != 0 && reply.token == burst.previous_token) {
+        member->answers_late = true;
+        return drop("late-reply", out);
+    }
     if (reply.token != burst.token || reply.probe != burst.probe || burst.fate == ProbeFate::none) {
         return drop("unexpected-reply", out);
     }
     if (burst.fate == ProbeFate::answered) return drop("duplicate-reply", out);
-    if (burst.fate == ProbeFate::expired || !burst.active) return drop("late-reply", out);
+    if (burst.fate == ProbeFate::expired || !burst.active) {
+        member->answers_late = true;
+        return drop("late-reply", out);
+    }
     burst.fate = ProbeFate::answered;
     burst.lost_in_a_row = 0;
     member->heard_at = t4;

@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint32_t kMissedRounds = 3;
+/// So many rounds of a term wait for a majority of the roster.
+constexpr Round kWarmRounds = 10;
 /// A member may come back as another clock no sooner than this.
 constexpr Duration kRejoinAgain = milliseconds{500};
 /// A candidate that does not lead forgets members that have not greeted it for so long.
@@ -27,6 +29,8 @@ constexpr Duration kSettleMax = seconds{10};
 /// A cluster that was just founded must still find the rate of its time. Until then bounds also grow by the
 /// change of rate that is still to come.
 constexpr Duration kFoundingRate = seconds{60};
+constexpr auto kDay = std::chrono::hours{24};
+constexpr Duration kYear = 365 * kDay;
 
 }  // namespace
 
@@ -200,7 +204,8 @@ void MasterCore::begin_round(RawTime now) {
 void MasterCore::update_warm() {
     std::size_t replied = 0;
     for (const auto& [id, member] : roster_.members()) replied += member->replied_in_term ? 1U : 0U;
-    warm_ = warm_ || 2 * replied >= roster_.size();
+    // Members that greet and never answer must not keep a leader from correcting the others.
+    warm_ = warm_ || 2 * replied >= roster_.size() || round_ >= kWarmRounds;
 }
 
 void MasterCore::conclude(RawTime now, Actions& out) {
@@ -247,6 +252,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         }
         return;
     }
+    if (state_ == RoundState::cold_start) tell_years_apart(verdict, out);
     if (verdict.correct) correct(verdict, now, out);
     for (auto& m : verdict.members) {
         m.member->last = {m.member->id, m.offset,     m.member->measurement->delay,
@@ -254,6 +260,22 @@ void MasterCore::conclude(RawTime now, Actions& out) {
                           m.outlier};
     }
     report(verdict, now - began, out);
+}
+
+/// Clocks that lie years apart are no drift: somebody's battery is empty, and nobody else will say so.
+void MasterCore::tell_years_apart(const Verdict& verdict, Actions& out) const {
+    std::string names;
+    const auto add = [&](const NodeId& id, Duration off) {
+        if (off < kYear && off > -kYear) return;
+        names += (names.empty() ? " " : ", ") + id.str() + " was " + std::to_string(std::abs(off / kDay)) +
+                 " days " + (off < Duration{0} ? "behind" : "ahead");
+    };
+    add(self_.options().id, -verdict.average);
+    for (const MemberVerdict& m : verdict.members) add(m.member->id, m.offset - verdict.average);
+    if (names.empty()) return;
+    out.add(EmitEvent{
+        NoteEvent{Severity::warning, "the clocks lay years apart when the cluster was founded:" + names +
+                                         "; does a machine's clock have no battery?"}});
 }
 
 void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
@@ -321,11 +343,19 @@ void MasterCore::drop_silent(Actions& out) {
     for (auto& [id, member] : roster_.members()) {
         if (!member->in_round) continue;
         member->in_round = false;
-        if (member->measurement) continue;
+        if (member->measurement) {
+            member->answers_late = false;
+            continue;
+        }
         if (++member->missed >= kMissedRounds) silent.push_back(id);
     }
+    const std::string rounds = std::to_string(kMissedRounds) + " rounds";
     for (const NodeId& id : silent) {
-        remove_member(id, "silent for " + std::to_string(kMissedRounds) + " rounds", out);
+        remove_member(id,
+                      roster_.by_id(id)->answers_late ? "its answers came too late for " + rounds +
+                                                            ": its round trip is longer than --interval"
+                                                      : "silent for " + rounds,
+                      out);
     }
 }
 

@@ -76,6 +76,7 @@ private:
     void next_probe(Member& member, RawTime now, Actions& out);
     void expire_probes(RawTime now, Actions& out);
     void conclude(RawTime now, Actions& out);
+    void tell_years_apart(const Verdict& verdict, Actions& out) const;
     void correct(const Verdict& verdict, RawTime now, Actions& out);
     void report(const Verdict& verdict, Duration took, Actions& out);
     void drop_silent(Actions& out);

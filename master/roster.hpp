@@ -60,6 +60,7 @@ struct Member {
     bool replied_in_term = false;
     bool in_round = false;
     std::uint32_t missed = 0;
+    bool answers_late = false;  ///< in the last rounds an answer came after its probe was given up
 
     Round corrected_round = 0;    ///< of the last correction in this term; 0: none
     std::uint32_t unapplied = 0;  ///< corrections in a row that it answered after, and has not applied

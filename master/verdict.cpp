@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/plausible_time.hpp"
 #include "estimate/average.hpp"
 
 namespace berkeley {
@@ -61,6 +62,7 @@ std::optional<MemberVerdict> measure(Member& member, const Discipline& own, RawT
     MemberVerdict result;
     result.member = &member;
     result.offset = theirs - ours;
+    result.plausible = is_plausible(theirs);
     // The fastest probe limits the true offset most narrowly, whatever the estimate is made of.
     result.half_width =
         tightest.delay / 2 + kReceiveDoubt + Duration{1} + magnitude(tightest.offset - at_sample->offset);
@@ -209,7 +211,10 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
 
     std::vector<Contribution> votes;
     std::vector<MemberVerdict*> voters;
-    const bool master_votes = !steady || own.trusted();
+    const bool sane = is_plausible(own.map().target(now));
+    const bool others_sane = std::any_of(verdict.members.begin(), verdict.members.end(),
+                                         [](const MemberVerdict& m) { return m.plausible; });
+    const bool master_votes = steady ? own.trusted() : sane || !others_sane;
     if (master_votes) {
         votes.push_back({Duration{0}, magnitude(own.map().slew_left(now)) + options.inherited_bound});
     }
@@ -217,6 +222,8 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     const Duration claim_max = claim_limit(verdict.members);
     for (MemberVerdict& m : verdict.members) {
         if (steady && (!eligible(*m.member) || (!wide && m.member->reply->bound > claim_max))) continue;
+        m.outlier = !steady && !m.plausible && (sane || others_sane);
+        if (m.outlier) continue;
         const Duration claim = steady ? std::max(Duration{0}, m.member->reply->bound) : Duration{0};
         votes.push_back({m.offset, vote_width(m, claim, now)});
         voters.push_back(&m);
@@ -241,7 +248,8 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
             voters[i]->outlier = voters[i]->outlier || average.outlier[i + (master_votes ? 1 : 0)];
         }
     } else {
-        for (std::size_t i = 0; i < voters.size(); ++i) voters[i]->outlier = average.outlier[i + 1];
+        for (std::size_t i = 0; i < voters.size(); ++i)
+            voters[i]->outlier = average.outlier[i + (master_votes ? 1 : 0)];
     }
     verdict.self_outlier = master_votes && average.outlier[0] && !average.degraded;
     const bool adopts = options.self_outlier_rounds >= kSelfOutlierRounds && options.none_follow;

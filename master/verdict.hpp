@@ -1,5 +1,7 @@
 // Verdict: the result of a finished round: the average, and each member's correction.
 //
+// At a cold start clocks that cannot be right take no part while others can.
+//
 // It is a pure function of the roster's measurements and the master's own clock. It is separate from the
 // polling, so tables can test the arithmetic. Signs: offset > 0 means that the member is ahead of the
 // master; the member adds correction = average - offset.
@@ -46,7 +48,8 @@ struct MemberVerdict {
     Duration bound{0};           ///< to be handed down: e_i + a_master
     std::int64_t drift_ppb = 0;  ///< to be handed down: growth of the bound
     bool outlier = false;
-    bool waits = false;  ///< waits for a better measurement; gets no correction in this round
+    bool plausible = true;  ///< a clock that nobody has set right may show this time
+    bool waits = false;     ///< waits for a better measurement; gets no correction in this round
 };
 
 struct Verdict {

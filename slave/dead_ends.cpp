@@ -24,12 +24,13 @@ constexpr int kBeatsMissed = 3;  ///< timeouts, of which each is several heartbe
 void Links::tell_dead_end(SubscriptionWatch& watch, std::string_view way, const CandidateInfo& info,
                           const Url& url, RawTime now, Actions& out) const {
     if (!std::exchange(watch.told, true)) {
-        out.add(EmitEvent{DeadEndEvent{
-            way, info.id, url,
-            "hears nothing from " + info.id.str() + " at its " + std::string(way) + " endpoint " + url.str() +
-                ", though it polls this node: does a firewall close that port, or does the URL lead elsewhere "
-                "(--advertise-" +
-                std::string(way) + " of " + info.id.str() + ")?"}});
+        out.add(EmitEvent{DeadEndEvent{way, info.id, url,
+                                       "hears nothing from " + info.id.str() + " at its " + std::string(way) +
+                                           " endpoint " + url.str() +
+                                           ", though it polls this node: does a firewall close that port, or "
+                                           "does the URL lead elsewhere "
+                                           "(--advertise-" +
+                                           std::string(way) + " of " + info.id.str() + ")?"}});
     }
     watch.begin(now);
 }

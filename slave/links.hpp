@@ -112,8 +112,8 @@ private:
     void subscribe(Link link, Actions& out) const;
     void reconcile(RawTime now, Actions& out);
     void note_change(CandidateDirectory::Change change, RawTime now, Actions& out);
-    void tell_dead_end(SubscriptionWatch& watch, std::string_view way, const CandidateInfo& info, const Url& url,
-                       RawTime now, Actions& out) const;
+    void tell_dead_end(SubscriptionWatch& watch, std::string_view way, const CandidateInfo& info,
+                       const Url& url, RawTime now, Actions& out) const;
     void watch_silence(Link link, RawTime now, Actions& out);
     bool is_silent(const State& state, RawTime now) const;
     Url alternative(const State& state) const;

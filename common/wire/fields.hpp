@@ -79,7 +79,7 @@ struct Fields<MemberStatus> {
         io.length(b.bound);
         io.number(b.freq_ppb);
         io.length(b.last_seen);
-        io.appended(b.unapplied, decltype(b.unapplied){0}, [&](auto& unapplied) { io.number(unapplied); });
+        io.appended(b.unapplied, std::uint32_t{0}, [&](auto& unapplied) { io.number(unapplied); });
     }
 };
 
