@@ -101,7 +101,7 @@ Resilience resilience(const StatusReport& report) {
         (present(voter.id) ? result.living : result.missing).push_back(voter.id);
     }
     for (const CandidateInfo& c : a.candidates) result.candidates += present(c.id) ? 1U : 0U;
-    const std::size_t needed = majority(a.committee);
+    const std::size_t needed = a.committee.voters.size() / 2 + 1;
     const std::size_t spare = result.living.size() - std::min(result.living.size(), needed);
     result.losses = std::min(spare, result.candidates - std::min<std::size_t>(result.candidates, 1));
     return result;

@@ -35,16 +35,17 @@ Duration MasterCore::probe_patience() const {
 }
 
 /// The time to wait for a probe: one that takes several times longer than usual is not worth it. A member
-/// that did not answer in the last rounds may have a long way, so each round waits for twice as long. A
-/// member whose round trip takes more than an interval cannot be measured.
+/// that has not answered yet, or not in the last two rounds, may have a long way: each further round waits
+/// for twice as long. A member whose round trip takes more than an interval cannot be measured.
 Duration MasterCore::probe_patience(const Member& member) const {
-    Duration patience = probe_patience();
-    if (member.missed > 0) {
-        patience *= std::int64_t{1} << std::min(member.missed, kPatienceDoublings);
-    } else if (member.delay_usual > Duration{0}) {
-        patience = std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20});
+    const bool known = member.delay_usual > Duration{0};
+    const std::uint32_t doublings = std::min(member.missed, kPatienceDoublings);
+    if (known && doublings <= 1) {
+        const Duration usual = std::max<Duration>(kPatienceFactor * member.delay_usual, milliseconds{20});
+        return std::min(usual,
+                        std::max(probe_patience(), std::min(2 * member.delay_usual, options_.interval)));
     }
-    return std::min(patience, options_.interval);
+    return std::min(probe_patience() * (std::int64_t{1} << doublings), options_.interval);
 }
 
 /// Slaves refuse a correction whose measurement is two intervals old. So a round that takes longer than one

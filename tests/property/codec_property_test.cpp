@@ -85,7 +85,7 @@ auto list(std::size_t size_max, Make make) {
     return result;
 }
 
-CandidateInfo candidate() { return {name(), i32(), url(), url(), url()}; }
+CandidateInfo candidate() { return {name(), i32(), url(), url(), url(), u64() >> 2, length()}; }
 ClockMap map() {
     return {.anchor_raw = raw_time(),
             .anchor_cluster = cluster_time(),
@@ -119,7 +119,9 @@ Body body(std::size_t kind) {
                          rate(),
                          name_or_empty(),
                          flag() ? std::optional{candidate()} : std::nullopt,
-                         committee()};
+                         committee(),
+                         flag() ? std::optional{candidate()} : std::nullopt,
+                         flag()};
         case 1:
             return Welcome{
                 u64(), choice(Role::master), name_or_empty(), length(), list(kMaxCandidates, candidate),
@@ -151,7 +153,7 @@ Body body(std::size_t kind) {
         case 7:
             return Ack{u64(), u64(), u64(), u64()};
         case 8:
-            return VoteRequest{flag(), u64(), i32(), u64(), u64()};
+            return VoteRequest{flag(), u64(), i32(), u64(), u64(), length()};
         case 9:
             return Grant{flag(), u64()};
         case 10:
@@ -159,7 +161,7 @@ Body body(std::size_t kind) {
         case 11:
             return StepDown{name_or_empty()};
         case 12:
-            return StatusRequest{u32()};
+            return StatusRequest{u32(), name_or_empty()};
         case 13:
             return StatusAnswer{choice(Role::master),
                                 name_or_empty(),
@@ -221,6 +223,10 @@ public:
     template <std::size_t N>
     void text(const BoundedString<N>& value) {
         had(std::string(value.view()));
+    }
+    template <class Value, class Field>
+    void appended(const Value& value, const Value& /*absent*/, Field field) {
+        field(value);
     }
     void name(const NodeId& value) { text(value); }
     void name_or_none(const NodeId& value) { text(value); }
