@@ -96,6 +96,7 @@ bool may_be_told(const CandidateInfo& info, const Url& own_poll) {
         return endpoint && endpoint->is_local();
     };
     return local(own_poll) || !(local(info.poll) || local(info.publish) || local(info.heartbeat));
+}
 
 bool same_place(const CandidateInfo& own, const CandidateInfo& told) {
     return own.priority == told.priority && same_place(own.poll, told.poll) &&

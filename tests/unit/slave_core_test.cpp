@@ -426,7 +426,7 @@ TEST(SpareLink, ASecondUrlOfOneCandidateIsKeptInReserveWithoutAnError) {
     EXPECT_EQ(first<DropLink>(out)->link, 1);
     ASSERT_NE(first_event<NoteEvent>(out), nullptr);
     EXPECT_EQ(first_event<NoteEvent>(out)->severity, Severity::info);
-    EXPECT_EQ(core.known_candidates().size(), 1U);
+    EXPECT_EQ(core.directory().entries().size(), 1U);
     // While the first works, nothing goes over the second.
     RawTime now = kStart;
     out.clear();
