@@ -179,7 +179,7 @@ void correct(Verdict& verdict, const Average& average, bool steady, Duration cla
     verdict.correct = true;
     verdict.own_correction = verdict.average;
     correct_frequency(verdict, own, options);
-    const bool slews = !own.would_step(verdict.average);
+    const bool slews = !own.would_step(verdict.average, now);
     const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
                               magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
     for (MemberVerdict& m : verdict.members) {

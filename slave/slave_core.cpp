@@ -16,6 +16,9 @@ using std::chrono::seconds;
 /// The slave greets a candidate that refused it again after this.
 constexpr Duration kRefusedWait = seconds{1};
 constexpr int kMissedRounds = 3;
+/// A master that has corrected this clock before, in the same term, and now finds it to be off by more than
+/// max_correction: after so many rounds it is this clock that has jumped.
+constexpr std::uint32_t kRefusalsOfAJump = 3;
 /// A takeover takes about a second with the default timers; a clock stays SYNCHRONIZED through it.
 constexpr Duration kTakeoverAllowance = seconds{2};
 
@@ -272,6 +275,12 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
         applied_term_ = corrected_term_ = message.header.term;
         applied_round_ = c.round;
     }
+    if (result.applied != Applied::refused) {
+        refusals_ = 0;
+    } else if (applied_term_ == term_ && status() != ClockStatus::disrupted && c.round > refused_round_) {
+        ++refusals_;
+    }
+    refused_round_ = result.applied == Applied::refused ? c.round : 0;
     CorrectionEvent event;
     event.round = c.round;
     event.correction = c.correction;
@@ -283,6 +292,10 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
     out.add(PublishClock{});
     out.add(EmitEvent{std::move(event)});
     tell_status(result.reason.empty() ? "corrected by the master" : std::string_view{result.reason}, out);
+    if (refusals_ >= kRefusalsOfAJump) {
+        refusals_ = 0;
+        disrupt("this clock has jumped beyond --max-correction since its master corrected it", out);
+    }
 }
 
 void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now,

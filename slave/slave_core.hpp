@@ -131,6 +131,9 @@ private:
     Term applied_term_ = 0;
     Term corrected_term_ = 0;
     Round applied_round_ = 0;
+    /// Rounds in a row whose correction was refused, by the master that had corrected this clock in its term.
+    std::uint32_t refusals_ = 0;
+    Round refused_round_ = 0;  ///< the last of them
     /// The last two rounds answered. A correction may arrive after the next round's first poll, because they
     /// travel on different sockets.
     std::array<Round, 2> answered_{};

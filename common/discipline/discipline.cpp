@@ -50,7 +50,7 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     }
     ClockMap next = map_.rebased(now);
     next.rate_ppb = std::clamp(next.rate_ppb + adjustment.freq_ppb, -kRateMaxPpb, kRateMaxPpb);
-    const bool step = would_step(adjustment.correction);
+    const bool step = would_step(adjustment.correction, now);
     if (step) {
         const ClusterTime stepped = next.target(now) + adjustment.correction;
         if (!is_sane(stepped)) {
@@ -83,8 +83,12 @@ AdjustResult Discipline::apply(const Adjustment& adjustment, RawTime now) {
     return {step ? Applied::step : Applied::slew, {}};
 }
 
-bool Discipline::would_step(Duration correction) const {
-    return !ever_synchronized_ || lost_ || magnitude(correction) > options_.step_threshold;
+bool Discipline::would_step(Duration correction, RawTime now) const {
+    if (!ever_synchronized_ || lost_ || magnitude(correction) > options_.step_threshold) return true;
+    // All that is not slewed yet counts into the bound.
+    const Int128 unslewed = Int128{map_.slew_left(now).count()} + correction.count();
+    const Int128 above = (unslewed < 0 ? -unslewed : unslewed) - options_.max_bound.count();
+    return above * 1'000'000'000 > Int128{kSlewMax.count()} * options_.max_slew_ppb;
 }
 
 bool Discipline::tick(RawTime now) {

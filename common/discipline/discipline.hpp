@@ -1,9 +1,10 @@
 // Discipline: one node's virtual clock and the policy that corrects it.
 //
 // A correction is slewed at a limited rate and the frequency correction takes effect at once, so time never
-// runs backward. The clock steps only before the first synchronisation or beyond the step threshold; then
-// the status first leaves SYNCHRONIZED and the disruption counter rises. Once the clock has been
-// synchronised, corrections beyond max_correction are refused. Without corrections the clock goes to
+// runs backward. The clock steps only before the first synchronisation, beyond the step threshold, or where
+// slewing would keep the bound above max_bound for longer than kSlewMax; then the status first leaves
+// SYNCHRONIZED and the disruption counter rises. Once the clock has been synchronised, corrections beyond
+// max_correction are refused, but for the first after a disruption. Without corrections the clock goes to
 // HOLDOVER on its last frequency, and to UNSYNCHRONIZED when its error bound exceeds max_bound.
 //
 //   bound(now) = bound of the measurement + |unslewed| + drift * age + granularity
@@ -36,6 +37,9 @@ struct SavedRate {
     std::int64_t ppb = 0;
     std::int64_t skew_ppb = 0;
 };
+
+/// A clock that is UNSYNCHRONIZED by its slewing for longer than this gains nothing by it, and is stepped.
+inline constexpr Duration kSlewMax = std::chrono::seconds{10};
 
 /// The bound of a clock that knows nothing: about 36 years.
 inline constexpr Duration kUnknownBound{std::int64_t{1} << 60};
@@ -73,7 +77,7 @@ public:
     AdjustResult apply(const Adjustment& adjustment, RawTime now);
 
     /// Whether this correction would step the clock instead of slewing it.
-    bool would_step(Duration correction) const;
+    bool would_step(Duration correction, RawTime now) const;
 
     /// Sets how long a correction keeps the status SYNCHRONIZED. It follows from the round's interval.
     void set_valid_for(Duration valid_for) { valid_for_ = valid_for; }

@@ -64,6 +64,34 @@ TEST(Discipline, StepBeyondTheThresholdLeavesSynchronizedFirst) {
     EXPECT_EQ(clock.status(), ClockStatus::synchronized);
 }
 
+TEST(Discipline, StepsWhereSlewingWouldKeepTheBoundAboveTheMaximumForLongerThanTenSeconds) {
+    // 100 ms of bound, and 10 s of slewing at 500 ppm.
+    const Duration most = milliseconds{105};
+    EXPECT_FALSE(synchronized().would_step(most, kStart));
+    EXPECT_FALSE(synchronized().would_step(-most, kStart));
+    EXPECT_TRUE(synchronized().would_step(most + Duration{1}, kStart));
+    EXPECT_TRUE(synchronized().would_step(-most - Duration{1}, kStart));
+    Discipline clock = synchronized();
+    clock.apply({milliseconds{60}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_TRUE(clock.would_step(milliseconds{60}, kStart)) << "what is not slewed yet counts";
+    EXPECT_FALSE(clock.would_step(-milliseconds{60}, kStart));
+    const auto result = clock.apply({milliseconds{500}, 0, microseconds{50}, kStart}, kStart);
+    EXPECT_EQ(result.applied, Applied::step);
+    EXPECT_EQ(clock.map().cluster(kStart), kInitial + milliseconds{560});
+    EXPECT_EQ(clock.disruptions(), 1U);
+    clock.apply({microseconds{5}, 0, microseconds{50}, kStart}, kStart + seconds{1});
+    EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+}
+
+TEST(Discipline, FirstCorrectionAfterADisruptionStepsWhateverItsSize) {
+    for (const Duration size : {Duration{milliseconds{300}}, Duration{seconds{5000}}}) {
+        Discipline clock = synchronized();
+        clock.disrupt();
+        EXPECT_EQ(clock.apply({size, 0, microseconds{50}, kStart}, kStart).applied, Applied::step);
+        EXPECT_EQ(clock.status(), ClockStatus::synchronized);
+    }
+}
+
 TEST(Discipline, CorrectionBeyondTheMaximumIsRefusedAndTheClockIsNoLongerTrusted) {
     Discipline clock = synchronized();
     const ClockMap before = clock.map();

@@ -261,6 +261,44 @@ TEST_F(SlaveCoreTest, AfterADisruptionNothingThatWasMeasuredBeforeIsApplied) {
     EXPECT_NE(first_event<CorrectionEvent>(deliver(correction())), nullptr) << "measured anew";
 }
 
+/// Its virtual machine was paused for longer than --max-correction: it does not refuse its master for ever.
+TEST_F(SlaveCoreTest, AClockThatItsOwnMasterFindsFarOffForThreeRoundsHasJumped) {
+    ASSERT_NE(first_event<CorrectionEvent>(deliver(correction())), nullptr);
+    const Generation generation = core_.generation();
+    const auto far = [&](Round round) {
+        poll(0, "m1", 3, round);
+        Correction c = correction();
+        c.round = round;
+        c.basis_term = core_.applied_term();
+        c.basis_round = core_.applied_round();
+        c.correction = seconds{5000};
+        return first_event<CorrectionEvent>(deliver(c))->applied;
+    };
+    EXPECT_EQ(far(8), Applied::refused);
+    EXPECT_EQ(far(9), Applied::refused);
+    EXPECT_EQ(far(9), Applied::refused) << "delivered twice, it is one round";
+    EXPECT_EQ(core_.generation(), generation);
+    EXPECT_EQ(core_.status(), ClockStatus::unsynchronized);
+    EXPECT_EQ(far(10), Applied::refused);
+    EXPECT_NE(core_.generation(), generation) << "no measurement of the clock before counts";
+    EXPECT_EQ(core_.status(), ClockStatus::disrupted);
+    EXPECT_EQ(far(11), Applied::step);
+    EXPECT_EQ(core_.status(), ClockStatus::synchronized);
+}
+
+TEST_F(SlaveCoreTest, AMasterThatNeverCorrectedThisClockIsRefusedForEver) {
+    ASSERT_NE(first_event<CorrectionEvent>(deliver(correction())), nullptr);
+    for (Round round = 1; round < 20; ++round) {
+        poll(0, "m1", 4, round);
+        Correction c = correction();
+        c.round = round;
+        c.basis_term = core_.applied_term();
+        c.basis_round = core_.applied_round();
+        c.correction = seconds{5000};
+        EXPECT_EQ(first_event<CorrectionEvent>(deliver(c, "m1", 4))->applied, Applied::refused);
+    }
+}
+
 TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
     EXPECT_EQ(core_.directory().entries().size(), 2U);
     Actions out;
