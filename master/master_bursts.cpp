@@ -181,7 +181,8 @@ void MasterCore::end_burst(Member& member) {
         member.burst.samples, {.warmup = member.burst.warmup, .freq_ppb = known ? known->freq_ppb : 0});
     if (!member.measurement) return;
     if (!member.estimator.predict(member.measurement->at)) apply_known_clock(member);
-    member.estimator.update(*member.measurement);
+    member.jump = member.estimator.jump(*member.measurement, self_.discipline().options().max_drift_ppb);
+    member.gated = !member.estimator.update(*member.measurement);
 }
 
 /// Before the first measurement: starts the estimator from what the two clocks learned under an earlier

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/duration_text.hpp"
 #include "base/text.hpp"
 
 namespace berkeley {
@@ -52,6 +53,7 @@ void MasterCore::start_term(RawTime now, Actions& out) {
     joined_at_ = now;
     gathering_since_ = now;
     self_outlier_rounds_ = 0;
+    split_rounds_ = 0;
     own_refused_ = false;
     inheritance_.begin(self_.discipline(), now);
     corrected_at_ = now;
@@ -195,6 +197,8 @@ void MasterCore::begin_round(RawTime now) {
     enlist(roster_.members().begin(), first);
     for (auto& [id, member] : roster_.members()) {
         member->measurement.reset();
+        member->jump = Duration{0};
+        member->gated = false;
         member->in_round = true;
     }
     polled_ = static_cast<std::uint32_t>(waiting_.size());
@@ -219,6 +223,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     options.interval = options_.interval;
     options.inherited_bound = inheritance_.bound(now);
     options.self_outlier_rounds = self_outlier_rounds_;
+    options.split_rounds = split_rounds_;
     options.none_follow = now - corrected_at_ > self_.discipline().valid_for();
     options.gathering =
         now - joined_at_ < std::max<Duration>(kSettleIntervals * options_.interval, kSettleMin) &&
@@ -229,6 +234,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         options.rate_limit_ppb = rate_credit_.earn(self_.discipline().options().max_drift_ppb, now);
     Verdict verdict = judge(roster_, self_.discipline(), options, now);
     state_ = verdict.state;
+    split_rounds_ = state_ == RoundState::split ? split_rounds_ + 1 : 0;
     // A clock that knew nothing brings its oscillator's rate along, so its rate is corrected as fast as a
     // new cluster's.
     if (state_ == RoundState::cold_start || verdict.adopted_bound > Duration{0}) founded_at_ = now;
@@ -252,6 +258,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
         }
         return;
     }
+    if (verdict.own_jump != Duration{0}) on_own_jump(verdict.own_jump, out);
     if (state_ == RoundState::cold_start) tell_years_apart(verdict, out);
     if (verdict.correct) correct(verdict, now, out);
     for (auto& m : verdict.members) {
@@ -260,6 +267,16 @@ void MasterCore::conclude(RawTime now, Actions& out) {
                           m.outlier};
     }
     report(verdict, now - began, out);
+}
+
+/// Nobody has told this node that its machine was paused, but most members' clocks cannot all have jumped by
+/// the same time at once. From now on its clock is another one, and its lease, measured by it, is worth
+/// nothing: it steps down, and takes the time of the others, as their master or as a slave.
+void MasterCore::on_own_jump(Duration jump, Actions& out) {
+    out.add(EmitEvent{
+        NoteEvent{Severity::warning, "this machine's clock jumped by " + duration_literal(-jump) +
+                                         " against most of the others'; was its virtual machine paused?"}});
+    self_.disrupt("this clock jumped against most of the others'", out);
 }
 
 /// Clocks that lie years apart are no drift: somebody's battery is empty, and nobody else will say so.

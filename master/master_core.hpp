@@ -76,6 +76,7 @@ private:
     void next_probe(Member& member, RawTime now, Actions& out);
     void expire_probes(RawTime now, Actions& out);
     void conclude(RawTime now, Actions& out);
+    void on_own_jump(Duration jump, Actions& out);
     void tell_years_apart(const Verdict& verdict, Actions& out) const;
     void correct(const Verdict& verdict, RawTime now, Actions& out);
     void report(const Verdict& verdict, Duration took, Actions& out);
@@ -117,7 +118,8 @@ private:
     NodeId first_;  ///< the member with which the next round begins
     bool term_used_before_ = false;
     std::uint32_t self_outlier_rounds_ = 0;
-    bool own_refused_ = false;  ///< this node's own correction was refused in the last round
+    std::uint32_t split_rounds_ = 0;  ///< in a row
+    bool own_refused_ = false;        ///< this node's own correction was refused in the last round
 };
 
 }  // namespace berkeley

@@ -57,6 +57,8 @@ struct Member {
     Burst burst;
     std::optional<Measurement> measurement;  ///< of the present round
     std::optional<Reply> reply;              ///< the newest
+    Duration jump{0};                        ///< that the present measurement shows against the last
+    bool gated = false;                      ///< the estimator has rejected the present measurement
     bool replied_in_term = false;
     bool in_round = false;
     std::uint32_t missed = 0;

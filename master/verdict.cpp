@@ -104,6 +104,34 @@ bool waits(const MemberVerdict& m, std::int64_t max_slew_ppb, Duration interval)
            wait * max_slew_ppb < Int128{m.half_width.count()} * 1'000'000'000;
 }
 
+/// Where clocks jump against the master's in one round, all one way and about as far, the master's has
+/// jumped: certainly where most did. Where only some did, the master's machine may have stood still in the
+/// midst of the round. Then those get no correction from a measurement that nothing has confirmed yet.
+void note_jumps(Verdict& verdict) {
+    std::vector<MemberVerdict*> ahead;
+    std::vector<MemberVerdict*> behind;
+    for (MemberVerdict& m : verdict.members) {
+        if (magnitude(m.member->jump) < kJumpMin) continue;
+        (m.member->jump > Duration{0} ? ahead : behind).push_back(&m);
+    }
+    std::vector<MemberVerdict*>& most = ahead.size() > behind.size() ? ahead : behind;
+    if (most.size() < 2) return;
+    const auto by_jump = [](const MemberVerdict* a, const MemberVerdict* b) {
+        return a->member->jump < b->member->jump;
+    };
+    const auto middle = most.begin() + static_cast<std::ptrdiff_t>(most.size() / 2);
+    std::nth_element(most.begin(), middle, most.end(), by_jump);
+    const Duration usual = (*middle)->member->jump;
+    std::erase_if(most, [&](const MemberVerdict* m) {
+        return magnitude(m->member->jump - usual) > magnitude(usual) / 2;
+    });
+    if (2 * most.size() > verdict.members.size() && most.size() >= 2) {
+        verdict.own_jump = usual;
+    } else if (most.size() >= 2) {
+        for (MemberVerdict* m : most) m->doubted = m->member->gated;
+    }
+}
+
 bool eligible(const Member& member) { return trusted(member) && !member.falseticker; }
 
 /// Whether members that claim a wide bound vote with that width. After a long holdover an honest clock
@@ -183,7 +211,8 @@ void correct(Verdict& verdict, const Average& average, bool steady, Duration cla
     const Duration a_master = std::max(options.inherited_bound, verdict.adopted_bound) +
                               magnitude(own.map().slew_left(now) + (slews ? verdict.average : Duration{0}));
     for (MemberVerdict& m : verdict.members) {
-        m.waits = m.half_width > claim_max && waits(m, own.options().max_slew_ppb, options.interval);
+        m.waits =
+            m.doubted || (m.half_width > claim_max && waits(m, own.options().max_slew_ppb, options.interval));
         if (!m.waits) m.correction = verdict.average - m.offset;
         m.bound = m.half_width + a_master;
     }
@@ -208,6 +237,11 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     const std::size_t asked = options.gathering ? clocks : verdict.members.size();
     const bool steady = own.trusted() || 2 * voters_trusted > asked;
     if (!steady && (options.gathering || verdict.members.empty())) return verdict;
+    if (own.trusted()) note_jumps(verdict);
+    if (verdict.own_jump != Duration{0}) {
+        verdict.state = RoundState::split;
+        return verdict;
+    }
 
     std::vector<Contribution> votes;
     std::vector<MemberVerdict*> voters;
@@ -235,7 +269,14 @@ Verdict judge(Roster& roster, const Discipline& own, const VerdictOptions& optio
     }
     std::optional<Contribution> predicted;
     if (own.trusted()) predicted = Contribution{Duration{0}, own.bound(now)};
-    const Average average = steady ? fault_tolerant_average(votes, predicted) : cold_start_average(votes);
+    Average average = steady ? fault_tolerant_average(votes, predicted) : cold_start_average(votes);
+    if (average.split && votes.size() == 2 && master_votes && options.split_rounds >= kSplitRounds) {
+        // The master's vote alone.
+        average.split = false;
+        average.low = -votes.front().half_width;
+        average.high = votes.front().half_width;
+        average.outlier = {false, true};
+    }
     verdict.state = !steady            ? RoundState::cold_start
                     : average.split    ? RoundState::split
                     : average.degraded ? RoundState::degraded

@@ -21,6 +21,7 @@ struct VerdictOptions {
     bool gathering = false;       ///< a cold start may not happen yet: the roster is still filling
     /// Rounds in a row, up to the last, in which the master's own clock was a falseticker.
     std::uint32_t self_outlier_rounds = 0;
+    std::uint32_t split_rounds = 0;  ///< rounds in a row, up to the last, that were SPLIT
     /// How far cluster time's rate may change in this round; by default a fiftieth of max-drift.
     std::optional<std::int64_t> rate_limit_ppb;
     bool none_follow = false;  ///< the last correction is so old that no clock is SYNCHRONIZED by it
@@ -31,6 +32,13 @@ struct VerdictOptions {
 /// SYNCHRONIZED with its own: a clock that misses the first correction after that must not trust the time
 /// before it.
 inline constexpr std::uint32_t kSelfOutlierRounds = 3;
+
+/// Of two clocks that disagree neither can be called false. After so many rounds the slave follows its
+/// master, so that the two do not stay apart for ever.
+inline constexpr std::uint32_t kSplitRounds = 3;
+
+/// A jump of this machine's clock that is smaller goes into the bounds, and is not worth another master.
+inline constexpr Duration kJumpMin = std::chrono::milliseconds{1};
 
 /// A clock's first correction steps it; later ones only slew. A clock that was measured far worse than usual
 /// waits for a better measurement, but is corrected with this one at the latest.
@@ -50,6 +58,7 @@ struct MemberVerdict {
     bool outlier = false;
     bool plausible = true;  ///< a clock that nobody has set right may show this time
     bool waits = false;     ///< waits for a better measurement; gets no correction in this round
+    bool doubted = false;   ///< it jumped like others, so perhaps the master's clock did: it waits too
 };
 
 struct Verdict {
@@ -57,6 +66,7 @@ struct Verdict {
     Duration average{0};
     bool correct = false;  ///< corrections are to be made
     bool self_outlier = false;
+    Duration own_jump{0};  ///< of most members' clocks against the master's, which has jumped; 0: it has not
     /// How far cluster time may have jumped, where the master's clock did not know the time and took over
     /// the average of the clocks that do.
     Duration adopted_bound{0};

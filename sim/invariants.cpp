@@ -63,7 +63,8 @@ Invariants::Watched& Invariants::watched(NodeIndex index) {
 }
 
 bool Invariants::is_correct(NodeIndex index) const {
-    return cluster_.alive(index) && !cluster_.lies(index) && !cluster_.spec(index).faulty;
+    return cluster_.alive(index) && !cluster_.lies(index) && !cluster_.spec(index).faulty &&
+           !cluster_.stalled_unnoticed(index);
 }
 
 bool Invariants::leads(NodeIndex index) const {
@@ -108,7 +109,7 @@ void Invariants::follow_leader(NodeIndex index) {
         return;
     }
     const Discipline& clock = candidate.slave().discipline();
-    if (!clock.trusted() || cluster_.sleeping(index)) return;
+    if (!clock.trusted() || cluster_.sleeping(index) || cluster_.stalled_unnoticed(index)) return;
     found->second.map = clock.map();
     found->second.stood_still = cluster_.stood_still(index);
     found->second.known = true;
@@ -217,6 +218,7 @@ void Invariants::check_leases() {
     for (NodeIndex index = 0; index < cluster_.size(); ++index) {
         const CandidateCore* candidate = cluster_.candidate(index);
         if (candidate == nullptr || !cluster_.alive(index) || cluster_.sleeping(index)) continue;
+        if (cluster_.stalled_unnoticed(index)) continue;
         if (!candidate->election().has_lease(cluster_.raw(index))) continue;
         if (holder)
             report(7, cluster_.spec(index).id + " and " + cluster_.spec(*holder).id + " hold a lease");

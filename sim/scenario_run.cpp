@@ -20,6 +20,7 @@ public:
             digest_ = (digest_ ^ static_cast<std::uint64_t>(to_ns(cluster.clock(i)))) * 0x100000001b3ULL;
             const Discipline& clock = cluster.slave(i).discipline();
             if (!counts || cluster.lies(i) || cluster.paused(i) || !clock.trusted()) continue;
+            if (cluster.stalled_unnoticed(i)) continue;
             const auto error = invariants.error(i);
             if (!error || *error == Duration{0}) continue;
             const double off = static_cast<double>(error->count()) * 1e-3;

@@ -64,6 +64,26 @@ void add_faults(std::vector<Scenario>& all) {
             }
         }));
     all.push_back(faulty(
+        "machines-stall", "virtual machines stand still for up to 4 s, the master's too, and nobody is told",
+        [](SimCluster& c, Prng& prng, const Scenario& s) {
+            for (int i = 0; i < 5; ++i) {
+                const std::string slave = slave_name(static_cast<int>(prng.below(6)));
+                const std::string id = prng.below(3) == 0 ? slave : prng.below(3) == 0 ? "m2" : "m1";
+                const Duration little = random(prng, milliseconds{2}, milliseconds{400});
+                // A slave's clock that is a little late is slewed for minutes.
+                const Duration much = random(prng, milliseconds{150}, seconds{4});
+                const bool any = prng.below(2) == 0;
+                const TrueTime when =
+                    after(s.settle) + seconds{10 * i} + random(prng, Duration{0}, seconds{2});
+                c.at(when, [&c, id, nap = any ? little : much, much] {
+                    const bool leads =
+                        c.candidate(c.index(id)) != nullptr && c.candidate(id).election().leads();
+                    if (c.alive(id) && !c.sleeping(c.index(id))) c.stall(id, leads ? nap : much);
+                });
+            }
+        }));
+    all.back().duration = seconds{60};
+    all.push_back(faulty(
         "slaves-cut-off", "links to the master go, both ways or one",
         [](SimCluster& c, Prng& prng, const Scenario& s) {
             on_random_slaves(c, prng, s, 6, 8, [](SimCluster& cl, const std::string& id, std::uint64_t draw) {

@@ -213,6 +213,7 @@ void SimCluster::leave_unless_needed(Host& node) {
 
 void SimCluster::restart(const std::string& id, bool with_state, std::optional<Duration> offset) {
     Host& restarted = node(id);
+    restarted.jumps_at_stall.reset();
     kill(id);
     if (!with_state) {
         restarted.memory = {};
@@ -234,15 +235,31 @@ void SimCluster::resume(const std::string& id) {
     for (Delivery& delivery : std::exchange(resumed.waiting, {})) deliver(std::move(delivery));
 }
 
-void SimCluster::suspend(const std::string& id, Duration duration) {
+void SimCluster::suspend(const std::string& id, Duration duration) { stand_still(id, duration, true); }
+
+void SimCluster::stall(const std::string& id, Duration duration) {
+    Host& stalled = node(id);
+    if (stalled.alive) stalled.jumps_at_stall = slave(stalled.index).discipline().jumps();
+    stand_still(id, duration, false);
+}
+
+bool SimCluster::stalled_unnoticed(NodeIndex index) const {
+    const Host& host = *nodes_[index];
+    return host.jumps_at_stall && host.alive && slave(index).discipline().jumps() == *host.jumps_at_stall;
+}
+
+void SimCluster::stand_still(const std::string& id, Duration duration, bool told) {
     Host& slept = node(id);
     slept.oscillator->suspend(now_, now_ + duration);
     slept.paused = true;
     slept.sleeping = true;
-    at(now_ + duration, [this, id, life = slept.life] {
+    at(now_ + duration, [this, id, told, life = slept.life] {
         Host& woken = node(id);
         if (!woken.alive || woken.life != life) return;
-        step(woken, [](Node& core, Actions& out) { core.slave().disrupt("the machine was suspended", out); });
+        if (told) {
+            step(woken,
+                 [](Node& core, Actions& out) { core.slave().disrupt("the machine was suspended", out); });
+        }
         woken.sleeping = false;
         woken.paused = false;
         // As the shell does it: what the core owes to its timers, then what waits in the sockets, then the

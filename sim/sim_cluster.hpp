@@ -89,6 +89,8 @@ public:
     void resume(const std::string& id);
     /// Suspends the whole machine: its raw clock stands still, and its shell notices on waking.
     void suspend(const std::string& id, Duration duration);
+    /// Pauses a virtual machine: its raw clock stands still, and nothing there tells of it.
+    void stall(const std::string& id, Duration duration);
     void lie(const std::string& id, Lie lie) { node(id).lie = lie; }
     /// Cuts or heals the link between two nodes: cut() both directions, cut_way() one.
     void cut(const std::string& a, const std::string& b, bool is_cut = true);
@@ -121,6 +123,8 @@ public:
     /// The number of the node's present process, counted up.
     std::uint64_t life(NodeIndex index) const { return nodes_[index]->life; }
     RawTime raw(NodeIndex index) const { return nodes_[index]->oscillator->raw(now_); }
+    /// Whether the node was stalled, and its clock has gone on as if nothing had happened since.
+    bool stalled_unnoticed(NodeIndex index) const;
     Duration stood_still(NodeIndex index) const { return nodes_[index]->oscillator->stood_still(now_); }
     ClusterTime clock(NodeIndex index) const;
     ClusterTime clock(const std::string& id) const { return clock(names_.at(id)); }
@@ -163,6 +167,7 @@ private:
         bool stopping = false;
         std::uint64_t life = 0;  ///< of the process; what was sent to an earlier life is lost
         Lie lie;
+        std::optional<std::uint64_t> jumps_at_stall;  ///< of its clock, when the machine stood still
         std::unique_ptr<Oscillator> oscillator;
         std::unique_ptr<Process> process;    ///< null: it does not run
         CandidateCore* candidate = nullptr;  ///< of the process; null: a plain slave, or not running
@@ -213,6 +218,7 @@ private:
     void through_codec(Message& message);
     void deliver(Delivery delivery);
     void wake(Host& node);
+    void stand_still(const std::string& id, Duration duration, bool told);
     void leave_unless_needed(Host& node);
     void rearm(Host& node);
     void push(TrueTime at, Kind kind, std::uint32_t index);

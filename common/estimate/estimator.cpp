@@ -194,6 +194,21 @@ void OffsetEstimator::learn_anew(const Measurement& measurement, double innovati
     note_tightest(measurement.tightest);
 }
 
+Duration OffsetEstimator::jump(const Measurement& measurement, std::int64_t max_drift_ppb) const {
+    if (!anchor_) return Duration{0};
+    const Sample& now = measurement.tightest;
+    const double dt = std::max(0.0, seconds_between(latest_.at, now.at));
+    const auto parted = static_cast<double>(saturate(Int128{now.offset.count()} - latest_.offset.count()));
+    const double unexplained = parted - freq_ * dt;
+    // Both oscillators may have changed their rates since.
+    const double drift = (freq_bound() + 2 * static_cast<double>(max_drift_ppb)) * dt;
+    const double explained =
+        (static_cast<double>(now.delay.count()) + static_cast<double>(latest_.delay.count())) / 2 +
+        2 * static_cast<double>(kReceiveDoubt.count()) + drift;
+    if (std::abs(unexplained) <= explained) return Duration{0};
+    return Duration{std::llround(std::clamp(unexplained, -4e18, 4e18))};
+}
+
 bool OffsetEstimator::update(const Measurement& measurement) {
     ++measurements_;
     note_delay(measurement.tightest.delay);

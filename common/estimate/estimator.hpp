@@ -56,6 +56,11 @@ public:
     /// yet.
     void set_prior_offset(RawTime at, Duration offset, double stddev_ns);
 
+    /// How far the two clocks have certainly jumped apart between the last measurement that was taken and
+    /// this one, in the sense of the offset; 0 where both ways' delays and the drift may explain what was
+    /// measured. Ask before update().
+    Duration jump(const Measurement& measurement, std::int64_t max_drift_ppb) const;
+
     /// Takes one measurement. Returns false where the gate rejected it.
     bool update(const Measurement& measurement);
 

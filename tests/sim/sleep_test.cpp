@@ -67,6 +67,42 @@ TEST(Sleep, AStandbyThatOnceSleptTakesOverLikeAnyOther) {
     EXPECT_EQ(cluster.slave("s0").applied_term(), term + 1) << "its first leadership lasts";
 }
 
+/// A virtual machine's pause, of which no witness tells, at every phase of a round, with a standby and
+/// without.
+TEST(Sleep, AMajorityDoesNotFollowAMasterWhoseMachineStoodStill) {
+    for (const int masters : {1, 2}) {
+        for (std::uint64_t phase = 0; phase < 30; ++phase) {
+            SCOPED_TRACE(std::to_string(masters) + " masters, after probe " + std::to_string(phase));
+            CheckedCluster cluster(phase + 1, {}, seconds{1});
+            add_masters(cluster, masters);
+            for (int i = 0; i < 4; ++i) cluster.add({.id = "s" + std::to_string(i), .masters = {"m1"}});
+            cluster.run_for(seconds{20});
+            const Duration nap = phase % 2 == 0 ? milliseconds{350} : milliseconds{3000};
+            std::uint64_t sent = 0;
+            cluster.tap = [&](const std::string& from, const std::string&, Message& message) {
+                if (from == "m1" && std::holds_alternative<Poll>(message.body) && ++sent == phase + 1)
+                    cluster.at(cluster.now() + microseconds{1}, [&] { cluster.stall("m1", nap); });
+                return true;
+            };
+            std::uint64_t disruptions = 0;
+            for (int i = 0; i < 4; ++i)
+                disruptions += cluster.slave("s" + std::to_string(i)).discipline().disruptions();
+            const auto time = [&] {
+                return Duration{to_ns(cluster.clock(cluster.index("s0"))) - to_ns(cluster.now())};
+            };
+            const Duration before = time();
+            cluster.run_for(seconds{20});
+            EXPECT_NEAR(static_cast<double>((time() - before).count()), 0, 3e6);
+            for (const char* id : {"m1", "s0", "s1", "s2", "s3"})
+                EXPECT_EQ(cluster.slave(id).discipline().status(), ClockStatus::synchronized) << id;
+            for (int i = 0; i < 4; ++i)
+                disruptions -= cluster.slave("s" + std::to_string(i)).discipline().disruptions();
+            EXPECT_EQ(disruptions, 0U) << "the honest clocks stay";
+            EXPECT_GT(cluster.slave("m1").discipline().disruptions(), 0U);
+        }
+    }
+}
+
 /// One is back from a long holdover, honest and wide, the other is narrow: their mean lies outside of what
 /// both allow.
 TEST(Sleep, AMasterThatAdoptsTheTimeOfTwoHandsDownHowFarTheirMeanMayBeOff) {

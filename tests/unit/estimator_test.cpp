@@ -107,6 +107,27 @@ TEST(Estimator, TheDeviationThatItStatesIsTheDeviationThatItHas) {
     EXPECT_GT(rms.offset, rms.offset_stddev / 4);
 }
 
+TEST(Estimator, KnowsAJumpFromWhatDelaysAndDriftMayExplain) {
+    World world(7, 20'000);
+    OffsetEstimator estimator;
+    constexpr std::int64_t kDrift = 50'000;
+    EXPECT_EQ(estimator.jump(world.round(), kDrift), Duration{0}) << "there is nothing before it";
+    for (int i = 0; i < 40; ++i) {
+        const Measurement measured = world.round();
+        EXPECT_EQ(estimator.jump(measured, kDrift), Duration{0}) << "round " << i;
+        estimator.update(measured);
+        world.wait(kSecond);
+    }
+    world.jump(100 * kMicro);
+    EXPECT_EQ(estimator.jump(world.round(), kDrift), Duration{0}) << "one way may have become slower";
+    world.jump(350e6);
+    const Measurement measured = world.round();
+    EXPECT_NEAR(static_cast<double>(estimator.jump(measured, kDrift).count()), 350e6, 1e6);
+    EXPECT_FALSE(estimator.update(measured));
+    world.wait(kSecond);
+    EXPECT_GT(estimator.jump(world.round(), kDrift), Duration{0}) << "as long as nothing has confirmed it";
+}
+
 TEST(Estimator, ASingleOutlierIsRejectedAndForgotten) {
     World world(3, 40'000);
     OffsetEstimator estimator;

@@ -112,6 +112,63 @@ TEST_F(VerdictTest, TwoClocksFarApartAreNotAveraged) {
     EXPECT_FALSE(judge(roster_, own_, {}, kNow).correct);
 }
 
+TEST_F(VerdictTest, OfTwoClocksThatStaySplitTheSlaveFollowsItsMaster) {
+    synchronize_master();
+    member("s1", seconds{1});
+    EXPECT_EQ(judge(roster_, own_, {.split_rounds = kSplitRounds - 1}, kNow).state, RoundState::split);
+    const Verdict verdict = judge(roster_, own_, {.split_rounds = kSplitRounds}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    EXPECT_EQ(verdict.state, RoundState::degraded);
+    EXPECT_EQ(verdict.own_correction, Duration{0});
+    EXPECT_EQ(of(verdict, "s1").correction, -seconds{1});
+    EXPECT_TRUE(of(verdict, "s1").outlier);
+    // More clocks may still find a majority.
+    member("s2", -seconds{1});
+    EXPECT_FALSE(judge(roster_, own_, {.split_rounds = 100}, kNow).correct);
+}
+
+TEST_F(VerdictTest, AMasterAgainstWhomMostClocksJumpHasJumpedItselfAndMovesNobody) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, Duration{0});
+    for (const char* id : {"s1", "s2"}) roster_.by_id(node_id(id))->jump = milliseconds{350};
+    EXPECT_EQ(judge(roster_, own_, {}, kNow).own_jump, Duration{0}) << "two of five";
+    roster_.by_id(node_id("s3"))->jump = -milliseconds{350};
+    EXPECT_EQ(judge(roster_, own_, {}, kNow).own_jump, Duration{0}) << "the third jumped the other way";
+    roster_.by_id(node_id("s3"))->jump = seconds{4};
+    EXPECT_EQ(judge(roster_, own_, {}, kNow).own_jump, Duration{0}) << "the third jumped much farther";
+    roster_.by_id(node_id("s3"))->jump = milliseconds{340};
+    const Verdict verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_EQ(verdict.own_jump, milliseconds{350});
+    EXPECT_EQ(verdict.state, RoundState::split);
+    EXPECT_FALSE(verdict.correct);
+    for (const char* id : {"s1", "s2", "s3"}) roster_.by_id(node_id(id))->jump = kJumpMin - Duration{1};
+    EXPECT_TRUE(judge(roster_, own_, {}, kNow).correct) << "so little goes into the bounds";
+}
+
+TEST_F(VerdictTest, OneOfTwoClocksThatJumpsMayBeEither) {
+    synchronize_master();
+    member("s1", Duration{0}).jump = milliseconds{350};
+    EXPECT_EQ(judge(roster_, own_, {}, kNow).own_jump, Duration{0});
+}
+
+TEST_F(VerdictTest, ClocksThatJumpAlikeWaitUntilAnotherMeasurementConfirmsIt) {
+    synchronize_master();
+    for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, microseconds{20});
+    for (const char* id : {"s1", "s2"}) {
+        roster_.by_id(node_id(id))->jump = milliseconds{350};
+        roster_.by_id(node_id(id))->gated = true;
+    }
+    Verdict verdict = judge(roster_, own_, {}, kNow);
+    ASSERT_TRUE(verdict.correct);
+    EXPECT_TRUE(of(verdict, "s1").waits);
+    EXPECT_FALSE(of(verdict, "s3").waits);
+    roster_.by_id(node_id("s1"))->gated = false;
+    roster_.by_id(node_id("s2"))->jump = -milliseconds{350};
+    verdict = judge(roster_, own_, {}, kNow);
+    EXPECT_FALSE(of(verdict, "s1").waits) << "a second measurement shows the same jump";
+    EXPECT_FALSE(of(verdict, "s2").waits) << "it alone jumped that way";
+}
+
 TEST_F(VerdictTest, ClusterTimeMovesNoFasterThanAFifthOfTheDriftThatEveryBoundAllowsFor) {
     synchronize_master();
     for (const char* id : {"s1", "s2", "s3", "s4", "s5"}) member(id, microseconds{60});
