@@ -245,6 +245,7 @@ void MasterCore::conclude(RawTime now, Actions& out) {
     }
     const bool stray = verdict.self_outlier || std::exchange(own_refused_, false);
     self_outlier_rounds_ = stray ? self_outlier_rounds_ + 1 : 0;
+    if (self_.record_verdict(stray || verdict.own_jump != Duration{0}, now)) out.add(PublishClock{});
     if (self_outlier_rounds_ == 1) {
         out.add(EmitEvent{NoteEvent{Severity::warning, "this master's own clock disagrees with the others"}});
     }
@@ -336,6 +337,7 @@ void MasterCore::correct(const Verdict& verdict, RawTime now, Actions& out) {
         correction.freq_ppb = m.freq_correction_ppb;
         correction.bound = m.bound;
         correction.drift_ppb = m.drift_ppb;
+        correction.outlier = m.outlier;
         out.add(Publish{Channel::publish, self_.make(std::move(correction)), leased_until_});
     }
     inheritance_.update_after_round(verdict.adopted_bound, all_follow, clock, now);

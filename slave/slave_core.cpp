@@ -269,6 +269,7 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
                               Actions& out) {
     if (const std::string_view reason = fence(link, message, c, now); !reason.empty())
         return drop(reason, out);
+    record_verdict(c.outlier, now);
     const AdjustResult result =
         discipline_.apply({c.correction, c.freq_ppb, c.bound, c.measured_at, c.drift_ppb}, now);
     if (result.applied != Applied::refused) {
@@ -296,6 +297,12 @@ void SlaveCore::on_correction(Link link, const Message& message, const Correctio
         refusals_ = 0;
         disrupt("this clock has jumped beyond --max-correction since its master corrected it", out);
     }
+}
+
+bool SlaveCore::record_verdict(bool outlier, RawTime now) {
+    if (outlier == suspect_since_.has_value()) return false;
+    suspect_since_ = outlier ? std::optional{now} : std::nullopt;
+    return true;
 }
 
 void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refuse, RawTime now,

@@ -75,6 +75,10 @@ public:
     Term applied_term() const { return applied_term_; }
     /// The term in which this clock was last corrected, in an earlier run or by itself as a master; 0: never.
     Term corrected_term() const { return corrected_term_; }
+    /// Since when the others have disagreed with this clock, by its raw time; nothing where they agree.
+    std::optional<RawTime> suspect_since() const { return suspect_since_; }
+    /// A round found this clock to be an outlier or not. Returns true where that changed suspect_since().
+    bool record_verdict(bool outlier, RawTime now);
     /// A master corrected its own clock.
     void record_own_correction() { corrected_term_ = term_; }
     Round applied_round() const { return applied_round_; }
@@ -130,6 +134,7 @@ private:
     std::optional<Link> leader_link_;
     Term applied_term_ = 0;
     Term corrected_term_ = 0;
+    std::optional<RawTime> suspect_since_;
     Round applied_round_ = 0;
     /// Rounds in a row whose correction was refused, by the master that had corrected this clock in its term.
     std::uint32_t refusals_ = 0;

@@ -65,6 +65,7 @@ void ShellPorts::publish_clock() {
     content.status = slave.status();
     content.term = slave.corrected_term();
     content.round = slave.applied_round();
+    if (const auto since = slave.suspect_since()) content.suspect_since = parts_.clock.true_time(*since);
     content.step = clock.jumps() != jumps_published_;
     jumps_published_ = clock.jumps();
     parts_.page->publish(content);

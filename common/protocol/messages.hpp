@@ -159,6 +159,7 @@ struct Correction {
     std::int64_t freq_ppb = 0;   ///< to be added to the slave's rate
     Duration bound{0};           ///< half-width of the error at measured_at once slewed: e_i + a_master
     std::int64_t drift_ppb = 0;  ///< the bound grows with age by at least this
+    bool outlier = false;        ///< the round's verdict: the others disagree with the slave's clock
     friend bool operator==(const Correction&, const Correction&) = default;
 };
 

@@ -160,7 +160,8 @@ struct Fields<RoundNotice> {
 
 template <>
 struct Fields<Correction> {
-    static constexpr std::uint32_t count = 10;
+    static constexpr std::uint32_t count = 11;
+    static constexpr std::uint32_t required = 10;
     template <class Io, class Part>
     static void each(Io& io, Part& b) {
         io.number(b.round);
@@ -173,6 +174,7 @@ struct Fields<Correction> {
         io.rate_difference(b.freq_ppb);
         io.length(b.bound);
         io.drift(b.drift_ppb);
+        io.appended(b.outlier, false, [&](auto& outlier) { io.flag(outlier); });
     }
 };
 

@@ -140,7 +140,8 @@ Body body(std::size_t kind) {
                               u64(),      u64(),
                               u64(),      raw_time(),
                               duration(), rate(2 * kRateMaxPpb),
-                              length(),   between(0, kDriftMaxPpb)};
+                              length(),   between(0, kDriftMaxPpb),
+                              flag()};
         case 6:
             return Heartbeat{u64(),
                              choice(Role::master),

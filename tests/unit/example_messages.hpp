@@ -100,7 +100,8 @@ inline std::vector<Example> example_messages() {
                    .correction = Duration{-3'100},
                    .freq_ppb = 120,
                    .bound = Duration{61'000},
-                   .drift_ppb = 50'000});
+                   .drift_ppb = 50'000,
+                   .outlier = true});
     add("HEARTBEAT", "m1",
         Heartbeat{.sequence = 420,
                   .role = Role::master,

@@ -299,6 +299,25 @@ TEST_F(SlaveCoreTest, AMasterThatNeverCorrectedThisClockIsRefusedForEver) {
     }
 }
 
+TEST_F(SlaveCoreTest, ARoundThatFindsItsClockFalseIsRememberedUntilOneDoesNot) {
+    const auto judged = [&](Round round, bool outlier, Duration after) {
+        poll(0, "m1", 3, round);
+        Correction c = correction();
+        c.round = round;
+        c.basis_term = core_.applied_term();
+        c.basis_round = core_.applied_round();
+        c.outlier = outlier;
+        EXPECT_NE(first<PublishClock>(deliver(c, "m1", 3, 0, kStart + after)), nullptr);
+    };
+    EXPECT_FALSE(core_.suspect_since());
+    judged(8, true, milliseconds{10});
+    EXPECT_EQ(core_.suspect_since(), kStart + milliseconds{10});
+    judged(9, true, milliseconds{20});
+    EXPECT_EQ(core_.suspect_since(), kStart + milliseconds{10}) << "since the first";
+    judged(10, false, milliseconds{30});
+    EXPECT_FALSE(core_.suspect_since());
+}
+
 TEST_F(SlaveCoreTest, ConnectsToEveryCandidateThatItIsToldOf) {
     EXPECT_EQ(core_.directory().entries().size(), 2U);
     Actions out;
