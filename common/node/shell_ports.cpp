@@ -92,7 +92,8 @@ Saved ShellPorts::saved(const Result<void>& result) {
 
 Learned ShellPorts::learned() const {
     const SavedRate rate = node_.slave().discipline().rate_to_save();
-    return {rate.ppb, rate.skew_ppb, parts_.oscillator, node_.slave().directory().descriptions(parts_.clock.now())};
+    return {rate.ppb, rate.skew_ppb, parts_.oscillator,
+            node_.slave().directory().descriptions(parts_.clock.now())};
 }
 
 bool ShellPorts::slept() {
