@@ -43,7 +43,7 @@ SlaveCore::SlaveCore(const SlaveCoreOptions& options, Prng prng, RawTime now, Cl
       polled_at_(now),
       leader_heard_at_(now) {
     term_ = elector_.term();
-    if (!options.votes) elector_.disable();
+    if (!options.votes) elector_.disable("it has --no-vote, or no lasting --id");
     discipline_.set_valid_for(valid_for(interval_));
     if (options.resumed && discipline_.resume(*options.resumed, now)) corrected_term_ = options.resumed_term;
 }

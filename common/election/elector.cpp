@@ -54,7 +54,7 @@ void Elector::record_own_heartbeat(RawTime now) {
 }
 
 std::string_view Elector::judge(const NodeId& from, Term term, const VoteRequest& request, RawTime now) {
-    if (disabled_) return "cannot save its vote";
+    if (disabled_) return disabled_why_;
     if (!plausible(term)) return "the term is too far ahead";
     if (request.timeout > options_.timeout) return "its --heartbeat-timeout is longer than this node's";
     const bool voted = term == memory_.term && memory_.voted_for == from;

@@ -69,8 +69,11 @@ public:
     /// Takes the committee whatever was known: only for a node that founded a cluster without knowing of
     /// this one.
     void replace(const Committee& committee);
-    /// Never votes again in this life (its memory cannot be saved).
-    void disable() { disabled_ = true; }
+    /// Never votes again in this life. `why`: what its refusals say, a literal.
+    void disable(std::string_view why = "cannot save its vote") {
+        disabled_ = true;
+        disabled_why_ = why;
+    }
 
     const ElectorMemory& memory() const { return memory_; }
     Term term() const { return memory_.term; }
@@ -99,6 +102,7 @@ private:
     RawTime bound_until_;   ///< until then promises of an earlier life hold
     bool changed_ = false;
     bool disabled_ = false;
+    std::string_view disabled_why_;
     bool doubt_ = false;
 };
 

@@ -266,6 +266,7 @@ TEST(Options, ASlaveWithoutAnIdIsAnotherOneEachTimeAndLeavesNothingBehind) {
     ASSERT_TRUE(placed.has_value());
     EXPECT_EQ(placed->node.state_dir, "/tmp/s");
     EXPECT_FALSE(placed->node.clock_page_is_of_process);
+    ::setenv("HOME", "/home/u", 1);
     const auto named = slave({"--id", "s1"});
     ASSERT_TRUE(named.has_value());
     EXPECT_EQ(named->node.state_dir, "/home/u/.local/state/berkeley/default/s1");
