@@ -115,6 +115,15 @@ int run_step_down(const TargetText& text, const std::optional<std::string>& to) 
     return done ? print(*done + "\n") : fail(done.error());
 }
 
+int run_forget(const TargetText& text, const std::string& id) {
+    const auto targets = text.parse();
+    if (!targets) return usage_error(targets.error());
+    if (!is_valid_name(id))
+        return usage_error("ID: the id of a candidate that is gone is allowed, such as m3");
+    const auto done = forget(*targets, *NodeId::from(id));
+    return done ? print(*done + "\n") : fail(done.error());
+}
+
 int run_force_bootstrap(const std::string& directory, const std::string& id, bool yes) {
     if (!is_valid_name(id))
         return usage_error("--id: the name of the node that the directory belongs to is allowed");
@@ -163,6 +172,7 @@ struct Given {
     std::string state_dir;
     std::string id;
     bool yes = false;
+    std::string forget_id;
     std::string key_id;
     std::string role = "slave";
     std::string out_directory = ".";
@@ -211,6 +221,16 @@ Command& add_step_down(CommandLine& app, Given& given) {
     return stepping;
 }
 
+Command& add_forget(CommandLine& app, Given& given) {
+    Command& forgetting =
+        app.add_command("forget", "Forget a candidate that is gone for good, without waiting a day");
+    given.target.add_to(forgetting);
+    add_text(forgetting, {"id", "The candidate", "ID"}, given.forget_id);
+    forgetting.require("id");
+    examples(forgetting, "  berkeleyctl forget m3");
+    return forgetting;
+}
+
 Command& add_force_bootstrap(CommandLine& app, Given& given) {
     Command& forcing = app.add_command(
         "force-bootstrap",
@@ -230,8 +250,8 @@ Command& add_keygen(CommandLine& app, Given& given) {
     add_text(generating, {"--id", "The node or person that the key is for", "ID"}, given.key_id);
     generating.require("--id");
     add_text(generating,
-             {"--role", "slave, candidate, observer (asks for status) or operator (also stepdown)", "ROLE",
-              given.role},
+             {"--role", "slave, candidate, observer (asks for status) or operator (also stepdown, forget)",
+              "ROLE", given.role},
              given.role);
     add_text(generating, {"--out", "Directory for both files", "DIR", given.out_directory},
              given.out_directory);
@@ -295,6 +315,7 @@ int run(int argc, char** argv) {
     add_status(app, given);
     const Command& watching = add_watch(app, given);
     const Command& stepping = add_step_down(app, given);
+    const Command& forgetting = add_forget(app, given);
     const Command& forcing = add_force_bootstrap(app, given);
     clocks.add_to(app);
     const Command& generating = add_keygen(app, given);
@@ -304,6 +325,7 @@ int run(int argc, char** argv) {
     if (clocks.given()) return clocks.run();
     if (watching.given()) return run_watch(given.target, given.watch_for, given.json);
     if (stepping.given()) return run_step_down(given.target, given.to);
+    if (forgetting.given()) return run_forget(given.target, given.forget_id);
     given.wanted.directory = given.directory;
     if (generating.given()) return run_keygen(given.key_id, given.role, given.out_directory);
     if (authorizing.given()) return run_authorize(given.wanted);

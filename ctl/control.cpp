@@ -10,16 +10,15 @@ namespace {
 /// Enough to exceed every term that the lost voters can have begun without this node.
 constexpr Term kTermsSkipped = 1000;
 
-}  // namespace
-
-Result<std::string> step_down(const Targets& targets, const NodeId& to) {
+/// Has the leader among the targets do something, and returns its name. Where none of them leads, one that
+/// does not is asked, and its refusal names the leader.
+Result<std::string> tell_leader(const Targets& targets, Body body) {
     auto asker = Asker::create(targets);
     if (!asker) return failure(asker.error());
     const Statuses statuses = ask_all(**asker, true);
     if (statuses.reports.empty()) return failure(statuses.silent.front());
-    // Where no asked node leads, a node that does not lead names the leader.
     const Link link = statuses.links[statuses.best()];
-    (*asker)->ask(link, StepDown{to}, [](const Message& message) {
+    (*asker)->ask(link, std::move(body), [](const Message& message) {
         return std::holds_alternative<StatusAnswer>(message.body) ||
                std::holds_alternative<Refuse>(message.body);
     });
@@ -32,8 +31,22 @@ Result<std::string> step_down(const Targets& targets, const NodeId& to) {
     const std::string who = answer->header.sender.str();
     if (const auto* refuse = std::get_if<Refuse>(&answer->body))
         return failure(who + " refuses: " + refuse->reason.str());
-    return who + " has stepped down and asked " + (to.empty() ? "its best standby" : to.str()) +
+    return who;
+}
+
+}  // namespace
+
+Result<std::string> step_down(const Targets& targets, const NodeId& to) {
+    const auto who = tell_leader(targets, StepDown{to});
+    if (!who) return failure(who.error());
+    return *who + " has stepped down and asked " + (to.empty() ? "its best standby" : to.str()) +
            " to take over; see berkeleyctl watch";
+}
+
+Result<std::string> forget(const Targets& targets, const NodeId& id) {
+    const auto who = tell_leader(targets, Forget{id});
+    if (!who) return failure(who.error());
+    return *who + " has forgotten " + id.str() + ", and tells the others";
 }
 
 Result<std::string> force_bootstrap(const std::filesystem::path& state_dir, const NodeId& id) {

@@ -77,6 +77,8 @@ void CandidateCore::on_route_message(Route route, const Message& message, RawTim
         answer_status(route, *request, received_at, out);
     } else if (const auto* wanted = std::get_if<StepDown>(&message.body)) {
         on_step_down_request(route, wanted->successor, received_at, out);
+    } else if (const auto* forget = std::get_if<Forget>(&message.body)) {
+        on_forget_request(route, forget->id, received_at, out);
     } else if (const auto* bye = std::get_if<Bye>(&message.body)) {
         if (from_member(route, header.sender)) election_.on_bye(header.sender);
         master_.on_bye(route, header.sender, *bye, out);

@@ -68,6 +68,8 @@ private:
     void send_ballots(Actions& out);
     bool from_member(Route route, const NodeId& sender) const;
     bool weigh_term_report(const NodeId& slave, Term term, RawTime now);
+    void on_forget_request(Route route, const NodeId& id, RawTime now, Actions& out);
+    bool is_members(Route route) const;
     void on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out);
     void hand_over(std::string_view why, const NodeId& next, RawTime now, Actions& out);
     void drop(std::string_view reason, Actions& out) const { out.add(EmitEvent{DroppedEvent{reason, 1}}); }

@@ -14,6 +14,8 @@ namespace {
 constexpr int kStayTimeouts = 4;
 constexpr Duration kStayForDisks = std::chrono::milliseconds{500};
 constexpr Duration kStayMax = std::chrono::seconds{4};
+/// A candidate that lives is heard each second.
+constexpr Duration kAlive = std::chrono::seconds{3};
 
 }  // namespace
 
@@ -44,16 +46,37 @@ NodeId CandidateCore::successor() const {
     return best == nullptr ? NodeId{} : best->id;
 }
 
+bool CandidateCore::is_members(Route route) const {
+    const auto& members = master_.roster().members();
+    return std::any_of(members.begin(), members.end(),
+                       [&](const auto& m) { return m.second->route == route; });
+}
+
+/// Handles berkeleyctl's request to forget a candidate that is gone for good.
+void CandidateCore::on_forget_request(Route route, const NodeId& id, RawTime now, Actions& out) {
+    if (is_members(route)) return drop("not-allowed", out);
+    const auto* known = slave_.directory().find(id);
+    std::string why;
+    if (id == options_.slave.id) {
+        why = id.str() + " is this candidate itself";
+    } else if (known == nullptr) {
+        why = "no candidate " + id.str() + " is known here";
+    } else if (now - known->heard_at < kAlive) {
+        why = id.str() + " is alive, so it would be known again at once: stop it first";
+    }
+    if (!why.empty()) return refuse(route, 0, RefuseKind::not_allowed, why, out);
+    slave_.forget_candidate(id, now, out);
+    out.add(EmitEvent{NoteEvent{Severity::info, "forgot the candidate " + id.str() + ", as asked"}});
+    answer_status(route, {}, now, out);
+}
+
 /// Handles berkeleyctl's request to step down. Members of the cluster may not ask for it.
 void CandidateCore::on_step_down_request(Route route, const NodeId& to, RawTime now, Actions& out) {
     const auto& members = master_.roster().members();
     const auto found = members.find(to);
     const bool able = found != members.end() && found->second->candidate && found->second->replied_in_term;
     const NodeId& self = options_.slave.id;
-    if (std::any_of(members.begin(), members.end(),
-                    [&](const auto& m) { return m.second->route == route; })) {
-        return drop("not-allowed", out);
-    }
+    if (is_members(route)) return drop("not-allowed", out);
     std::string why;
     if (!election_.leads()) {
         why = self.str() + " does not lead" +

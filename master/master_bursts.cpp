@@ -69,7 +69,10 @@ void MasterCore::start_due_bursts(RawTime now, Actions& out) {
 }
 
 void MasterCore::start_burst(Member& member, RawTime now, Actions& out) {
+    // An answer to the last burst's last probe is late, not forged.
+    const std::uint64_t last = member.burst.token;
     member.burst = {};
+    member.burst.token = last;
     member.burst.active = true;
     const Duration usual = std::max<Duration>(options_.interval / 2, 2 * probe_patience());
     // Two probes fit in where the way is long, but the round's other members wait for this one.

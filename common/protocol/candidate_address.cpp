@@ -59,7 +59,8 @@ SenderHost sender_host(const Url& link) {
 
 SenderHost sender_host(std::string_view address, const Url& own_poll) {
     // Over ipc libzmq gives the peer's user and process as its address.
-    if (address.empty() || !own_poll.view().starts_with("tcp://")) return {{}, own_poll.view().starts_with("inproc://")};
+    if (address.empty() || !own_poll.view().starts_with("tcp://"))
+        return {{}, own_poll.view().starts_with("inproc://")};
     const bool brackets = address.find(':') != std::string_view::npos && address.front() != '[';
     return {brackets ? "[" + std::string(address) + "]" : std::string(address)};
 }

@@ -264,8 +264,14 @@ struct Bye {
     friend bool operator==(const Bye&, const Bye&) = default;
 };
 
+/// berkeleyctl -> candidate: forget a candidate that is gone for good.
+struct Forget {
+    NodeId id;
+    friend bool operator==(const Forget&, const Forget&) = default;
+};
+
 using Body = std::variant<Hello, Welcome, Poll, Reply, RoundNotice, Correction, Heartbeat, Ack, VoteRequest,
-                          Grant, Refuse, StepDown, StatusRequest, StatusAnswer, Bye>;
+                          Grant, Refuse, StepDown, StatusRequest, StatusAnswer, Bye, Forget>;
 
 struct Message {
     Header header;

@@ -48,7 +48,9 @@ constexpr bool is_node(AccessRole role) { return role == AccessRole::slave || ro
 /// Whether a peer with this role may send this to a candidate.
 inline bool permitted(AccessRole role, const Body& body) {
     if (std::holds_alternative<StatusRequest>(body)) return true;
-    if (std::holds_alternative<StepDown>(body)) return role == AccessRole::operating;
+    if (std::holds_alternative<StepDown>(body) || std::holds_alternative<Forget>(body)) {
+        return role == AccessRole::operating;
+    }
     if (!is_node(role)) return false;
     // A peer that names its own endpoints stands for election.
     if (const auto* hello = std::get_if<Hello>(&body)) {

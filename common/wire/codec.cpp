@@ -33,6 +33,7 @@ enum class Type : std::uint8_t {
     status_request = 14,
     status_answer = 15,
     bye = 16,
+    forget = 17,
 };
 
 constexpr std::uint32_t kHeaderElements = 5;
@@ -44,7 +45,7 @@ Type type_of(const Body& body) {
     constexpr std::array kTypes{Type::hello,          Type::welcome,       Type::poll,      Type::reply,
                                 Type::round,          Type::correction,    Type::heartbeat, Type::ack,
                                 Type::vote,           Type::grant,         Type::refuse,    Type::step_down,
-                                Type::status_request, Type::status_answer, Type::bye};
+                                Type::status_request, Type::status_answer, Type::bye,       Type::forget};
     static_assert(kTypes.size() == std::variant_size_v<Body>);
     return kTypes[body.index()];
 }
@@ -96,6 +97,8 @@ void read_typed(Reader& r, Type type, Message& out, std::uint32_t size) {
             return read_body<StatusAnswer>(r, out, size);
         case Type::bye:
             return read_body<Bye>(r, out, size);
+        case Type::forget:
+            return read_body<Forget>(r, out, size);
     }
     r.fail(DecodeError::unknown_type);
 }

@@ -285,6 +285,15 @@ struct Fields<StatusAnswer> {
 };
 
 template <>
+struct Fields<Forget> {
+    static constexpr std::uint32_t count = 1;
+    template <class Io, class Part>
+    static void each(Io& io, Part& b) {
+        io.name(b.id);
+    }
+};
+
+template <>
 struct Fields<Bye> {
     static constexpr std::uint32_t count = 1;
     template <class Io, class Part>

@@ -211,8 +211,10 @@ private:
                 answer.committee = committee();
                 return answer;
             }
-            default:
+            case 14:
                 return Bye{generation()};
+            default:
+                return Forget{name(false)};
         }
     }
 

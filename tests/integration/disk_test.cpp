@@ -169,6 +169,13 @@ TEST(StuckDisk, KeepsNobodyFromLeadingFollowingAndEndingInTime) {
     Process& s1 = cluster.slave("s1", patient);
     Process& s2 = cluster.slave("s2", patient);
     ASSERT_TRUE(cluster.wait_agreement({"m1", "m2", "s1", "s2"}));
+    // The page may be ahead of the event.
+    for (const Process* process : {&m1, &m2, &s1, &s2}) {
+        ASSERT_TRUE(cluster.wait_for([&] {
+            return find(*process, "status", [](const Json& e) { return e["status"] == "SYNCHRONIZED"; }) !=
+                   nullptr;
+        }));
+    }
     // All have learned of candidates by now, which is saved within two seconds; then 20 s at four rounds a
     // second.
     const auto rounds = [&] {

@@ -178,8 +178,10 @@ Body body(std::size_t kind) {
                                 list(kMaxStatusMembers, member),
                                 committee(),
                                 length()};
-        default:
+        case 14:
             return Bye{u64()};
+        default:
+            return Forget{name()};
     }
 }
 

@@ -249,5 +249,30 @@ TEST_F(CandidateCoreTest, StandbyToldOfALaterTermBySlavesAnswersWhoeverPollsInIt
     EXPECT_EQ(core_->election().leader(), node_id("m3"));
 }
 
+TEST_F(CandidateCoreTest, ACandidateIsForgottenOnRequestOnlyOnceItIsSilentAndNotByAMember) {
+    begin();
+    greet(1, "m2", 0);
+    const auto answer = [&](Route route, const char* id) {
+        out_.clear();
+        core_->on_route_message(route, from("ctl", 0, Forget{node_id(id)}), now_, out_);
+        for (const Action& action : out_) {
+            const auto* sent = std::get_if<SendToRoute>(&action);
+            if (sent == nullptr || sent->route != route) continue;
+            const auto* refuse = std::get_if<Refuse>(&sent->message.body);
+            return refuse == nullptr ? std::string("done") : refuse->reason.str();
+        }
+        return std::string("nothing");
+    };
+    EXPECT_EQ(answer(9, "m1"), "m1 is this candidate itself");
+    EXPECT_EQ(answer(9, "m7"), "no candidate m7 is known here");
+    EXPECT_EQ(answer(9, "m2"), "m2 is alive, so it would be known again at once: stop it first");
+    EXPECT_EQ(answer(1, "m2"), "nothing") << "a member may not ask";
+    run(seconds{5});
+    EXPECT_EQ(answer(9, "m2"), "done");
+    EXPECT_EQ(core_->slave().directory().find(node_id("m2")), nullptr);
+    greet(1, "m2", 0);
+    EXPECT_NE(core_->slave().directory().find(node_id("m2")), nullptr) << "it speaks again";
+}
+
 }  // namespace
 }  // namespace berkeley

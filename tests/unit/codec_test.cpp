@@ -281,7 +281,7 @@ TEST(Codec, HeaderIsCheckedByReason) {
     EXPECT_EQ(changed(1, 0x02), DecodeError::version);
     EXPECT_EQ(changed(1, 0x00), DecodeError::version);
     EXPECT_EQ(changed(2, 0x00), DecodeError::unknown_type);
-    EXPECT_EQ(changed(2, 0x11), DecodeError::unknown_type);
+    EXPECT_EQ(changed(2, 0x12), DecodeError::unknown_type);
     EXPECT_EQ(changed(4, 'x'), DecodeError::foreign_cluster);
     EXPECT_EQ(changed(4, '/'), DecodeError::out_of_range);
     EXPECT_EQ(changed(8, '/'), DecodeError::out_of_range);

@@ -163,6 +163,7 @@ inline std::vector<Example> example_messages() {
                      .committee = {3, 4, {{node_id("m1"), 7}}},
                      .lease_left = std::chrono::milliseconds{300}});
     add("BYE", "s1", Bye{.generation = 0x99aabbccddeeff01});
+    add("FORGET", "ctl-4711", Forget{.id = node_id("m3")});
     return all;
 }
 

@@ -32,6 +32,7 @@ TEST(Permissions, WhatEachRoleMaySendToACandidate) {
         {"bye", Bye{}, "sc"},
         {"status request", StatusRequest{}, "scoO"},
         {"stepdown", StepDown{}, "O"},
+        {"forget", Forget{}, "O"},
         // What candidates send the other way.
         {"welcome", Welcome{}, ""},
         {"poll", Poll{}, ""},
