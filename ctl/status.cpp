@@ -210,12 +210,12 @@ std::string as_json(const StatusReport& report) {
     json.key("voters").begin_array();
     for (const Voter& voter : a.committee.voters) json.value(voter.id.view());
     json.end_array().end_object();
-    if (leads(report)) {
-        const Resilience r = resilience(report);
-        json.field("losses", r.losses).key("missing_voters").begin_array();
-        for (const NodeId& id : r.missing) json.value(id.view());
-        json.end_array();
-    }
+    // Only the master knows who is there.
+    const Resilience r = leads(report) ? resilience(report) : Resilience{};
+    json.field("losses", leads(report) ? std::optional{r.losses} : std::nullopt);
+    json.key("missing_voters").begin_array();
+    for (const NodeId& id : r.missing) json.value(id.view());
+    json.end_array();
     json.key("candidates").begin_array();
     for (const CandidateInfo& c : a.candidates) {
         json.begin_object()
