@@ -1,8 +1,9 @@
-/* guest_clock stamps COUNT | wait FILE | read | step SECONDS | frequency PPM: a guest's kernel clock, for scripts/kernel-test.
- * `stamps` prints pairs of the processor's time stamp counter, which guests and host have in common, and
- * CLOCK_REALTIME in nanoseconds: of each 20 readings the one with the narrowest bracket. `wait` ends when the
- * file is there, without a process at each look, which costs a guest milliseconds. `read` prints one line of JSON.
- * Statically linked. Only `stamps` and `read` are for a host too: the others set the clock. */
+/* guest_clock stamps COUNT | wait FILE | read | step SECONDS | frequency PPM: a guest's kernel clock, for
+ * scripts/kernel-test. `stamps` prints pairs of the processor's time stamp counter, which guests and host
+ * have in common, and CLOCK_REALTIME in nanoseconds: of each 20 readings the one with the narrowest bracket.
+ * `wait` ends when the file is there, without a process at each look, which costs a guest milliseconds.
+ * `read` prints one line of JSON. Statically linked. Only `stamps` and `read` are for a host too: the others
+ * set the clock. */
 #define _GNU_SOURCE
 #include <math.h>
 #include <stdint.h>
@@ -34,7 +35,8 @@ static int stamps(long count) {
             counter = before + width / 2;
             realtime = now;
         }
-        printf("%llu %lld %llu\n", (unsigned long long)counter, (long long)realtime, (unsigned long long)best);
+        printf("%llu %lld %llu\n", (unsigned long long)counter, (long long)realtime,
+               (unsigned long long)best);
         usleep(50000);
     }
     return 0;
@@ -60,9 +62,10 @@ int main(int count, char** given) {
         return 2;
     }
     const int state = clock_adjtime(CLOCK_REALTIME, &request);
-    printf("{\"state\": %d, \"frequency_ppm\": %.4f, \"tick\": %ld, \"unsync\": %s, \"maxerror_us\": %ld, "
-           "\"esterror_us\": %ld}\n",
-           state, (double)request.freq / 65536, request.tick,
-           (request.status & STA_UNSYNC) != 0 ? "true" : "false", request.maxerror, request.esterror);
+    printf(
+        "{\"state\": %d, \"frequency_ppm\": %.4f, \"tick\": %ld, \"unsync\": %s, \"maxerror_us\": %ld, "
+        "\"esterror_us\": %ld}\n",
+        state, (double)request.freq / 65536, request.tick,
+        (request.status & STA_UNSYNC) != 0 ? "true" : "false", request.maxerror, request.esterror);
     return state < 0;
 }

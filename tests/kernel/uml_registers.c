@@ -1,6 +1,6 @@
-/* An LD_PRELOAD library for linux.uml 6.1 on a processor with AMX: that kernel sets the extended registers of its
- * processes with a buffer of the size it knows, and a host that has more of them answers EFAULT. Here the rest is
- * taken from the process itself. */
+/* An LD_PRELOAD library for linux.uml 6.1 on a processor with AMX: that kernel sets the extended registers of
+ * its processes with a buffer of the size it knows, and a host that has more of them answers EFAULT. Here the
+ * rest is taken from the process itself. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
