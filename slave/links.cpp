@@ -22,7 +22,6 @@ constexpr Duration kGreetSoon = milliseconds{100};
 constexpr Duration kLinkSilence = seconds{5};
 /// A welcomed candidate answers each second. One that has missed two is no longer where it was.
 constexpr Duration kMoveSilence = milliseconds{2500};
-constexpr int kMissedIntervals = 3;
 constexpr Duration kExpireEvery = std::chrono::minutes{1};
 
 }  // namespace
@@ -209,7 +208,7 @@ void Links::put_off(Link link, Duration wait, RawTime now) {
     state.hello_at = now + wait;
 }
 
-std::vector<Link> Links::tend(std::optional<Link> polled, Duration interval, RawTime now, Actions& out) {
+std::vector<Link> Links::tend(std::optional<Link> polled, RawTime now, Actions& out) {
     if (now >= expire_at_) {
         expire_at_ = now + kExpireEvery;
         if (directory_.expire(now)) note_change(CandidateDirectory::Change::entry, now, out);

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/prng.hpp"
@@ -60,8 +61,8 @@ public:
     void on_poll(Link link, const Polled& polled, RawTime now, Actions& out);
 
     /// Watches the links, and returns those over which a HELLO is due. `polled`: the link over which a master
-    /// polls this node, at `interval`.
-    std::vector<Link> tend(std::optional<Link> polled, Duration interval, RawTime now, Actions& out);
+    /// polls this node.
+    std::vector<Link> tend(std::optional<Link> polled, RawTime now, Actions& out);
     /// Every candidate must be greeted as if for the first time.
     void greet_anew();
     /// Every candidate should soon learn what has changed.

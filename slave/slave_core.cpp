@@ -325,7 +325,7 @@ void SlaveCore::on_refuse(Link link, const Message& message, const Refuse& refus
 void SlaveCore::on_timer(RawTime now, Actions& out) {
     if (applied_term_ == term_ && elector_.take_changed()) out.add(SaveState{});
     const bool polled = now - polled_at_ < kMissedRounds * interval_;
-    const auto due = links_.tend(polled ? leader_link_ : std::nullopt, interval_, now, out);
+    const auto due = links_.tend(polled ? leader_link_ : std::nullopt, now, out);
     for (const Link link : due) out.add(SendToLink{link, greeting(now)});
     if (discipline_.tick(now)) {
         out.add(PublishClock{});

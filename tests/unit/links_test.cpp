@@ -62,7 +62,7 @@ protected:
     /// Lets time pass; those candidates answer each HELLO.
     void run(Duration time, const std::map<std::string, CandidateInfo>& alive) {
         for (const RawTime end = now_ + time; now_ < end; now_ += milliseconds{50}) {
-            for (const Link link : links_.tend(std::nullopt, seconds{1}, now_, out_)) {
+            for (const Link link : links_.tend(std::nullopt, now_, out_)) {
                 note();
                 const auto peer = alive.find(connected_[link]);
                 if (peer != alive.end()) welcome(link, peer->second);
