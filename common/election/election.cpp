@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.hpp"
-
 namespace berkeley {
 namespace {
 
@@ -18,13 +16,6 @@ constexpr Duration kToldWait = std::chrono::milliseconds{1250};
 constexpr Duration kToldMax = std::chrono::seconds{5};
 /// Of two leaders of one term that know of each other one takes a later term within this time.
 constexpr Duration kRivalPatience = std::chrono::seconds{2};
-/// A takeover may need a second vote. Only a third one in vain is worth a word.
-constexpr std::uint32_t kFailuresTold = 3;
-/// A candidate that its voters do not elect asks them less and less often, down to a fourth.
-constexpr std::uint32_t kFailuresPerTimeout = 4;
-constexpr std::uint32_t kTimeoutsMax = 4;
-constexpr Duration kComplainAgain = std::chrono::seconds{30};
-constexpr Duration kComplainSame = std::chrono::minutes{5};
 
 }  // namespace
 
@@ -75,40 +66,6 @@ bool Election::on_timer(RawTime now) {
         arm(now);  // a standby that no master has adopted waits without limit
     }
     return leads() && on_timer(now);
-}
-
-bool Election::about_to_found(RawTime now) const {
-    return !leads() && phase_ == Phase::none && now >= deadline_ && !options_.standby &&
-           elector_.committee().voters.empty();
-}
-
-/// A cluster that lives, or that may, must not get a second one beside it. Members that hear no leader and
-/// remember only one voter are free: nobody else can ever lead them again.
-bool Election::defer_founding(RawTime now) {
-    const std::size_t taken = views_.follow_others + views_.remember_others;
-    if (3 * taken <= views_.greeted) return false;
-    const std::string of = " of " + counted(views_.greeted, "member");
-    if (views_.follow_others > 0) {
-        complain("founding no cluster: " + std::to_string(views_.follow_others) + of + " follow " +
-                     views_.leader.str() + ", so this node waits as its standby",
-                 now);
-    } else {
-        std::string voters;
-        for (const Voter& voter : views_.committee.voters) voters += " " + voter.id.str();
-        complain("founding no cluster: " + std::to_string(views_.remember_others) + of +
-                     " remember a cluster with the voters" + voters +
-                     ", of which too few answer; start those again, or give them up with berkeleyctl "
-                     "force-bootstrap",
-                 now);
-    }
-    return true;
-}
-
-void Election::complain(std::string text, RawTime now) {
-    const Duration wait = text == complaint_ ? kComplainSame : kComplainAgain;
-    if (!complaint_.empty() && now - complained_at_ < wait) return;
-    complained_at_ = now;
-    notice_ = complaint_ = std::move(text);
 }
 
 void Election::found(RawTime now) {
@@ -188,39 +145,6 @@ void Election::on_refusal(const NodeId& from, Term term, const Refuse& refusal, 
     if (refusal.kind != RefuseKind::vote || phase_ != Phase::vote || term != asked_) return;
     refused_[from] = refusal.reason.str();
     if (elector_.committee().voters.size() - refused_.size() < majority(elector_.committee())) fail(now);
-}
-
-/// Asks again later, and says what to do where this goes on.
-void Election::fail(RawTime now) {
-    ++failures_;
-    if (failures_ >= kFailuresTold) complain(describe_failure(), now);
-    leader_ = NodeId{};
-    phase_ = Phase::none;
-    arm(now, static_cast<int>(std::min(1 + failures_ / kFailuresPerTimeout, kTimeoutsMax)));
-}
-
-std::string Election::describe_failure() const {
-    std::string agreed;
-    std::string refused;
-    std::string silent;
-    for (const Voter& voter : elector_.committee().voters) {
-        const auto why = refused_.find(voter.id);
-        if (granted_.contains(voter.id)) {
-            agreed += " " + voter.id.str();
-        } else if (why != refused_.end()) {
-            refused += " " + voter.id.str() + " (" + why->second + ")";
-        } else {
-            silent += " " + voter.id.str();
-        }
-    }
-    const std::size_t all = elector_.committee().voters.size();
-    std::string text = "not elected: " + std::to_string(majority(elector_.committee())) + " of " +
-                       counted(all, "voter") + " must agree;";
-    text += agreed.empty() ? " nobody agreed" : " agreed:" + agreed;
-    if (!refused.empty()) text += "; refused:" + refused;
-    if (silent.empty()) return text;
-    return text + "; no answer from:" + silent +
-           " (start them again, or give them up with berkeleyctl force-bootstrap)";
 }
 
 void Election::count(RawTime now) {
