@@ -182,7 +182,10 @@ private:
     }
 
     void greet(std::size_t peer) {
-        Hello hello{peer_incarnation(peer), generation(peer), 1000, {}, {}, {}};
+        Hello hello;
+        hello.incarnation = peer_incarnation(peer);
+        hello.generation = generation(peer);
+        hello.freq_ppb = 1000;
         if (peer < 4) hello.candidate = peer_info(peer);
         to_route(route(peer), {{cluster_, peer_name(peer), 0}, hello});
     }

@@ -111,7 +111,13 @@ private:
         const std::uint8_t which = in_.byte();
         return may_be_empty && which % 13 == 12 ? NodeId{} : peer_name(which % kPeers);
     }
-    CandidateInfo candidate() { return peer_info(in_.byte() % kPeers); }
+    CandidateInfo candidate() {
+        CandidateInfo info = peer_info(in_.byte() % kPeers);
+        info.version = in_.byte() % 4;
+        if (flag()) info.poll = info.publish = peer_info(in_.byte() % kPeers).poll;  // it has moved
+        if (flag()) info.age = std::chrono::hours{in_.byte() % 32};
+        return info;
+    }
     std::vector<CandidateInfo> candidates(std::size_t first) {
         std::vector<CandidateInfo> all{peer_info(first)};
         for (std::size_t more = in_.byte() % kMaxCandidates; more > 0; --more) all.push_back(candidate());
@@ -143,8 +149,10 @@ private:
     Body body(std::size_t type, std::size_t sender) {
         switch (type) {
             case 0: {
-                Hello hello{incarnation(sender), generation(), rate(), name(true), {}, committee()};
+                Hello hello{incarnation(sender), generation(), rate(), name(true), {}, committee(), {}, true};
                 if (flag()) hello.candidate = flag() ? peer_info(sender) : candidate();
+                if (flag()) hello.leader_info = candidate();
+                hello.votes = flag();
                 return hello;
             }
             case 1:
@@ -204,7 +212,7 @@ private:
             case 11:
                 return StepDown{name(true)};
             case 12:
-                return StatusRequest{in_.byte()};
+                return StatusRequest{in_.byte(), name(true)};
             case 13: {
                 StatusAnswer answer;
                 answer.candidates = candidates(sender);
