@@ -198,7 +198,8 @@ TEST(ControlUsage, HelpShowsTheExamplesOfItsCommandOnly) {
 TEST(ControlUsage, MistakesAreNamedInOneLine) {
     const std::pair<std::vector<std::string>, std::string> cases[] = {
         {{"steppdown"},
-         "'steppdown' is no command: status, watch, stepdown, force-bootstrap, clock, wait, run, keygen, "
+         "'steppdown' is no command: status, watch, stepdown, forget, force-bootstrap, clock, wait, run, "
+         "keygen, "
          "authorize and "
          "revoke are allowed"},
         {{"stepdown", "--to", "a b"}, "--to: the id of a standby is allowed"},
