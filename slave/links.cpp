@@ -172,7 +172,7 @@ void Links::note_message(Link link, Via via, RawTime now) {
 bool Links::on_welcome(Link link, const CandidateInfo& sender, RawTime now, Actions& out) {
     if (const auto other = link_to(sender.id); other && *other != link) {
         // Two URLs lead to one candidate (a name and an address, say), so one link is of no use.
-        if (links_[*other].welcomed && !is_silent(links_[*other], now)) {
+        if (!is_silent(links_[*other], now)) {
             rest(link, sender.id, out);
             return false;
         }

@@ -42,7 +42,8 @@ struct ElectionOptions {
     Duration founding = std::chrono::milliseconds{2250};
 };
 
-/// What the members that greeted a candidate in the last seconds say of their cluster.
+/// The views of the members that greeted a candidate in the last seconds: whom they follow, whom they
+/// remember.
 struct MemberViews {
     std::size_t greeted = 0;
     std::size_t follow_others = 0;    ///< of them, those that hear another leader,
@@ -131,7 +132,7 @@ public:
     const ElectionOptions& options() const { return options_; }
     /// The reason of the last change of role.
     const std::string& reason() const { return reason_; }
-    /// What keeps this candidate from leading, for people: a sentence each time that there is news.
+    /// Returns, each time that there is news, a sentence for people about the obstacle to leading.
     [[nodiscard]] std::string take_notice() { return std::exchange(notice_, {}); }
     RawTime next_deadline() const;
     [[nodiscard]] std::vector<Ballot> take_ballots() { return std::exchange(ballots_, {}); }

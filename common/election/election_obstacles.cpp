@@ -1,4 +1,4 @@
-// What keeps a candidate from leading: a cluster that lives without it, or voters that do not agree. It is
+// The obstacles to leading: a cluster that lives without this candidate, or voters that do not agree. Each is
 // said once, with what to do.
 
 #include <algorithm>

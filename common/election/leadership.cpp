@@ -66,7 +66,7 @@ void Leadership::forget(const NodeId& id) {
     const auto found = nodes_.find(id);
     if (found == nodes_.end()) return;
     const bool voter = contains(committee_, id, found->second.incarnation);
-    // What it has acknowledged still holds, so a voter's entry stays.
+    // A voter's acknowledgements still hold after it left, so its entry stays.
     if (voter) {
         found->second.heard_at = begun_at_ - 2 * kDeadTimeouts * options_.timeout;
         found->second.in_a_row = 0;

@@ -209,7 +209,7 @@ void EventLog::hear(const NoteEvent& event, const EventStamp& stamp) {
     tell_seldom(event.severity, event.text, event.text, stamp.raw);
 }
 
-/// What people should know of it comes as notes.
+/// People learn of it by notes.
 void EventLog::hear(const SystemClockEvent& event, const EventStamp& stamp) {
     if (wanted(Severity::debug)) tell(Severity::debug, human_text(event, stamp));
 }
